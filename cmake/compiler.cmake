@@ -1,0 +1,20 @@
+# Warnings are errors, in every build; sanitizers by HOMA_SANITIZE.
+add_library(homa_compiler INTERFACE)
+target_compile_options(homa_compiler INTERFACE
+  -Wall -Wextra -Wpedantic -Werror
+  $<$<COMPILE_LANGUAGE:CXX>:-Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+    -Woverloaded-virtual -Wold-style-cast -Wextra-semi>
+  # g++ 12 sees dangling and null pointers in its own library at -O2 and under sanitizers.
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-array-bounds -Wno-stringop-overflow -Wno-maybe-uninitialized
+    -Wno-restrict -Wno-dangling-pointer -Wno-null-dereference -Wno-interference-size -Wno-tsan>)
+if(HOMA_SANITIZE)
+  target_compile_options(homa_compiler INTERFACE
+    -fsanitize=${HOMA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(homa_compiler INTERFACE -fsanitize=${HOMA_SANITIZE})
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+endif()

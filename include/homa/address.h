@@ -1,0 +1,55 @@
+// Where a host is: an IP address (IPv4 as ::ffff:a.b.c.d) and, for back ends that ride on UDP, the
+// UDP port of its engine. A plain value: 18 bytes, hashable, ordered.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "homa/error.h"
+#include "homa/result.h"
+
+namespace homa {
+
+// UDP port of a Homa engine unless configured otherwise (docs/protocol.md#packets).
+inline constexpr std::uint16_t kDefaultUdpPort = 54321;
+
+struct Address {
+  std::array<std::uint8_t, 16> ip{};  // network byte order
+  std::uint16_t udp_port = kDefaultUdpPort;
+
+  static constexpr Address v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d,
+                              std::uint16_t udp_port = kDefaultUdpPort) {
+    return Address{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}, udp_port};
+  }
+
+  // "10.0.0.1", "fe80::1", with "%7000" behind it for a UDP port other than the default.
+  static Result<Address, Error> parse(std::string_view text);
+  std::string to_string() const;
+
+  constexpr bool is_v4() const {
+    for (std::size_t i = 0; i < 10; ++i) {
+      if (ip[i] != 0) return false;
+    }
+    return ip[10] == 0xff && ip[11] == 0xff;
+  }
+
+  friend constexpr auto operator<=>(const Address&, const Address&) = default;
+};
+
+// One Homa socket on a host. Ports 1..32767 belong to servers, 32768..65535 to clients.
+struct SocketAddress {
+  Address host;
+  std::uint16_t port = 0;
+
+  // "10.0.0.1:4000", "[fe80::1]:4000", "10.0.0.1%7000:4000"; a host name is looked up (blocks).
+  static Result<SocketAddress, Error> parse(std::string_view text);
+  std::string to_string() const;
+
+  friend constexpr auto operator<=>(const SocketAddress&, const SocketAddress&) = default;
+};
+
+}  // namespace homa

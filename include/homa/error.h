@@ -1,0 +1,42 @@
+// What can go wrong, as a code for programs and in words for people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace homa {
+
+// Numbers are part of the ABI and of the wire (ERROR packets, docs/protocol.md#errors): append only.
+enum class ErrorCode : std::uint8_t {
+  kOk = 0,
+  kTimeout = 1,          // the peer did not respond in time
+  kNoSuchSocket = 2,     // no socket is bound to that port at the peer
+  kPeerUnreachable = 3,  // no Homa at the peer, or no route to it
+  kPeerRestarted = 4,    // the server lost the RPC's state: it died or was restarted
+  kCancelled = 5,        // aborted, by this side or by the peer
+  kOverloaded = 6,       // the peer refused the request for want of resources
+  kNotAServer = 7,       // the port belongs to a socket that takes no requests
+  kTooLong = 8,          // the message is longer than the limit
+  kInvalidArgument = 9,  // a parameter of the call is wrong; the text says which
+  kNoSuchRpc = 10,       // the id names no RPC in progress
+  kWouldBlock = 11,      // nothing to receive now, or no room to send now
+  kClosed = 12,          // the socket or host was closed, or shut down
+  kInUse = 13,           // the port is taken
+  kNoMemory = 14,        // a configured capacity is exhausted
+  kNotPermitted = 15,    // a privilege is missing
+  kSystem = 16,          // an operating system call failed; the text says which and why
+  kStale = 17,           // the peer refused a request so old that it may have run before
+};
+
+// "timeout", "no such socket", ...: stable words for logs and JSON.
+std::string_view to_string(ErrorCode code);
+
+// A code and a sentence that names the cause and, where there is one, the cure.
+struct Error {
+  ErrorCode code = ErrorCode::kOk;
+  std::string text;
+};
+
+}  // namespace homa

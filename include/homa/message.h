@@ -1,0 +1,61 @@
+// A received message: one contiguous span, in place in the host's receive region.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "homa/address.h"
+#include "homa/error.h"
+
+namespace homa {
+
+// An RPC as the application names it: opaque, never 0, even at its client, odd at its server.
+using RpcHandle = std::uint64_t;
+
+namespace client {
+class SocketState;
+}
+
+// What Socket::receive() gives. Movable; its bytes go back to the host when it is destroyed, so keep
+// it no longer than needed: the space it holds is space that peers are not granted. It may outlive
+// its socket and its host (the memory then lives until the last message is gone). Thread: any one.
+class Message {
+ public:
+  enum class Kind : std::uint8_t {
+    kRequest,   // answer it with Socket::reply()
+    kResponse,  // the answer to an RPC of ours
+    kFailure,   // an RPC of ours that ended without a response; see error(), bytes() is empty
+  };
+
+  Message() = default;
+  Message(Message&& other) noexcept;
+  Message& operator=(Message&& other) noexcept;
+  ~Message();
+
+  Kind kind() const { return kind_; }
+  bool is_request() const { return kind_ == Kind::kRequest; }
+  RpcHandle rpc() const { return rpc_; }
+  const SocketAddress& peer() const { return peer_; }
+  std::uint64_t cookie() const { return cookie_; }  // as given to send(); 0 for a request
+  ErrorCode error() const { return error_; }        // kOk but for a failure
+  std::span<const std::byte> bytes() const { return bytes_; }
+  std::size_t size() const { return bytes_.size(); }
+
+  // Gives the bytes back now instead of at destruction.
+  void release();
+
+ private:
+  friend class client::SocketState;
+  Kind kind_ = Kind::kRequest;
+  ErrorCode error_ = ErrorCode::kOk;
+  RpcHandle rpc_ = 0;
+  std::uint64_t cookie_ = 0;
+  std::uint64_t buffer_ = 0;
+  SocketAddress peer_;
+  std::span<const std::byte> bytes_;
+  std::shared_ptr<client::SocketState> owner_;
+};
+
+}  // namespace homa

@@ -1,0 +1,106 @@
+// A Homa socket: sends requests and receives responses (client port), or receives requests and
+// replies (server port); a server's socket may also send requests.
+//
+// Threads: every member may be called by any thread at any time; receive() by several at once.
+// Errors are values. A signal never loses a message: calls that were interrupted go on waiting.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "homa/address.h"
+#include "homa/error.h"
+#include "homa/message.h"
+#include "homa/result.h"
+
+namespace homa {
+
+// std::nullopt: no limit.
+using Timeout = std::optional<std::chrono::nanoseconds>;
+
+struct SendOptions {
+  std::uint64_t cookie = 0;  // comes back with the response or the failure
+  // Private: receive() without an id never returns this RPC's response; receive_response(id) does.
+  bool is_private = false;
+};
+
+// A snapshot of an RPC in progress.
+struct RpcStatus {
+  RpcHandle rpc = 0;
+  std::uint64_t wire_id = 0;  // as its client names it on the wire
+  SocketAddress peer;
+  std::string state;  // "sending", "waiting", "receiving", "serving", "replying"
+  std::uint32_t send_length = 0, sent = 0, send_granted = 0;
+  std::uint32_t receive_length = 0, received = 0, receive_granted = 0;
+  std::uint32_t gaps = 0;
+  std::uint32_t silent_ticks = 0;
+};
+
+struct SocketStatus {
+  std::uint16_t port = 0;
+  std::vector<RpcStatus> rpcs;
+  Error last_error;  // of this socket's calls and RPCs; kOk: none yet
+};
+
+class Socket {
+ public:
+  Socket() = default;  // closed: every call gives kClosed
+  Socket(Socket&&) noexcept;
+  Socket& operator=(Socket&&) noexcept;
+  ~Socket();  // close()
+
+  bool is_open() const;
+  std::uint16_t port() const;
+
+  // Starts an RPC: copies `request` (1 byte to the message limit) and returns its id at once.
+  // kTooLong, kInvalidArgument, kNoMemory (transmit memory or RPCs exhausted; try again), kClosed.
+  Result<RpcHandle, Error> send(const SocketAddress& server, std::span<const std::byte> request,
+                                const SendOptions& options = {});
+
+  // The next message of this socket: a request, or the response or failure of an RPC that is not
+  // private. kWouldBlock when none came in time (timeout 0: do not wait), kClosed.
+  Result<Message, Error> receive(Timeout timeout = std::nullopt);
+
+  // The response or failure of one RPC of ours, private or not. kNoSuchRpc: never sent here, or
+  // received already. A failure of the RPC itself is a Message of kind kFailure.
+  Result<Message, Error> receive_response(RpcHandle rpc, Timeout timeout = std::nullopt);
+
+  // send() and receive_response() in one; an RPC that fails gives its error. When the deadline
+  // passes, the RPC is aborted and the error is kTimeout.
+  Result<Message, Error> call(const SocketAddress& server, std::span<const std::byte> request,
+                              Timeout timeout = std::nullopt);
+
+  // Answers a request. kNoSuchRpc: its client gave up, or it was answered already.
+  Result<void, Error> reply(RpcHandle rpc, std::span<const std::byte> response);
+
+  // Ends an RPC of ours, or a request that we serve. `code` kOk: silently, nothing is received for
+  // it; otherwise receive() gives a failure with that code. The peer learns of it either way.
+  Result<void, Error> abort(RpcHandle rpc, ErrorCode code = ErrorCode::kOk);
+  // The same for every RPC that this socket started.
+  Result<void, Error> abort_all(ErrorCode code = ErrorCode::kOk);
+
+  // A descriptor for poll, select or epoll: readable while there are messages to receive (or the
+  // socket was shut down). Level-triggered; owned by the socket; never read or written by the
+  // caller. After it reports readable, receive with timeout 0 until kWouldBlock. With a polled
+  // engine it moves only while some thread is inside a call of this host.
+  int descriptor() const;
+
+  // Ends the socket for all threads: waiters wake with kClosed, RPCs end, peers learn of it.
+  void shutdown();
+  void close();
+
+  Result<SocketStatus, Error> status() const;
+
+ private:
+  friend class Host;
+  explicit Socket(std::shared_ptr<client::SocketState> state);
+  std::shared_ptr<client::SocketState> state_;
+};
+
+}  // namespace homa

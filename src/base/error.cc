@@ -1,0 +1,29 @@
+#include "homa/error.h"
+
+namespace homa {
+
+std::string_view to_string(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kOk: return "ok";
+    case ErrorCode::kTimeout: return "timeout";
+    case ErrorCode::kNoSuchSocket: return "no such socket";
+    case ErrorCode::kPeerUnreachable: return "peer unreachable";
+    case ErrorCode::kPeerRestarted: return "peer restarted";
+    case ErrorCode::kCancelled: return "cancelled";
+    case ErrorCode::kOverloaded: return "overloaded";
+    case ErrorCode::kNotAServer: return "not a server";
+    case ErrorCode::kTooLong: return "message too long";
+    case ErrorCode::kInvalidArgument: return "invalid argument";
+    case ErrorCode::kNoSuchRpc: return "no such RPC";
+    case ErrorCode::kWouldBlock: return "would block";
+    case ErrorCode::kClosed: return "closed";
+    case ErrorCode::kInUse: return "in use";
+    case ErrorCode::kNoMemory: return "no memory";
+    case ErrorCode::kNotPermitted: return "not permitted";
+    case ErrorCode::kSystem: return "system error";
+    case ErrorCode::kStale: return "stale request";
+  }
+  return "unknown error";
+}
+
+}  // namespace homa

@@ -1,0 +1,87 @@
+// How packets enter and leave: one interface for every back end, always in batches.
+//
+// A PacketIo belongs to one thread. Addresses name hosts; the Homa packet (header and payload) is
+// what travels, whatever a back end wraps around it. Decorators (loss, duplication, reordering,
+// pcap) are PacketIos around another one.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "homa/address.h"
+
+namespace homa::io {
+
+// A received Homa packet. `bytes` stays valid until release(); `token` is the back end's own.
+struct RxFrame {
+  Address source;
+  std::span<const std::byte> bytes;
+  std::uint64_t token = 0;
+};
+
+// A Homa packet to send: header, then payload. Both are free again when send() returns.
+// A run of frames to one destination at one priority with equal sizes (the last may be shorter)
+// costs a segmenting back end one system call.
+struct TxFrame {
+  Address destination;
+  std::uint8_t priority = 0;  // 0..7: top three bits of DSCP / traffic class
+  std::span<const std::byte> header;
+  std::span<const std::byte> payload;
+};
+
+// An ICMP error about a packet of ours.
+struct IoError {
+  enum class Kind : std::uint8_t { kPortUnreachable, kProtocolUnreachable, kHostUnreachable };
+  Kind kind = Kind::kHostUnreachable;
+  Address peer;                                // whom the packet was for
+  std::array<std::byte, 28> quoted{};          // its Homa header, as far as known
+  std::size_t quoted_length = 0;
+};
+
+struct IoCapabilities {
+  std::string name;                  // "udp", "raw", "xdp", ...
+  Address local;                     // our address, as peers see it
+  std::uint32_t packet_bytes_max = 0;  // Homa header and payload in one packet
+  std::uint32_t overhead_bytes = 0;    // on the wire per packet: Ethernet (38), IP, UDP
+  std::uint64_t link_bits_per_second = 0;  // 0: not known
+  bool priorities = false;           // the priority of a frame reaches the network
+  bool segmentation = false;         // runs of frames cost one system call
+  bool queue_feedback = false;       // device_queue_bytes() has values
+};
+
+struct IoStatistics {
+  std::uint64_t frames_received = 0;
+  std::uint64_t frames_sent = 0;
+  std::uint64_t receive_calls = 0;  // system calls, or ring visits
+  std::uint64_t send_calls = 0;
+  std::uint64_t send_refused = 0;   // frames the device had no room for, or the kernel refused
+  std::uint64_t receive_dropped = 0;  // frames dropped before they became Homa packets
+};
+
+class PacketIo {
+ public:
+  virtual ~PacketIo() = default;
+
+  // Never blocks. Fills `frames` from the front; returns how many.
+  virtual std::size_t receive(std::span<RxFrame> frames) = 0;
+  // Gives frames back, in any order, each once.
+  virtual void release(std::span<const RxFrame> frames) = 0;
+  // Never blocks. Returns how many frames, from the front, were taken. Fewer than all: the device is
+  // full; try the rest later. A frame that can never be sent is taken, dropped and counted.
+  virtual std::size_t send(std::span<const TxFrame> frames) = 0;
+  // Errors that were reported since; never blocks and costs no system call when there are none.
+  virtual std::size_t errors(std::span<IoError> errors) = 0;
+  // Sleeps until there is something to receive, `wake_fd` (-1: none) is readable, or the time is up.
+  virtual void wait(std::chrono::nanoseconds at_most, int wake_fd) = 0;
+  // Bytes handed over that the device has not sent, where it can be known.
+  virtual std::optional<std::uint64_t> device_queue_bytes() { return std::nullopt; }
+  virtual const IoCapabilities& capabilities() const = 0;
+  virtual IoStatistics statistics() const = 0;
+};
+
+}  // namespace homa::io

@@ -1,0 +1,40 @@
+#include "trace/trace.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace homa::trace {
+
+std::vector<CounterValue> read(const Counters& counters) {
+  std::vector<CounterValue> values;
+#define HOMA_COUNTER_READ(name, meaning) \
+  values.push_back({#name, meaning, counters.name.load(std::memory_order_relaxed)});
+  HOMA_COUNTERS(HOMA_COUNTER_READ)
+#undef HOMA_COUNTER_READ
+  return values;
+}
+
+std::string_view to_string(EventType type) {
+  switch (type) {
+#define HOMA_EVENT_NAME(name, a, b) \
+  case EventType::name: return #name;
+    HOMA_EVENTS(HOMA_EVENT_NAME)
+#undef HOMA_EVENT_NAME
+  }
+  return "?";
+}
+
+Recorder::Recorder(std::size_t capacity) {
+  if (capacity > 0) ring_.resize(std::bit_ceil(capacity));
+}
+
+std::vector<Record> Recorder::records() const {
+  std::vector<Record> all;
+  const std::uint64_t first = next_ - std::min<std::uint64_t>(next_, ring_.size());
+  for (std::uint64_t i = first; i < next_; ++i) {
+    all.push_back(ring_[static_cast<std::size_t>(i) & (ring_.size() - 1)]);
+  }
+  return all;
+}
+
+}  // namespace homa::trace

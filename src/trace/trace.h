@@ -1,0 +1,141 @@
+// Counters and typed events, declared once: the name, the meaning and the text follow from one line.
+// A Recorder belongs to one thread. Counters are relaxed atomics, so that any thread may read them.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+
+namespace homa::trace {
+
+// NAME(identifier, "meaning")
+#define HOMA_COUNTERS(NAME)                                                                      \
+  NAME(packets_received, "Homa packets received")                                                \
+  NAME(packets_sent, "Homa packets sent")                                                        \
+  NAME(bytes_received, "DATA payload bytes received, duplicates included")                       \
+  NAME(bytes_sent, "DATA payload bytes sent, retransmissions included")                          \
+  NAME(requests_sent, "RPCs started here")                                                       \
+  NAME(responses_received, "RPCs of ours that completed")                                        \
+  NAME(requests_received, "requests delivered to applications")                                  \
+  NAME(responses_sent, "requests answered here")                                                 \
+  NAME(rpcs_failed, "RPCs of ours that ended with an error")                                     \
+  NAME(served_aborted, "served RPCs that ended before their response was acked")                 \
+  NAME(rpcs_timed_out, "RPCs ended by the silence of their peer")                                \
+  NAME(grants_sent, "GRANT packets sent")                                                        \
+  NAME(grants_received, "GRANT packets received")                                                \
+  NAME(fifo_granted_bytes, "bytes granted to the oldest message out of turn")                    \
+  NAME(resends_sent, "RESEND packets sent")                                                      \
+  NAME(resends_received, "RESEND packets received")                                              \
+  NAME(retransmitted_packets, "DATA packets sent again")                                         \
+  NAME(retransmitted_bytes, "DATA payload bytes sent again")                                     \
+  NAME(resends_suppressed, "RESENDs for bytes sent within the last round trip: not sent again")  \
+  NAME(busy_sent, "BUSY packets sent")                                                           \
+  NAME(busy_received, "BUSY packets received")                                                   \
+  NAME(unknown_sent, "UNKNOWN packets sent")                                                     \
+  NAME(unknown_received, "UNKNOWN packets received")                                             \
+  NAME(need_ack_sent, "NEED_ACK packets sent")                                                   \
+  NAME(need_ack_received, "NEED_ACK packets received")                                           \
+  NAME(need_ack_given_up, "responses dropped because their client never acked")                  \
+  NAME(acks_sent, "ACK packets sent")                                                            \
+  NAME(acks_received, "ACK packets received")                                                    \
+  NAME(acks_ridden, "acks that rode on DATA")                                                    \
+  NAME(cutoffs_sent, "CUTOFFS packets sent")                                                     \
+  NAME(cutoffs_received, "CUTOFFS packets received")                                             \
+  NAME(cutoffs_recomputed, "times the cutoffs were recomputed from traffic")                     \
+  NAME(errors_sent, "ERROR packets sent")                                                        \
+  NAME(errors_received, "ERROR packets received")                                                \
+  NAME(unreachable_received, "ICMP errors about packets of ours")                                \
+  NAME(dropped_malformed, "packets dropped: not a Homa packet")                                  \
+  NAME(dropped_no_such_port, "packets dropped: no socket on that port")                          \
+  NAME(dropped_unknown_rpc, "packets dropped: no such RPC")                                      \
+  NAME(dropped_finished, "requests dropped: they ran before")                                    \
+  NAME(dropped_duplicate, "DATA dropped: every byte was here")                                   \
+  NAME(dropped_mismatch, "packets dropped: they contradict earlier ones")                        \
+  NAME(dropped_too_long, "requests dropped: longer than the limit")                              \
+  NAME(dropped_no_buffer, "DATA dropped: no room in the receive region")                         \
+  NAME(dropped_overloaded, "requests dropped: too many in progress")                             \
+  NAME(dropped_not_for_client, "requests dropped: sent to a client's port")                      \
+  NAME(peers_created, "peers seen for the first time")                                           \
+  NAME(peers_collected, "idle peers forgotten")                                                  \
+  NAME(peers_restarted, "peers whose engine was seen to restart")
+
+struct Counters {
+#define HOMA_COUNTER_FIELD(name, meaning) std::atomic<std::uint64_t> name{0};
+  HOMA_COUNTERS(HOMA_COUNTER_FIELD)
+#undef HOMA_COUNTER_FIELD
+};
+
+// Owner's thread only: a plain add, visible to readers of other threads.
+inline void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount = 1) {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+struct CounterValue {
+  std::string_view name;
+  std::string_view meaning;
+  std::uint64_t value;
+};
+// A consistent enough snapshot for people: each value is exact, all of them are not of one instant.
+std::vector<CounterValue> read(const Counters& counters);
+
+// EVENT(identifier, "what a means", "what b means")
+#define HOMA_EVENTS(EVENT)                            \
+  EVENT(rpc_started, "length", "peer port")           \
+  EVENT(data_sent, "offset", "length")                \
+  EVENT(data_received, "offset", "length")            \
+  EVENT(grant_sent, "offset", "priority")             \
+  EVENT(grant_received, "offset", "priority")         \
+  EVENT(resend_sent, "offset", "length")              \
+  EVENT(resend_received, "offset", "length")          \
+  EVENT(control_sent, "packet type", "")              \
+  EVENT(control_received, "packet type", "")          \
+  EVENT(packet_dropped, "reason", "packet length")    \
+  EVENT(request_delivered, "length", "")              \
+  EVENT(reply_started, "length", "")                  \
+  EVENT(response_delivered, "length", "")             \
+  EVENT(rpc_failed, "error code", "")                 \
+  EVENT(rpc_ended, "", "")
+
+enum class EventType : std::uint16_t {
+#define HOMA_EVENT_ENUM(name, a, b) name,
+  HOMA_EVENTS(HOMA_EVENT_ENUM)
+#undef HOMA_EVENT_ENUM
+};
+std::string_view to_string(EventType type);
+
+struct Record {
+  Time time;
+  std::uint64_t rpc;  // wire id as its client names it
+  std::uint32_t a;
+  std::uint32_t b;
+  EventType type;
+};
+
+// Keeps the counters and, when given a capacity, the most recent events in a ring.
+class Recorder {
+ public:
+  // capacity: events kept, 0 for none; rounded up to a power of two.
+  explicit Recorder(std::size_t capacity = 0);
+
+  Counters counters;
+
+  void append(Time time, EventType type, std::uint64_t rpc, std::uint64_t a, std::uint64_t b) {
+    if (ring_.empty()) return;
+    ring_[static_cast<std::size_t>(next_++) & (ring_.size() - 1)] =
+        Record{time, rpc, static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b), type};
+  }
+  bool enabled() const { return !ring_.empty(); }
+  // Oldest first.
+  std::vector<Record> records() const;
+
+ private:
+  std::vector<Record> ring_;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace homa::trace

@@ -1,0 +1,247 @@
+#include "wire/codec.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+
+namespace homa::wire {
+namespace {
+
+using base::load_big_endian;
+using base::store_big_endian;
+
+// Caller checked that kCommonHeaderBytes are there.
+CommonHeader read_common(const std::byte* at) {
+  CommonHeader h;
+  h.source_port = Port{load_big_endian<std::uint16_t>(at)};
+  h.destination_port = Port{load_big_endian<std::uint16_t>(at + 2)};
+  h.sequence = load_big_endian<std::uint32_t>(at + 4);
+  const auto incarnation_and_type = load_big_endian<std::uint32_t>(at + 8);
+  h.incarnation = incarnation_and_type >> 8;
+  h.type = static_cast<PacketType>(incarnation_and_type & 0xff);
+  h.data_offset = static_cast<std::uint8_t>(at[12]);
+  h.flags = static_cast<std::uint8_t>(at[13]);
+  h.window = load_big_endian<std::uint16_t>(at + 14);
+  h.checksum = load_big_endian<std::uint16_t>(at + 16);
+  h.urgent = load_big_endian<std::uint16_t>(at + 18);
+  h.sender_id = WireId{load_big_endian<std::uint64_t>(at + 20)};
+  return h;
+}
+
+void write_common(const CommonHeader& h, PacketType type, std::byte* at) {
+  store_big_endian(at, raw(h.source_port));
+  store_big_endian(at + 2, raw(h.destination_port));
+  store_big_endian(at + 4, h.sequence);
+  store_big_endian(at + 8, (h.incarnation << 8) | raw(type));
+  at[12] = std::byte{h.data_offset};
+  at[13] = std::byte{h.flags};
+  store_big_endian(at + 14, h.window);
+  store_big_endian(at + 16, h.checksum);
+  store_big_endian(at + 18, h.urgent);
+  store_big_endian(at + 20, raw(h.sender_id));
+}
+
+Ack read_ack(const std::byte* at) {
+  return Ack{WireId{load_big_endian<std::uint64_t>(at)},
+             Port{load_big_endian<std::uint16_t>(at + 8)}};
+}
+
+void write_ack(const Ack& ack, std::byte* at) {
+  store_big_endian(at, raw(ack.client_id));
+  store_big_endian(at + 8, raw(ack.server_port));
+}
+
+template <typename H>
+std::size_t encode_bare(const H& header, PacketType type, HeaderBuffer& out) {
+  write_common(header.common, type, out.data());
+  return kCommonHeaderBytes;
+}
+
+Unexpected<ParseError> failure(ParseError error) { return Unexpected<ParseError>(error); }
+
+}  // namespace
+
+Result<CommonHeader, ParseError> parse_common(std::span<const std::byte> bytes) {
+  if (bytes.size() < kCommonHeaderBytes) return failure(ParseError::kTooShort);
+  return read_common(bytes.data());
+}
+
+Result<DataHeader, ParseError> parse_data(std::span<const std::byte> bytes) {
+  if (bytes.size() < kDataHeaderBytes) return failure(ParseError::kTooShort);
+  const std::byte* at = bytes.data();
+  DataHeader h;
+  h.common = read_common(at);
+  h.message_length = load_big_endian<std::uint32_t>(at + 28);
+  h.incoming = load_big_endian<std::uint32_t>(at + 32);
+  h.ack = read_ack(at + 36);
+  h.cutoff_version = load_big_endian<std::uint16_t>(at + 46);
+  const auto flags = load_big_endian<std::uint32_t>(at + 48);
+  h.retransmit = static_cast<std::uint8_t>(flags >> 24);
+  h.response_unscheduled_limit = flags & 0xffffff;
+  h.segment_offset = load_big_endian<std::uint32_t>(at + 52);
+  h.payload = bytes.subspan(kDataHeaderBytes);
+  if (h.message_length == 0) return failure(ParseError::kZeroLength);
+  if (h.payload.empty()) return failure(ParseError::kEmptyData);
+  const std::uint32_t offset = h.offset();
+  if (offset >= h.message_length || h.payload.size() > h.message_length - offset) {
+    return failure(ParseError::kBeyondMessage);
+  }
+  return h;
+}
+
+Result<GrantHeader, ParseError> parse_grant(std::span<const std::byte> bytes) {
+  if (bytes.size() < kGrantBytes) return failure(ParseError::kTooShort);
+  const std::byte* at = bytes.data();
+  return GrantHeader{read_common(at), load_big_endian<std::uint32_t>(at + 28),
+                     static_cast<std::uint8_t>(at[32])};
+}
+
+Result<ResendHeader, ParseError> parse_resend(std::span<const std::byte> bytes) {
+  if (bytes.size() < kResendBytes) return failure(ParseError::kTooShort);
+  const std::byte* at = bytes.data();
+  return ResendHeader{read_common(at), load_big_endian<std::uint32_t>(at + 28),
+                      load_big_endian<std::uint32_t>(at + 32), static_cast<std::uint8_t>(at[36])};
+}
+
+Result<CutoffsHeader, ParseError> parse_cutoffs(std::span<const std::byte> bytes) {
+  if (bytes.size() < kCutoffsBytes) return failure(ParseError::kTooShort);
+  const std::byte* at = bytes.data();
+  CutoffsHeader h;
+  h.common = read_common(at);
+  for (std::size_t i = 0; i < h.cutoffs.size(); ++i) {
+    h.cutoffs[i] = load_big_endian<std::uint32_t>(at + 28 + 4 * i);
+  }
+  h.version = load_big_endian<std::uint16_t>(at + 60);
+  return h;
+}
+
+Result<AckHeader, ParseError> parse_ack(std::span<const std::byte> bytes) {
+  if (bytes.size() < kAckBytes) return failure(ParseError::kTooShort);
+  const std::byte* at = bytes.data();
+  AckHeader h;
+  h.common = read_common(at);
+  h.count = load_big_endian<std::uint16_t>(at + 28);
+  if (h.count > kAcksPerPacket) return failure(ParseError::kTooManyAcks);
+  for (std::size_t i = 0; i < kAcksPerPacket; ++i) h.acks[i] = read_ack(at + 30 + 10 * i);
+  return h;
+}
+
+Result<ErrorHeader, ParseError> parse_error(std::span<const std::byte> bytes) {
+  if (bytes.size() < kErrorBytes) return failure(ParseError::kTooShort);
+  return ErrorHeader{read_common(bytes.data()), static_cast<std::uint8_t>(bytes[28])};
+}
+
+Result<Header, ParseError> parse(std::span<const std::byte> bytes) {
+  const auto wrap = [](auto&& parsed) -> Result<Header, ParseError> {
+    if (!parsed) return failure(parsed.error());
+    return Header(*parsed);
+  };
+  const auto common = parse_common(bytes);
+  if (!common) return failure(common.error());
+  switch (common->type) {
+    case PacketType::kData: return wrap(parse_data(bytes));
+    case PacketType::kGrant: return wrap(parse_grant(bytes));
+    case PacketType::kResend: return wrap(parse_resend(bytes));
+    case PacketType::kUnknown: return Header(UnknownHeader{*common});
+    case PacketType::kBusy: return Header(BusyHeader{*common});
+    case PacketType::kCutoffs: return wrap(parse_cutoffs(bytes));
+    case PacketType::kFreeze: return Header(FreezeHeader{*common});
+    case PacketType::kNeedAck: return Header(NeedAckHeader{*common});
+    case PacketType::kAck: return wrap(parse_ack(bytes));
+    case PacketType::kError: return wrap(parse_error(bytes));
+  }
+  return failure(ParseError::kUnknownType);
+}
+
+std::size_t encode(const DataHeader& h, HeaderBuffer& out) {
+  std::byte* at = out.data();
+  write_common(h.common, PacketType::kData, at);
+  store_big_endian(at + 28, h.message_length);
+  store_big_endian(at + 32, h.incoming);
+  write_ack(h.ack, at + 36);
+  store_big_endian(at + 46, h.cutoff_version);
+  store_big_endian(at + 48, (std::uint32_t{h.retransmit} << 24) |
+                                std::min(h.response_unscheduled_limit, 0xffffffU));
+  store_big_endian(at + 52, h.segment_offset);
+  return kDataHeaderBytes;
+}
+
+std::size_t encode(const GrantHeader& h, HeaderBuffer& out) {
+  write_common(h.common, PacketType::kGrant, out.data());
+  store_big_endian(out.data() + 28, h.offset);
+  out[32] = std::byte{h.priority};
+  return kGrantBytes;
+}
+
+std::size_t encode(const ResendHeader& h, HeaderBuffer& out) {
+  write_common(h.common, PacketType::kResend, out.data());
+  store_big_endian(out.data() + 28, h.offset);
+  store_big_endian(out.data() + 32, h.length);
+  out[36] = std::byte{h.priority};
+  return kResendBytes;
+}
+
+std::size_t encode(const CutoffsHeader& h, HeaderBuffer& out) {
+  write_common(h.common, PacketType::kCutoffs, out.data());
+  for (std::size_t i = 0; i < h.cutoffs.size(); ++i) {
+    store_big_endian(out.data() + 28 + 4 * i, h.cutoffs[i]);
+  }
+  store_big_endian(out.data() + 60, h.version);
+  return kCutoffsBytes;
+}
+
+std::size_t encode(const AckHeader& h, HeaderBuffer& out) {
+  write_common(h.common, PacketType::kAck, out.data());
+  store_big_endian(out.data() + 28, h.count);
+  for (std::size_t i = 0; i < kAcksPerPacket; ++i) write_ack(h.acks[i], out.data() + 30 + 10 * i);
+  return kAckBytes;
+}
+
+std::size_t encode(const ErrorHeader& h, HeaderBuffer& out) {
+  write_common(h.common, PacketType::kError, out.data());
+  out[28] = std::byte{h.code};
+  return kErrorBytes;
+}
+
+std::size_t encode(const UnknownHeader& h, HeaderBuffer& out) {
+  return encode_bare(h, PacketType::kUnknown, out);
+}
+std::size_t encode(const BusyHeader& h, HeaderBuffer& out) {
+  return encode_bare(h, PacketType::kBusy, out);
+}
+std::size_t encode(const FreezeHeader& h, HeaderBuffer& out) {
+  return encode_bare(h, PacketType::kFreeze, out);
+}
+std::size_t encode(const NeedAckHeader& h, HeaderBuffer& out) {
+  return encode_bare(h, PacketType::kNeedAck, out);
+}
+
+std::string_view to_string(PacketType type) {
+  switch (type) {
+    case PacketType::kData: return "DATA";
+    case PacketType::kGrant: return "GRANT";
+    case PacketType::kResend: return "RESEND";
+    case PacketType::kUnknown: return "UNKNOWN";
+    case PacketType::kBusy: return "BUSY";
+    case PacketType::kCutoffs: return "CUTOFFS";
+    case PacketType::kFreeze: return "FREEZE";
+    case PacketType::kNeedAck: return "NEED_ACK";
+    case PacketType::kAck: return "ACK";
+    case PacketType::kError: return "ERROR";
+  }
+  return "?";
+}
+
+std::string_view to_string(ParseError error) {
+  switch (error) {
+    case ParseError::kTooShort: return "shorter than its type's minimum";
+    case ParseError::kUnknownType: return "unknown packet type";
+    case ParseError::kZeroLength: return "message length 0";
+    case ParseError::kBeyondMessage: return "bytes beyond the message";
+    case ParseError::kEmptyData: return "DATA without payload";
+    case ParseError::kTooManyAcks: return "more acks than fit";
+  }
+  return "?";
+}
+
+}  // namespace homa::wire

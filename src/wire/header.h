@@ -1,0 +1,143 @@
+// The packets of Homa as plain structs, and the reasons why bytes may not be one.
+// Layout and meaning: docs/protocol.md#packets.
+//
+//   0             2             4               8             11     12     13   14   16   18   20
+//   | source port | destination | sequence      | incarnation | type | off. | 6  | win| sum| urg| id
+//
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "base/types.h"
+
+namespace homa::wire {
+
+enum class PacketType : std::uint8_t {
+  kData = 0x10,
+  kGrant = 0x11,
+  kResend = 0x12,
+  kUnknown = 0x13,
+  kBusy = 0x14,
+  kCutoffs = 0x15,
+  kFreeze = 0x16,
+  kNeedAck = 0x17,
+  kAck = 0x18,
+  kError = 0x20,  // ours: kernel peers drop and count it (docs/protocol.md#errors)
+};
+
+enum class ParseError : std::uint8_t {
+  kTooShort,           // shorter than its type's minimum
+  kUnknownType,        // a type that does not exist
+  kZeroLength,         // DATA of an empty message
+  kBeyondMessage,      // DATA with bytes past the message's length
+  kEmptyData,          // DATA without payload
+  kTooManyAcks,        // ACK that claims more than five
+};
+inline constexpr std::size_t kParseErrors = 6;
+std::string_view to_string(PacketType type);
+std::string_view to_string(ParseError error);
+
+inline constexpr std::size_t kCommonHeaderBytes = 28;
+inline constexpr std::size_t kDataHeaderBytes = 56;
+inline constexpr std::size_t kGrantBytes = 33;
+inline constexpr std::size_t kResendBytes = 37;
+inline constexpr std::size_t kCutoffsBytes = 62;
+inline constexpr std::size_t kAckBytes = 80;
+inline constexpr std::size_t kErrorBytes = 29;
+inline constexpr std::size_t kLargestHeaderBytes = kAckBytes;
+inline constexpr std::size_t kAcksPerPacket = 5;
+inline constexpr std::uint32_t kExplicitOffsetAbsent = 0xffffffff;  // segment offset: use sequence
+inline constexpr std::uint32_t kEverythingSent = 0xffffffff;        // RESEND length
+inline constexpr std::uint8_t kTcpFlags = 6;                        // SYN and RST
+inline constexpr std::uint16_t kTcpUrgent = 0xb97d;
+
+struct CommonHeader {
+  Port source_port{};
+  Port destination_port{};
+  std::uint32_t sequence = 0;     // DATA: offset of the first payload byte; others: 0
+  std::uint32_t incarnation = 0;  // 24 bits; ours: changes when an engine restarts; kernel: 0
+  PacketType type = PacketType::kData;
+  std::uint8_t data_offset = 0x50;
+  std::uint8_t flags = kTcpFlags;
+  std::uint16_t window = 0;
+  std::uint16_t checksum = 0;
+  std::uint16_t urgent = kTcpUrgent;
+  WireId sender_id{};
+};
+
+// Tells a server that its client needs nothing more of an RPC. Client id 0: no ack.
+struct Ack {
+  WireId client_id{};
+  Port server_port{};
+};
+
+struct DataHeader {
+  CommonHeader common;
+  std::uint32_t message_length = 0;
+  std::uint32_t incoming = 0;  // bytes that the sender will send without a further grant
+  Ack ack;
+  std::uint16_t cutoff_version = 0;
+  std::uint8_t retransmit = 0;
+  // Ours, 24 bits in bytes a kernel ignores: most unscheduled bytes for the response; 0: no limit.
+  std::uint32_t response_unscheduled_limit = 0;
+  std::uint32_t segment_offset = 0;
+  std::span<const std::byte> payload;  // in the packet that was parsed
+
+  std::uint32_t offset() const {
+    return segment_offset == kExplicitOffsetAbsent ? common.sequence : segment_offset;
+  }
+};
+
+struct GrantHeader {
+  CommonHeader common;
+  std::uint32_t offset = 0;  // bytes before this one may be sent
+  std::uint8_t priority = 0;
+};
+
+struct ResendHeader {
+  CommonHeader common;
+  std::uint32_t offset = 0;
+  std::uint32_t length = 0;  // kEverythingSent: all that was sent
+  std::uint8_t priority = 0;
+};
+
+struct UnknownHeader {
+  CommonHeader common;
+};
+struct BusyHeader {
+  CommonHeader common;
+};
+struct FreezeHeader {
+  CommonHeader common;
+};
+struct NeedAckHeader {
+  CommonHeader common;
+};
+
+struct CutoffsHeader {
+  CommonHeader common;
+  std::array<std::uint32_t, kPriorities> cutoffs{};  // by priority: longest message that may use it
+  std::uint16_t version = 0;
+};
+
+struct AckHeader {
+  CommonHeader common;
+  std::uint16_t count = 0;
+  std::array<Ack, kAcksPerPacket> acks{};
+};
+
+// Ours: the sender ended this RPC, and why.
+struct ErrorHeader {
+  CommonHeader common;
+  std::uint8_t code = 0;  // homa::ErrorCode; an unknown value is "cancelled"
+};
+
+using Header = std::variant<DataHeader, GrantHeader, ResendHeader, UnknownHeader, BusyHeader,
+                            CutoffsHeader, FreezeHeader, NeedAckHeader, AckHeader, ErrorHeader>;
+
+}  // namespace homa::wire
