@@ -1,0 +1,28 @@
+#include <array>
+
+#include "command.h"
+
+namespace homa::tools {
+namespace {
+
+// One line per subcommand, in the order --help shows them.
+constexpr std::array<AddCommand, 0> kCommands{};
+
+int main(int argc, char** argv) {
+  CLI::App app{"Homa in user space: serve, measure, look inside, simulate", "homa"};
+  app.set_version_flag("--version", HOMA_VERSION);
+  app.require_subcommand(1);
+  Run run;
+  for (const AddCommand add : kCommands) add(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kSuccess : kUsage;
+  }
+  return run ? run() : kUsage;
+}
+
+}  // namespace
+}  // namespace homa::tools
+
+int main(int argc, char** argv) { return homa::tools::main(argc, argv); }
