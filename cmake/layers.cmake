@@ -25,10 +25,12 @@ function(homa_layer name)
   endif()
 endfunction()
 
-# homa_test(NAME SOURCES FILE... LINK TARGET...): one GoogleTest program, run by ctest as NAME.
+# homa_test(NAME SOURCES FILE... LINK TARGET...): one GoogleTest program, run by ctest as NAME. What
+# several tests share is included as "support/FILE.h".
 function(homa_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${TEST_LINK} homa_compiler GTest::gtest GTest::gmock
     GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)

@@ -1,0 +1,36 @@
+#include "homa/error.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace homa {
+namespace {
+
+TEST(ErrorCode, EveryCodeHasItsOwnWords) {
+  std::set<std::string_view> words;
+  for (unsigned code = 0; code <= 17; ++code) {
+    const auto word = to_string(static_cast<ErrorCode>(code));
+    EXPECT_NE(word, "unknown error") << code;
+    EXPECT_TRUE(words.insert(word).second) << word;
+  }
+}
+
+TEST(ErrorCode, AnyByteFromTheNetworkHasWords) {
+  for (unsigned code = 18; code < 256; ++code) {
+    EXPECT_EQ(to_string(static_cast<ErrorCode>(code)), "unknown error");
+  }
+}
+
+TEST(ErrorCode, NumbersAreFixedByWireAndAbi) {
+  EXPECT_EQ(static_cast<int>(ErrorCode::kOk), 0);
+  EXPECT_EQ(static_cast<int>(ErrorCode::kTimeout), 1);
+  EXPECT_EQ(static_cast<int>(ErrorCode::kNoSuchSocket), 2);
+  EXPECT_EQ(static_cast<int>(ErrorCode::kPeerRestarted), 4);
+  EXPECT_EQ(static_cast<int>(ErrorCode::kCancelled), 5);
+  EXPECT_EQ(static_cast<int>(ErrorCode::kOverloaded), 6);
+  EXPECT_EQ(static_cast<int>(ErrorCode::kStale), 17);
+}
+
+}  // namespace
+}  // namespace homa
