@@ -1,0 +1,62 @@
+#include "base/region_allocator.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+namespace homa::base {
+namespace {
+
+TEST(RegionAllocator, RefusesMoreThanThereIs) {
+  RegionAllocator region(1024);
+  EXPECT_FALSE(region.allocate(0));
+  EXPECT_FALSE(region.allocate(1025));
+  EXPECT_TRUE(region.allocate(1024));
+  EXPECT_FALSE(region.allocate(1));
+}
+
+TEST(RegionAllocator, RefusesToFreeWhatItNeverGave) {
+  RegionAllocator region(1 << 20);
+  const auto block = region.allocate(1000);
+  ASSERT_TRUE(block);
+  EXPECT_FALSE(region.free(*block + 256, 1000));
+  EXPECT_FALSE(region.free(*block, 5000));
+  EXPECT_FALSE(region.free(*block + 1, 1000));
+  EXPECT_FALSE(region.free(1ULL << 60, 1000));
+  EXPECT_TRUE(region.free(*block, 1000));
+  EXPECT_FALSE(region.free(*block, 1000)) << "freed twice";
+}
+
+TEST(RegionAllocator, BlocksNeverOverlapAndAllComesBack) {
+  constexpr std::uint64_t kRegion = 3 << 20;  // no power of two
+  RegionAllocator region(kRegion);
+  std::mt19937_64 random(7);
+  std::map<std::uint64_t, std::uint64_t> live;
+  for (int step = 0; step < 20'000; ++step) {
+    if (random() % 2 == 0 || live.empty()) {
+      const std::uint64_t bytes = 1 + random() % (random() % 8 == 0 ? 200'000 : 3'000);
+      const auto offset = region.allocate(bytes);
+      if (!offset) continue;
+      ASSERT_LE(*offset + bytes, kRegion);
+      const auto after = live.lower_bound(*offset);
+      if (after != live.end()) ASSERT_LE(*offset + bytes, after->first);
+      if (after != live.begin()) {
+        const auto before = std::prev(after);
+        ASSERT_LE(before->first + before->second, *offset);
+      }
+      live[*offset] = bytes;
+    } else {
+      auto victim = live.lower_bound(random() % kRegion);
+      if (victim == live.end()) victim = live.begin();
+      ASSERT_TRUE(region.free(victim->first, victim->second));
+      live.erase(victim);
+    }
+  }
+  for (const auto& [offset, bytes] : live) ASSERT_TRUE(region.free(offset, bytes));
+  EXPECT_EQ(region.used(), 0U);
+  EXPECT_TRUE(region.allocate(2 << 20)) << "free blocks did not join again";
+}
+
+}  // namespace
+}  // namespace homa::base
