@@ -161,7 +161,8 @@ class Endpoint {
   // kTransmitDone follows), kTooLong, kInvalidArgument (length 0, or answered already).
   Result<void, ErrorCode> reply(Time now, RpcId rpc, std::uint32_t length,
                                 std::uint64_t transmit_token);
-  // Ends an RPC, ours or served. The peer is told `code`. `report`: an Event::kFailed follows.
+  // Ends an RPC, ours or served. The peer is told `code`; kOk: nobody is told, nothing is sent, and
+  // no ack is owed (the simulator's one-way messages). `report`: an Event::kFailed follows.
   Result<void, ErrorCode> abort(Time now, RpcId rpc, ErrorCode code, bool report);
   // The application is done with a message's buffer (from kRequest or kResponse).
   void release(Time now, BufferOffset buffer, std::uint32_t length);
