@@ -31,6 +31,7 @@ function(homa_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE HOMA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${TEST_LINK} homa_compiler GTest::gtest GTest::gmock
     GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)

@@ -1,0 +1,192 @@
+#include "core/config_fields.h"
+
+#include <charconv>
+#include <limits>
+#include <type_traits>
+
+namespace homa::core {
+namespace {
+
+// FIELD(name, unit, meaning): one line per field of CoreConfig; a field without a line here cannot
+// be set by name, which config_fields_test notices.
+#define HOMA_CORE_FIELDS(FIELD)                                                                   \
+  FIELD(link_bits_per_second, "bit/s", "rate of the link; 0: packets are not paced")              \
+  FIELD(max_link_usage_percent, "percent", "share of the link's rate that pacing reckons with")   \
+  FIELD(nic_backlog_max, "duration", "most data waiting in the NIC by the link model")            \
+  FIELD(device_queue_bytes_max, "bytes", "most data waiting by the device's reports; 0: 40 us")   \
+  FIELD(packet_overhead_bytes, "bytes", "on the wire per packet beyond Homa's")                   \
+  FIELD(payload_bytes_max, "bytes", "payload per DATA packet")                                    \
+  FIELD(defer_bytes_min, "bytes", "shorter packets are never held back by pacing")                \
+  FIELD(pacer_fifo_per_mille, "per mille", "share of sent bytes for the oldest message")          \
+  FIELD(unscheduled_bytes, "bytes", "sent of a message without waiting for a grant")              \
+  FIELD(max_incoming, "bytes", "most bytes granted and not received, over all messages")          \
+  FIELD(overcommit, "messages", "most messages granted at once")                                  \
+  FIELD(window, "bytes", "granted ahead per message; 0: max_incoming / (active + 1)")             \
+  FIELD(grant_fifo_per_mille, "per mille", "share of granted bytes for the oldest message")       \
+  FIELD(fifo_grant_increment, "bytes", "granted to the oldest message at a time")                 \
+  FIELD(grant_increment_min, "bytes", "a grant advances by no less, but at the end")              \
+  FIELD(priorities, "levels", "network priorities in use")                                        \
+  FIELD(cutoffs, "bytes", "by priority 0..7: longest message with that unscheduled priority")     \
+  FIELD(cutoff_interval, "duration", "recompute the cutoffs this often; 0: never")                \
+  FIELD(cutoff_messages_min, "messages", "fewer received in an interval: leave the cutoffs")      \
+  FIELD(cutoffs_reply_interval, "duration", "CUTOFFS at most this often to a peer")               \
+  FIELD(tick, "duration", "unit of the timers below")                                             \
+  FIELD(resend_ticks, "ticks", "silence before the first RESEND")                                 \
+  FIELD(resend_interval, "ticks", "silence between later RESENDs")                                \
+  FIELD(timeout_ticks, "ticks", "silence that ends an RPC")                                       \
+  FIELD(request_ack_ticks, "ticks", "after the last response byte: NEED_ACK")                     \
+  FIELD(need_ack_backoff_max, "duration", "intervals between NEED_ACKs double up to this")        \
+  FIELD(need_ack_give_up, "duration", "then an unacked response is dropped")                      \
+  FIELD(message_bytes_max, "bytes", "longest message sent or taken")                              \
+  FIELD(rpcs_max, "RPCs", "in progress, ours and served")                                         \
+  FIELD(served_rpcs_per_port_max, "RPCs", "unanswered requests per port")                         \
+  FIELD(receive_region_bytes, "bytes", "memory for incoming messages")                            \
+  FIELD(finished_ids_max, "ids", "remembered, so that no request runs twice")                     \
+  FIELD(peers_max, "peers", "above this, idle ones are forgotten")                                \
+  FIELD(peer_idle, "duration", "silence after which a peer is idle")                              \
+  FIELD(incast_bytes_max, "bytes", "unscheduled bytes over all awaited responses; 0: no limit")   \
+  FIELD(canary_no_grants, "switch", "planted fault for the test bench: never grant")
+
+struct Suffix {
+  std::string_view text;
+  std::uint64_t factor;
+};
+
+// A whole number and one of `suffixes` (the first that fits); false: not that.
+bool parse_number(std::string_view text, std::span<const Suffix> suffixes, std::uint64_t* value) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  if (parsed.ec != std::errc{}) return false;
+  const std::string_view rest(parsed.ptr, static_cast<std::size_t>(end - parsed.ptr));
+  for (const Suffix& suffix : suffixes) {
+    if (rest != suffix.text) continue;
+    if (suffix.factor != 0 && number > std::numeric_limits<std::uint64_t>::max() / suffix.factor) {
+      return false;
+    }
+    *value = number * suffix.factor;
+    return suffix.factor != 0 || number == 0;
+  }
+  return false;
+}
+
+constexpr std::array<Suffix, 4> kCounts = {
+    {{"", 1}, {"k", 1'000}, {"M", 1'000'000}, {"G", 1'000'000'000}}};
+// Without a unit only zero is a duration (factor 0 lets nothing else through).
+constexpr std::array<Suffix, 5> kDurations = {
+    {{"", 0}, {"ns", 1}, {"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}}};
+
+template <typename T>
+bool parse(std::string_view text, T* value) {
+  static_assert(std::is_unsigned_v<T>);
+  std::uint64_t number = 0;
+  if (!parse_number(text, kCounts, &number)) return false;
+  if (number > std::numeric_limits<T>::max()) return false;
+  *value = static_cast<T>(number);
+  return true;
+}
+
+bool parse(std::string_view text, bool* value) {
+  *value = text == "1";
+  return text == "0" || text == "1";
+}
+
+bool parse(std::string_view text, Duration* value) {
+  std::uint64_t number = 0;
+  if (!parse_number(text, kDurations, &number)) return false;
+  if (number > static_cast<std::uint64_t>(Duration::max().count())) return false;
+  *value = Duration(static_cast<std::int64_t>(number));
+  return true;
+}
+
+bool parse(std::string_view text, std::array<std::uint32_t, kPriorities>* value) {
+  for (std::size_t i = 0; i < value->size(); ++i) {
+    const std::size_t comma = text.find(',');
+    if ((comma == std::string_view::npos) != (i + 1 == value->size())) return false;
+    if (!parse(text.substr(0, comma), &(*value)[i])) return false;
+    if (comma != std::string_view::npos) text.remove_prefix(comma + 1);
+  }
+  return true;
+}
+
+template <typename T>
+constexpr std::string_view expected() {
+  if constexpr (std::is_same_v<T, bool>) {
+    return "0 or 1";
+  } else if constexpr (std::is_same_v<T, Duration>) {
+    return "a duration like 500ns, 20us, 5ms, 1s or 0";
+  } else if constexpr (std::is_unsigned_v<T>) {
+    return "a whole number, like 40000, 40k or 1M";
+  } else {
+    return "eight whole numbers with commas between";
+  }
+}
+
+template <typename T>
+std::string format(const T& value) {
+  if constexpr (std::is_same_v<T, Duration>) {
+    const auto count = value.count();
+    for (std::size_t i = kDurations.size(); --i > 1;) {
+      const auto factor = static_cast<std::int64_t>(kDurations[i].factor);
+      if (count % factor == 0) return std::to_string(count / factor).append(kDurations[i].text);
+    }
+    return std::to_string(count).append("ns");
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    return std::to_string(value);
+  } else {
+    std::string text;
+    for (const std::uint32_t number : value) text += (text.empty() ? "" : ",") + format(number);
+    return text;
+  }
+}
+
+template <auto Member>
+Result<void, Error> set_member(CoreConfig& config, std::string_view value) {
+  using T = std::remove_reference_t<decltype(config.*Member)>;
+  T parsed{};
+  if (!parse(value, &parsed)) {
+    return Unexpected(Error{ErrorCode::kInvalidArgument, std::string(expected<T>())});
+  }
+  config.*Member = parsed;
+  return {};
+}
+
+template <auto Member>
+std::string get_member(const CoreConfig& config) {
+  return format(config.*Member);
+}
+
+constexpr ConfigField kFields[] = {
+#define HOMA_CORE_FIELD(name, unit, meaning) \
+  {#name, unit, meaning, &set_member<&CoreConfig::name>, &get_member<&CoreConfig::name>},
+    HOMA_CORE_FIELDS(HOMA_CORE_FIELD)
+#undef HOMA_CORE_FIELD
+};
+
+}  // namespace
+
+std::span<const ConfigField> config_fields() { return kFields; }
+
+Result<void, Error> set_field(CoreConfig& config, std::string_view name, std::string_view value) {
+  for (const ConfigField& field : kFields) {
+    if (field.name != name) continue;
+    if (auto set = field.set(config, value); !set) {
+      return Unexpected(Error{ErrorCode::kInvalidArgument,
+                              "parameter " + std::string(name) + ": \"" + std::string(value) +
+                                  "\" is not " + set.error().text});
+    }
+    return {};
+  }
+  return Unexpected(Error{ErrorCode::kInvalidArgument,
+                          "there is no parameter named " + std::string(name)});
+}
+
+Result<void, Error> set_fields(CoreConfig& config,
+                               const std::map<std::string, std::string>& values) {
+  for (const auto& [name, value] : values) {
+    if (auto set = set_field(config, name, value); !set) return set;
+  }
+  return {};
+}
+
+}  // namespace homa::core

@@ -1,0 +1,33 @@
+// Every field of CoreConfig by name, for command lines and HostConfig::parameters.
+//
+// Numbers may end in k, M or G (thousands); durations end in ns, us, ms or s (0 needs no unit);
+// cutoffs are eight numbers with commas between; switches are 0 or 1.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/config.h"
+#include "homa/error.h"
+#include "homa/result.h"
+
+namespace homa::core {
+
+struct ConfigField {
+  std::string_view name;
+  std::string_view unit;  // "bytes", "bit/s", "duration", ...
+  std::string_view meaning;
+  Result<void, Error> (*set)(CoreConfig& config, std::string_view value);
+  std::string (*get)(const CoreConfig& config);
+};
+
+// In the order of CoreConfig.
+std::span<const ConfigField> config_fields();
+
+// kInvalidArgument names the field and what was expected. Ranges are CoreConfig::validate()'s.
+Result<void, Error> set_field(CoreConfig& config, std::string_view name, std::string_view value);
+Result<void, Error> set_fields(CoreConfig& config, const std::map<std::string, std::string>& values);
+
+}  // namespace homa::core

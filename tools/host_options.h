@@ -1,0 +1,53 @@
+// The options that every subcommand with a Homa host of its own has, and the host that they ask for.
+//
+//   HostOptions options;
+//   options.add_to(command);              // --io --address --interface --udp-port --polled --set ...
+//   auto config = options.host_config();  // after parsing
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "homa/host.h"
+#include "io/open.h"
+
+namespace homa::tools {
+
+// Lives as long as the command that it was added to.
+class HostOptions {
+ public:
+  // Adds the options in a group named "Host"; those of faults in "Faults".
+  void add_to(CLI::App& command);
+
+  // A client needs no particular UDP port: 0 unless the user chose one.
+  void use_any_udp_port() { any_udp_port_ = true; }
+
+  HostConfig host_config() const;
+  io::IoConfig io_config() const;  // the same choice for tools that need no host
+  bool polled() const { return polled_; }
+
+ private:
+  std::string backend_ = "udp";
+  std::string address_;
+  std::string interface_;
+  std::uint16_t udp_port_ = kDefaultUdpPort;
+  std::uint32_t mtu_ = 0;
+  bool polled_ = false;
+  bool any_udp_port_ = false;
+  std::uint64_t poll_us_ = 50;
+  std::uint64_t receive_megabytes_ = 64;
+  std::uint64_t transmit_megabytes_ = 64;
+  std::vector<std::string> parameters_;  // "name=value"
+  double loss_ = 0;
+  double duplication_ = 0;
+  double reordering_ = 0;
+  std::uint64_t fault_seed_ = 1;
+  std::string pcap_;
+  CLI::Option* udp_port_option_ = nullptr;
+  CLI::Option* poll_option_ = nullptr;
+};
+
+}  // namespace homa::tools
