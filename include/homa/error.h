@@ -8,7 +8,7 @@
 
 namespace homa {
 
-// Numbers are part of the ABI and of the wire (ERROR packets, docs/protocol.md#errors): append only.
+// Numbers are part of the ABI and the wire (ERROR packets, docs/protocol.md#errors): append only.
 enum class ErrorCode : std::uint8_t {
   kOk = 0,
   kTimeout = 1,          // the peer did not respond in time

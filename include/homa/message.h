@@ -18,9 +18,10 @@ namespace client {
 class SocketState;
 }
 
-// What Socket::receive() gives. Movable; its bytes go back to the host when it is destroyed, so keep
-// it no longer than needed: the space it holds is space that peers are not granted. It may outlive
-// its socket and its host (the memory then lives until the last message is gone). Thread: any one.
+// What Socket::receive() gives. Movable; its bytes go back to the host when it is destroyed, so
+// keep it no longer than needed: the space it holds is space that peers are not granted. It may
+// outlive its socket and its host (the memory then lives until the last message is gone). Thread:
+// any one.
 class Message {
  public:
   enum class Kind : std::uint8_t {

@@ -90,11 +90,13 @@ Result<SocketAddress, Error> SocketAddress::parse(std::string_view text) {
     return result;
   }
   const auto percent = bare.find('%');
-  if (percent != std::string::npos && !parse_number(bare.substr(percent + 1), result.host.udp_port)) {
+  if (percent != std::string::npos &&
+      !parse_number(bare.substr(percent + 1), result.host.udp_port)) {
     return invalid("address \"" + std::string(text) + "\": what follows % is not a UDP port");
   }
   if (!look_up(bare.substr(0, percent), result.host)) {
-    return invalid("host \"" + bare.substr(0, percent) + "\" is neither an IP address nor a known name");
+    return invalid("host \"" + bare.substr(0, percent) +
+                   "\" is neither an IP address nor a known name");
   }
   return result;
 }

@@ -1,5 +1,5 @@
-// Big-endian reads and writes. ByteReader never leaves its span: a read past the end yields zero and
-// makes ok() false for good, so a parser checks once at its end.
+// Big-endian reads and writes. ByteReader never leaves its span: a read past the end yields zero
+// and makes ok() false for good, so a parser checks once at its end.
 #pragma once
 
 #include <bit>
@@ -25,7 +25,8 @@ constexpr T to_big_endian(T value) {
     return __builtin_bswap64(value);
   }
 }
-static_assert(std::endian::native == std::endian::little, "Homa is built for little-endian machines");
+static_assert(std::endian::native == std::endian::little,
+              "Homa is built for little-endian machines");
 
 // Unchecked: the caller knows that the bytes are there.
 template <typename T>

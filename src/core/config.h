@@ -19,7 +19,7 @@ struct CoreConfig {
   std::uint32_t max_link_usage_percent = 99;            // 1..100; share the link model reckons with
   Duration nic_backlog_max{5'000};                      // most data in the NIC by the link model
   std::uint64_t device_queue_bytes_max = 0;             // by the device's reports; 0: 40 us' worth
-  std::uint32_t packet_overhead_bytes = 58;  // per packet beyond Homa's: Ethernet 38, IP 20 (UDP +8)
+  std::uint32_t packet_overhead_bytes = 58;  // a packet, beyond Homa: Ethernet 38, IP 20 (UDP +8)
   std::uint32_t payload_bytes_max = 1424;    // DATA payload per packet; 16..65000
   std::uint32_t defer_bytes_min = 1'000;     // shorter packets go at once, charged to the model
   std::uint32_t pacer_fifo_per_mille = 50;   // share of sent bytes that goes to the oldest message
@@ -31,7 +31,7 @@ struct CoreConfig {
   std::uint32_t window = 0;      // bytes granted ahead per message; 0: max_incoming / (active + 1)
   std::uint32_t grant_fifo_per_mille = 50;
   std::uint32_t fifo_grant_increment = 50'000;
-  std::uint32_t grant_increment_min = 1;  // do not advance a grant by less than this, but at the end
+  std::uint32_t grant_increment_min = 1;  // do not advance a grant by less, but at the end
 
   // --- Priorities (docs/protocol.md#priorities) ---
   Priority priorities = 8;  // 1..8 levels in use, the highest ones of the eight

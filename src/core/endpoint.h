@@ -1,16 +1,16 @@
 // One host's Homa: every RPC, peer, grant, priority and timer of it, without I/O.
 //
-// Time and packets come in as arguments, packets and events are pulled out; the endpoint never calls
-// out. The same configuration, seed and calls give the same results, bit for bit. Message bytes do
-// not live here: the caller keeps them in transmit memory, named by `transmit_token`, and in a
+// Time and packets come in as arguments, packets and events are pulled out; the endpoint calls
+// nobody. The same configuration, seed and calls give the same results, bit for bit. Message bytes
+// do not live here: the caller keeps them in transmit memory, named by `transmit_token`, and in a
 // receive region, where the endpoint only says which bytes belong to whom.
 //
 // Duties of the owner, who is one thread:
 //  - After any call, drain poll_event(), then poll_transmit() until it gives nothing.
 //  - Call on_time() when next_deadline() has come. Early, late or twice is harmless.
 //  - `now` never goes backwards.
-// Every call does work bounded by the packet or call at hand, except close_port and fail_peer, which
-// visit the RPCs they end.
+// Every call does work bounded by the packet or call at hand, except close_port and fail_peer,
+// which visit the RPCs they end.
 #pragma once
 
 #include <cstddef>
@@ -117,7 +117,7 @@ struct Unreachable {
   enum class Kind : std::uint8_t { kPort, kProtocol, kHost };
   Address peer;
   Kind kind = Kind::kHost;
-  std::span<const std::byte> quoted;  // the packet's Homa header, as much as was quoted; may be empty
+  std::span<const std::byte> quoted;  // the packet's Homa header, as far as quoted; may be empty
 };
 
 // A snapshot of an RPC in progress, for people and tools.

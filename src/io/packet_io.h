@@ -71,12 +71,12 @@ class PacketIo {
   virtual std::size_t receive(std::span<RxFrame> frames) = 0;
   // Gives frames back, in any order, each once.
   virtual void release(std::span<const RxFrame> frames) = 0;
-  // Never blocks. Returns how many frames, from the front, were taken. Fewer than all: the device is
-  // full; try the rest later. A frame that can never be sent is taken, dropped and counted.
+  // Never blocks. Returns how many frames, from the front, were taken. Fewer than all: the device
+  // is full; try the rest later. A frame that can never be sent is taken, dropped and counted.
   virtual std::size_t send(std::span<const TxFrame> frames) = 0;
   // Errors that were reported since; never blocks and costs no system call when there are none.
   virtual std::size_t errors(std::span<IoError> errors) = 0;
-  // Sleeps until there is something to receive, `wake_fd` (-1: none) is readable, or the time is up.
+  // Sleeps until there is something to receive, `wake_fd` (-1: none) is readable, or time is up.
   virtual void wait(std::chrono::nanoseconds at_most, int wake_fd) = 0;
   // Bytes handed over that the device has not sent, where it can be known.
   virtual std::optional<std::uint64_t> device_queue_bytes() { return std::nullopt; }

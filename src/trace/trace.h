@@ -1,4 +1,4 @@
-// Counters and typed events, declared once: the name, the meaning and the text follow from one line.
+// Counters and typed events, declared once: name, meaning and text follow from one line.
 // A Recorder belongs to one thread. Counters are relaxed atomics, so that any thread may read them.
 #pragma once
 

@@ -1,8 +1,8 @@
 // The packets of Homa as plain structs, and the reasons why bytes may not be one.
 // Layout and meaning: docs/protocol.md#packets.
 //
-//   0             2             4               8             11     12     13   14   16   18   20
-//   | source port | destination | sequence      | incarnation | type | off. | 6  | win| sum| urg| id
+//   0             2             4              8             11     12     13  14   16   18   20
+//   | source port | destination | sequence     | incarnation | type | off. | 6 | win| sum| urg| id
 //
 #pragma once
 
