@@ -1,9 +1,9 @@
 // Contiguous blocks out of a region that the allocator never touches: it deals in offsets.
 //
-// A buddy allocator: blocks are powers of two from 256 bytes up, so a block wastes less than half of
-// itself (in addresses; pages that nobody writes cost nothing). Small blocks that are freed wait in
-// short stacks to be used again, still warm in the cache. O(log size) at most, no allocation after
-// construction. One thread.
+// A buddy allocator: blocks are powers of two from 256 bytes up, so a block wastes less than half
+// of itself (in addresses; pages that nobody writes cost nothing). Small blocks that are freed wait
+// in short stacks to be used again, still warm in the cache. O(log size) at most, no allocation
+// after construction. One thread.
 #pragma once
 
 #include <array>

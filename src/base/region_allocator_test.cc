@@ -40,7 +40,9 @@ TEST(RegionAllocator, BlocksNeverOverlapAndAllComesBack) {
       if (!offset) continue;
       ASSERT_LE(*offset + bytes, kRegion);
       const auto after = live.lower_bound(*offset);
-      if (after != live.end()) ASSERT_LE(*offset + bytes, after->first);
+      if (after != live.end()) {
+        ASSERT_LE(*offset + bytes, after->first);
+      }
       if (after != live.begin()) {
         const auto before = std::prev(after);
         ASSERT_LE(before->first + before->second, *offset);
