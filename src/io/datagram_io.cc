@@ -1,0 +1,41 @@
+#include "io/datagram_io.h"
+
+#include "io/sleep.h"
+
+namespace homa::io {
+namespace {
+
+// Raw IP has no ports: peers carry the default one, as Address::parse() gives it to them.
+std::uint16_t fixed_port(bool udp) { return udp ? 0 : kDefaultUdpPort; }
+
+}  // namespace
+
+DatagramIo::DatagramIo(DatagramSetup setup)
+    : socket_(std::move(setup.socket)),
+      capabilities_(std::move(setup.capabilities)),
+      errors_(setup.udp, fixed_port(setup.udp)),
+      receiver_({.socket = socket_.get(),
+                 .ip_header = !setup.udp && setup.family == AF_INET,
+                 .fixed_port = fixed_port(setup.udp)},
+                statistics_),
+      sender_({.socket = socket_.get(),
+               .family = setup.family,
+               .dual_stack = setup.dual_stack,
+               .udp = setup.udp,
+               .segmentation = capabilities_.segmentation,
+               .scope = setup.scope},
+              errors_, statistics_) {}
+
+std::size_t DatagramIo::receive(std::span<RxFrame> frames) {
+  int error = 0;
+  const std::size_t count = receiver_.receive(frames, error);
+  if (error != 0) errors_.drain(socket_.get());
+  return count;
+}
+
+void DatagramIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {
+  if (receiver_.pending() || !errors_.empty()) return;
+  if (sleep_on(socket_.get(), wake_fd, at_most).error) errors_.drain(socket_.get());
+}
+
+}  // namespace homa::io

@@ -1,0 +1,137 @@
+#include "io/datagram_receiver.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+
+#include <algorithm>
+
+namespace homa::io {
+
+DatagramReceiver::DatagramReceiver(const Options& options, IoStatistics& statistics)
+    : options_(options), statistics_(statistics) {
+  for (std::size_t i = 0; i < kBatch; ++i) {
+    msghdr& message = messages_[i].msg_hdr;
+    message.msg_name = &slots_[i].name;
+    message.msg_iov = &slots_[i].bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = slots_[i].control;
+    rearm(i);
+  }
+}
+
+void DatagramReceiver::rearm(std::size_t slot) {
+  messages_[slot].msg_hdr.msg_namelen = sizeof(SocketName);
+  messages_[slot].msg_hdr.msg_controllen = kControlBytes;
+}
+
+std::size_t DatagramReceiver::post(std::size_t wanted) {
+  for (std::size_t i = 0; i < wanted; ++i) {
+    Slot& slot = slots_[i];
+    if (slot.posted) continue;
+    if (buffers_.empty()) return i;
+    slot.buffer = buffers_.take();
+    slot.bytes = {buffers_.at(slot.buffer), ReceiveBuffers::kBufferBytes};
+    slot.posted = true;
+  }
+  return wanted;
+}
+
+std::size_t DatagramReceiver::call_kernel(std::size_t slots, int& error) {
+  ++statistics_.receive_calls;
+  if (slots == 1) {
+    const ssize_t length = recvmsg(options_.socket, &messages_[0].msg_hdr, MSG_DONTWAIT);
+    if (length >= 0) {
+      messages_[0].msg_len = static_cast<unsigned>(length);
+      return 1;
+    }
+  } else {
+    const int count = recvmmsg(options_.socket, messages_.data(), static_cast<unsigned>(slots),
+                               MSG_DONTWAIT, nullptr);
+    if (count >= 0) return static_cast<std::size_t>(count);
+  }
+  if (errno != EAGAIN && errno != EINTR) error = errno;
+  return 0;
+}
+
+// The size of GRO's segments, 0 for a single packet; and the kernel's count of drops.
+std::uint32_t DatagramReceiver::read_control(msghdr& message) {
+  std::uint32_t segment = 0;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+      int size = 0;
+      std::memcpy(&size, CMSG_DATA(c), sizeof size);
+      segment = size > 0 ? static_cast<std::uint32_t>(size) : 0;
+    } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+      std::uint32_t drops = 0;
+      std::memcpy(&drops, CMSG_DATA(c), sizeof drops);
+      statistics_.receive_dropped += drops - kernel_drops_;  // modulo 2^32, as the kernel counts
+      kernel_drops_ = drops;
+    }
+  }
+  return segment;
+}
+
+void DatagramReceiver::accept(std::size_t index) {
+  Slot& slot = slots_[index];
+  msghdr& message = messages_[index].msg_hdr;
+  Datagram datagram;
+  datagram.buffer = slot.buffer;
+  datagram.end = messages_[index].msg_len;
+  if (options_.ip_header) {
+    const auto first = datagram.end > 0 ? std::to_integer<std::uint32_t>(*buffers_.at(slot.buffer))
+                                        : 0U;
+    datagram.position = (first & 15U) * 4;
+  }
+  const std::uint32_t segment = message.msg_controllen > 0 ? read_control(message) : 0;
+  const bool usable = datagram.position < datagram.end && (message.msg_flags & MSG_TRUNC) == 0 &&
+                      message.msg_namelen > 0;
+  rearm(index);
+  if (!usable) {
+    ++statistics_.receive_dropped;
+    return;
+  }
+  const std::uint32_t length = datagram.end - datagram.position;
+  datagram.segment = segment == 0 ? length : std::min(segment, length);
+  datagram.source = to_address(slot.name);
+  if (options_.fixed_port != 0) datagram.source.udp_port = options_.fixed_port;
+  buffers_.set_frames(slot.buffer, (length + datagram.segment - 1) / datagram.segment);
+  slot.posted = false;
+  datagrams_[filled_++] = datagram;
+}
+
+void DatagramReceiver::fill(std::size_t frames_wanted, int& error) {
+  const std::size_t wanted =
+      quiet_ ? 1 : std::clamp(frames_wanted / frames_per_datagram_, std::size_t{1}, kBatch);
+  const std::size_t slots = post(wanted);
+  next_ = 0;
+  filled_ = 0;
+  if (slots == 0) return;
+  const std::size_t count = call_kernel(slots, error);
+  quiet_ = count == 0;
+  for (std::size_t i = 0; i < count; ++i) accept(i);
+}
+
+std::size_t DatagramReceiver::receive(std::span<RxFrame> frames, int& error) {
+  if (frames.empty()) return 0;
+  if (!pending()) fill(frames.size(), error);
+  const std::size_t first = next_;
+  std::size_t count = 0;
+  while (pending() && count < frames.size()) {
+    Datagram& datagram = datagrams_[next_];
+    const std::uint32_t length = std::min(datagram.segment, datagram.end - datagram.position);
+    frames[count++] = {datagram.source,
+                       {buffers_.at(datagram.buffer) + datagram.position, length},
+                       datagram.buffer};
+    datagram.position += length;
+    if (datagram.position == datagram.end) ++next_;
+  }
+  if (count > 0) frames_per_datagram_ = count / std::max<std::size_t>(next_ - first, 1);
+  statistics_.frames_received += count;
+  return count;
+}
+
+void DatagramReceiver::release(std::span<const RxFrame> frames) {
+  for (const RxFrame& frame : frames) buffers_.release_frame(frame.token);
+}
+
+}  // namespace homa::io

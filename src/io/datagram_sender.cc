@@ -1,0 +1,189 @@
+#include "io/datagram_sender.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+
+#include <algorithm>
+
+namespace homa::io {
+namespace {
+
+std::size_t length_of(const TxFrame& frame) { return frame.header.size() + frame.payload.size(); }
+
+template <typename T>
+void add_control(msghdr& message, std::byte* control, int level, int type, T value) {
+  auto* header = reinterpret_cast<cmsghdr*>(control + message.msg_controllen);
+  header->cmsg_level = level;
+  header->cmsg_type = type;
+  header->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(header), &value, sizeof value);
+  message.msg_control = control;
+  message.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+// sendmsg() only reads; its type says otherwise.
+void set(iovec& to, std::span<const std::byte> bytes) {
+  to.iov_base = const_cast<std::byte*>(bytes.data());
+  to.iov_len = bytes.size();
+}
+
+}  // namespace
+
+DatagramSender::DatagramSender(const Options& options, ErrorQueue& errors,
+                               IoStatistics& statistics)
+    : options_(options), errors_(errors), statistics_(statistics) {}
+
+bool DatagramSender::reachable(const Address& destination) const {
+  if (destination.is_v4()) return options_.family == AF_INET || options_.dual_stack;
+  return options_.family == AF_INET6;
+}
+
+std::size_t DatagramSender::run_length(std::span<const TxFrame> frames) const {
+  const TxFrame& first = frames.front();
+  const std::size_t length = length_of(first);
+  std::size_t bytes = length;
+  std::size_t count = 1;
+  while (count < std::min(frames.size(), kSegmentsMax)) {
+    const TxFrame& next = frames[count];
+    const std::size_t next_length = length_of(next);
+    bytes += next_length;
+    if (next_length > length || bytes > kRunBytesMax || next.priority != first.priority ||
+        next.destination != first.destination) {
+      break;
+    }
+    ++count;
+    if (next_length < length) break;  // only the last may be shorter
+  }
+  return count;
+}
+
+void DatagramSender::build_message(std::size_t index, std::span<const TxFrame> run,
+                                   std::size_t& iovec_index) {
+  const TxFrame& first = run.front();
+  Slot& slot = slots_[index];
+  msghdr& message = messages_[index].msg_hdr;
+  slot.frames = run.size();
+  message.msg_name = &slot.name;
+  message.msg_namelen =
+      to_socket_name(first.destination, options_.udp ? first.destination.udp_port : 0,
+                     options_.family, options_.scope, slot.name);
+  message.msg_iov = &iovecs_[iovec_index];
+  for (const TxFrame& frame : run) {
+    set(iovecs_[iovec_index++], frame.header);
+    if (!frame.payload.empty()) set(iovecs_[iovec_index++], frame.payload);
+  }
+  message.msg_iovlen = static_cast<std::size_t>(&iovecs_[iovec_index] - message.msg_iov);
+  message.msg_control = nullptr;
+  message.msg_controllen = 0;
+  if (first.priority != kSocketPriority) {
+    const bool v4 = first.destination.is_v4();
+    add_control(message, slot.control, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_TOS : IPV6_TCLASS,
+                traffic_class(first.priority));
+  }
+  if (run.size() > 1) {
+    add_control(message, slot.control, SOL_UDP, UDP_SEGMENT,
+                static_cast<std::uint16_t>(length_of(first)));
+  }
+}
+
+std::size_t DatagramSender::build(std::span<const TxFrame> frames, bool split) {
+  frames = frames.first(std::min(frames.size(), kBatch));
+  std::size_t messages = 0;
+  std::size_t iovecs = 0;
+  while (!frames.empty() && reachable(frames.front().destination)) {
+    const std::size_t run = options_.segmentation && !split ? run_length(frames) : 1;
+    build_message(messages++, frames.first(run), iovecs);
+    frames = frames.subspan(run);
+  }
+  return messages;
+}
+
+std::size_t DatagramSender::call_kernel(std::size_t messages, int& error) {
+  ++statistics_.send_calls;
+  if (messages == 1) {
+    if (sendmsg(options_.socket, &messages_[0].msg_hdr, MSG_DONTWAIT) >= 0) return 1;
+  } else {
+    const int sent = sendmmsg(options_.socket, messages_.data(), static_cast<unsigned>(messages),
+                              MSG_DONTWAIT);
+    if (sent > 0) return static_cast<std::size_t>(sent);
+  }
+  error = errno;
+  return 0;
+}
+
+DatagramSender::Verdict DatagramSender::judge(int error, const TxFrame& frame, std::size_t run,
+                                              bool& retried) {
+  switch (error) {
+    case EINTR:
+      return Verdict::kRetry;
+    case EAGAIN:
+    case ENOBUFS:  // the queueing discipline dropped it
+    case ENOMEM:
+      return Verdict::kFull;
+    case EIO:  // a device on the way cannot finish the checksums that segmentation needs
+      if (run > 1) {
+        options_.segmentation = false;
+        return Verdict::kRetry;
+      }
+      break;
+    default:
+      break;
+  }
+  // The error may be the network's about an earlier packet: the kernel tells it to whoever calls
+  // next. Then this frame was not tried at all.
+  const bool of_earlier_packet = errors_.drain(options_.socket);
+  if (of_earlier_packet && !retried) {
+    retried = true;
+    return Verdict::kRetry;
+  }
+  if (run == 1) {
+    drop(frame, error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL);
+  }
+  return Verdict::kDrop;
+}
+
+void DatagramSender::drop(const TxFrame& frame, bool unreachable) {
+  ++statistics_.send_refused;
+  if (unreachable) errors_.add(IoError::Kind::kHostUnreachable, frame.destination, frame.header);
+}
+
+std::size_t DatagramSender::send(std::span<const TxFrame> frames) {
+  std::size_t taken = 0;
+  bool split = false;    // a run was refused: find out which of its frames is to blame
+  bool retried = false;  // an error of an earlier packet was met since the last success
+  while (taken < frames.size()) {
+    const auto rest = frames.subspan(taken);
+    const std::size_t messages = build(rest, split);
+    if (messages == 0) {
+      drop(rest.front(), true);
+      ++taken;
+      continue;
+    }
+    int error = 0;
+    const std::size_t sent = call_kernel(messages, error);
+    std::size_t sent_frames = 0;
+    for (std::size_t i = 0; i < sent; ++i) sent_frames += slots_[i].frames;
+    taken += sent_frames;
+    statistics_.frames_sent += sent_frames;
+    if (error == 0) {
+      retried = false;
+      continue;
+    }
+    const std::size_t run = slots_[0].frames;
+    switch (judge(error, rest.front(), run, retried)) {
+      case Verdict::kRetry:
+        break;
+      case Verdict::kFull:
+        statistics_.send_refused += frames.size() - taken;
+        return taken;
+      case Verdict::kDrop:
+        if (run == 1) ++taken;
+        split = true;
+        retried = false;
+        break;
+    }
+  }
+  return taken;
+}
+
+}  // namespace homa::io

@@ -1,0 +1,56 @@
+// homa::Address <-> the kernel's socket addresses.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "base/bytes.h"
+#include "homa/address.h"
+
+namespace homa::io {
+
+// Large enough for both families, and as small as the kernel lets it be: it is copied per packet.
+union SocketName {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
+inline bool is_link_local(const Address& address) {
+  return address.ip[0] == 0xfe && (address.ip[1] & 0xc0) == 0x80;
+}
+
+// Fills `name` for a socket of `family`; returns its length. `port` in host byte order; `scope` is
+// the interface of link-local addresses. An IPv4 address on an AF_INET6 socket stays mapped.
+inline socklen_t to_socket_name(const Address& address, std::uint16_t port, int family,
+                                std::uint32_t scope, SocketName& name) {
+  if (family == AF_INET) {
+    name.v4.sin_family = AF_INET;
+    name.v4.sin_port = base::to_big_endian(port);
+    std::memcpy(&name.v4.sin_addr, address.ip.data() + 12, 4);
+    return sizeof(sockaddr_in);
+  }
+  name.v6.sin6_family = AF_INET6;
+  name.v6.sin6_port = base::to_big_endian(port);
+  name.v6.sin6_flowinfo = 0;
+  name.v6.sin6_scope_id = is_link_local(address) ? scope : 0;
+  std::memcpy(&name.v6.sin6_addr, address.ip.data(), 16);
+  return sizeof(sockaddr_in6);
+}
+
+inline Address to_address(const SocketName& name) {
+  if (name.any.sa_family == AF_INET) {
+    std::uint8_t ip[4];
+    std::memcpy(ip, &name.v4.sin_addr, 4);
+    return Address::v4(ip[0], ip[1], ip[2], ip[3], base::to_big_endian(name.v4.sin_port));
+  }
+  Address address;
+  std::memcpy(address.ip.data(), &name.v6.sin6_addr, 16);
+  address.udp_port = base::to_big_endian(name.v6.sin6_port);
+  return address;
+}
+
+}  // namespace homa::io

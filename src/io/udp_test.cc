@@ -1,0 +1,229 @@
+// The udp back end over the loopback. What all back ends have in common is in
+// tests/system/io_conformance_test.cc.
+#include <gmock/gmock.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "io/testing.h"
+
+namespace homa::io {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing;  // NOLINT
+using ::testing::HasSubstr;
+
+std::unique_ptr<PacketIo> open_on(const std::string& address, std::uint32_t mtu = 0) {
+  IoConfig config;
+  config.address = address;
+  config.udp_port = 0;
+  config.mtu = mtu;
+  auto io = open(config);
+  EXPECT_TRUE(io.has_value()) << io.error().text;
+  return io ? std::move(*io) : nullptr;
+}
+
+class Udp : public ::testing::TestWithParam<std::string> {
+ protected:
+  std::unique_ptr<PacketIo> a_ = open_on(GetParam(), 1500);
+  std::unique_ptr<PacketIo> b_ = open_on(GetParam(), 1500);
+  Address b_address_ = b_->capabilities().local;
+};
+INSTANTIATE_TEST_SUITE_P(Families, Udp, ::testing::Values("127.0.0.1", "::1"),
+                         [](const auto& family) { return family.param == "::1" ? "V6" : "V4"; });
+
+TEST_P(Udp, RunsCostOneSystemCallAndArriveWhole) {
+  if (!a_->capabilities().segmentation) GTEST_SKIP() << "this kernel has no UDP segmentation";
+  std::vector<Bytes> packets;
+  for (std::uint32_t i = 0; i < 40; ++i) packets.push_back(make_packet(i == 39 ? 700 : 1400, i));
+  std::vector<TxFrame> frames;
+  for (const Bytes& packet : packets) frames.push_back(frame_of(packet, b_address_, 5));
+  EXPECT_EQ(a_->send(frames), 40U);
+  EXPECT_EQ(a_->statistics().send_calls, 1U);
+  const auto received = receive_n(*b_, 40);
+  ASSERT_EQ(received.size(), 40U);
+  for (std::size_t i = 0; i < 40; ++i) EXPECT_EQ(received[i].bytes, packets[i]) << i;
+  EXPECT_LT(b_->statistics().receive_calls, 40U);
+}
+
+TEST_P(Udp, RunsEndAtTheKernelsLimits) {
+  std::vector<Bytes> packets;
+  for (std::uint32_t i = 0; i < 150; ++i) packets.push_back(make_packet(i < 70 ? 100 : 1400, i));
+  std::vector<TxFrame> frames;
+  for (const Bytes& packet : packets) frames.push_back(frame_of(packet, b_address_, 3));
+  ASSERT_TRUE(send_all(*a_, frames));
+  const auto received = receive_n(*b_, 150);
+  ASSERT_EQ(received.size(), 150U);
+  for (std::size_t i = 0; i < 150; ++i) EXPECT_EQ(received[i].bytes, packets[i]) << i;
+  EXPECT_EQ(a_->statistics().send_refused, 0U);
+}
+
+TEST_P(Udp, RunsThatDoNotFitAreHandedOutInSeveralCalls) {
+  std::vector<Bytes> packets;
+  for (std::uint32_t i = 0; i < 30; ++i) packets.push_back(make_packet(1000, i));
+  std::vector<TxFrame> frames;
+  for (const Bytes& packet : packets) frames.push_back(frame_of(packet, b_address_));
+  ASSERT_TRUE(send_all(*a_, frames));
+  std::vector<Bytes> received;
+  std::vector<RxFrame> held;
+  std::array<RxFrame, 7> few;
+  while (received.size() < 30) {
+    const std::size_t n = b_->receive(few);
+    ASSERT_GT(n, 0U);
+    for (std::size_t i = 0; i < n; ++i) {
+      received.emplace_back(few[i].bytes.begin(), few[i].bytes.end());
+      held.push_back(few[i]);
+    }
+  }
+  EXPECT_EQ(received, packets);
+  // Released backwards, as any order is allowed, and then every buffer is there again.
+  for (auto it = held.rbegin(); it != held.rend(); ++it) b_->release({&*it, 1});
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(send_one(*a_, make_packet(64, i), b_address_));
+    ASSERT_EQ(receive_n(*b_, 1).size(), 1U);
+  }
+}
+
+TEST_P(Udp, PollingAndPingPongCostOneSystemCallEach) {
+  std::array<RxFrame, 64> frames;
+  ASSERT_EQ(b_->receive(frames), 0U);
+  EXPECT_EQ(b_->statistics().receive_calls, 1U);
+  const Bytes ping = make_packet(100, 1);
+  ASSERT_TRUE(send_one(*a_, ping, b_address_, 7));
+  EXPECT_EQ(a_->statistics().send_calls, 1U);
+  ASSERT_EQ(b_->receive(frames), 1U);
+  EXPECT_EQ(b_->statistics().receive_calls, 2U);
+  b_->release(std::span(frames).first(1));
+}
+
+TEST_P(Udp, AClosedPortIsReportedWithTheQuotedHeader) {
+  b_.reset();
+  const Bytes packet = make_packet(300, 9);
+  ASSERT_TRUE(send_one(*a_, packet, b_address_));
+  const auto errors = receive_errors(*a_);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].kind, IoError::Kind::kProtocolUnreachable);
+  EXPECT_EQ(errors[0].peer, b_address_);
+  ASSERT_EQ(errors[0].quoted_length, 28U);
+  EXPECT_TRUE(std::equal(errors[0].quoted.begin(), errors[0].quoted.end(), packet.begin()));
+}
+
+TEST_P(Udp, AnErrorOfAnEarlierPacketCostsNoLaterOne) {
+  auto c = open_on(GetParam());
+  const Address closed = b_address_;
+  b_.reset();
+  const Bytes lost = make_packet(60, 1);
+  const Bytes kept = make_packet(60, 2);
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_TRUE(send_one(*a_, lost, closed));
+    const std::array<TxFrame, 2> both{frame_of(kept, c->capabilities().local),
+                                      frame_of(lost, closed)};
+    ASSERT_TRUE(send_all(*a_, both));
+    const auto received = receive_n(*c, 1);
+    ASSERT_EQ(received.size(), 1U);
+    EXPECT_EQ(received[0].bytes, kept);
+  }
+  EXPECT_EQ(a_->statistics().send_refused, 0U);
+}
+
+TEST_P(Udp, APacketThatCanNeverBeSentIsDroppedAlone) {
+  const Bytes good = make_packet(500, 1);
+  const Bytes far_too_long = make_packet(70'000, 2);
+  const std::array<TxFrame, 3> frames{frame_of(good, b_address_),
+                                      frame_of(far_too_long, b_address_),
+                                      frame_of(good, b_address_)};
+  EXPECT_TRUE(send_all(*a_, frames));
+  EXPECT_EQ(a_->statistics().send_refused, 1U);
+  EXPECT_EQ(a_->statistics().frames_sent, 2U);
+  EXPECT_EQ(receive_n(*b_, 2).size(), 2U);
+}
+
+TEST_P(Udp, WaitEndsByAPacketByTheWakeDescriptorOrByTheClock) {
+  const auto start = std::chrono::steady_clock::now();
+  b_->wait(2ms, -1);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 2ms);
+
+  const int wake = eventfd(1, EFD_CLOEXEC);
+  b_->wait(10s, wake);
+  ::close(wake);
+
+  ASSERT_TRUE(send_one(*a_, make_packet(50, 1), b_address_));
+  b_->wait(10s, -1);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+  EXPECT_EQ(receive_n(*b_, 1).size(), 1U);
+}
+
+TEST(UdpAnyAddress, TakesBothFamiliesThroughOneSocket) {
+  auto any = open_on("");
+  const std::uint16_t port = any->capabilities().local.udp_port;
+  for (const std::string address : {"127.0.0.1", "::1"}) {
+    auto other = open_on(address);
+    Address to = other->capabilities().local;
+    to.udp_port = port;
+    const Bytes ping = make_packet(200, 1);
+    ASSERT_TRUE(send_one(*other, ping, to, 2)) << address;
+    const auto received = receive_n(*any, 1);
+    ASSERT_EQ(received.size(), 1U) << address;
+    EXPECT_EQ(received[0].source, other->capabilities().local);
+    const Bytes pong = make_packet(100, 2);
+    ASSERT_TRUE(send_one(*any, pong, received[0].source, 2));
+    const auto answer = receive_n(*other, 1);
+    ASSERT_EQ(answer.size(), 1U) << address;
+    EXPECT_EQ(answer[0].source, to);
+    EXPECT_EQ(answer[0].bytes, pong);
+  }
+}
+
+TEST(UdpOneFamily, RefusesTheOtherAsUnreachable) {
+  auto v4 = open_on("127.0.0.1");
+  const auto v6_address = Address::parse("::1");
+  ASSERT_TRUE(v6_address);
+  const Bytes packet = make_packet(100, 1);
+  EXPECT_TRUE(send_one(*v4, packet, *v6_address));
+  const auto errors = receive_errors(*v4);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].kind, IoError::Kind::kHostUnreachable);
+  EXPECT_EQ(errors[0].peer, *v6_address);
+  EXPECT_EQ(v4->statistics().send_refused, 1U);
+}
+
+TEST(UdpOpen, SaysWhatIsWrong) {
+  auto first = open_on("127.0.0.1");
+  IoConfig config;
+  config.address = "127.0.0.1";
+  config.udp_port = first->capabilities().local.udp_port;
+  auto again = open(config);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kInUse);
+  EXPECT_THAT(again.error().text, HasSubstr("in use"));
+
+  config.address = "203.0.113.7";
+  auto nowhere = open(config);
+  ASSERT_FALSE(nowhere);
+  EXPECT_THAT(nowhere.error().text, HasSubstr("203.0.113.7"));
+  EXPECT_THAT(nowhere.error().text, HasSubstr("lo 127.0.0.1"));
+
+  config.address.clear();
+  config.interface = "nonesuch0";
+  auto no_device = open(config);
+  ASSERT_FALSE(no_device);
+  EXPECT_THAT(no_device.error().text, HasSubstr("nonesuch0"));
+
+  config = {};
+  config.backend = "carrier-pigeon";
+  auto unknown = open(config);
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().text, HasSubstr("carrier-pigeon"));
+
+  config = {};
+  config.address = "127.0.0.1";
+  config.mtu = 60;
+  auto tiny = open(config);
+  ASSERT_FALSE(tiny);
+  EXPECT_THAT(tiny.error().text, HasSubstr("MTU 60"));
+}
+
+}  // namespace
+}  // namespace homa::io
