@@ -1,12 +1,13 @@
 #include <array>
 
 #include "command.h"
+#include "lab_command.h"
 
 namespace homa::tools {
 namespace {
 
 // One line per subcommand, in the order --help shows them.
-constexpr std::array<AddCommand, 0> kCommands{};
+constexpr std::array kCommands = {AddCommand{add_lab_command}};
 
 int main(int argc, char** argv) {
   CLI::App app{"Homa in user space: serve, measure, look inside, simulate", "homa"};

@@ -1,0 +1,35 @@
+// What building a lab runs, as data: the commands in order, and the kernel settings afterwards.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lab.h"
+
+namespace homa::tools {
+
+struct LabStep {
+  std::vector<std::string> command;
+  std::string input;
+};
+
+struct LabSetting {
+  std::string in;  // network namespace
+  std::string path, value;
+};
+
+struct LabPlan {
+  std::vector<LabStep> steps;
+  std::vector<LabSetting> settings;
+};
+
+LabPlan plan_lab(const Lab& lab);
+
+// The qdisc, classes and filters of one switch port, as a `tc -batch` script.
+std::string switch_port_script(const LabConfig& config, const std::string& device);
+
+// The queue of a host's NIC, as a `tc -batch` script; empty when links have no rate.
+std::string nic_script(const LabConfig& config);
+
+}  // namespace homa::tools
