@@ -1,13 +1,17 @@
 #include <array>
 
 #include "command.h"
+#include "dump.h"
 #include "lab_command.h"
 
 namespace homa::tools {
 namespace {
 
 // One line per subcommand, in the order --help shows them.
-constexpr std::array kCommands = {AddCommand{add_lab_command}};
+constexpr std::array<AddCommand, 2> kCommands = {
+    add_dump_command,
+    add_lab_command,
+};
 
 int main(int argc, char** argv) {
   CLI::App app{"Homa in user space: serve, measure, look inside, simulate", "homa"};
