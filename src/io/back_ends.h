@@ -16,4 +16,8 @@ namespace homa::io {
 // address, because peers know it by the one they sent to.
 Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config);
 
+// Homa as IP protocol 146, IPv4 or IPv6 by the address. One engine per local address (kInUse
+// otherwise). Needs CAP_NET_RAW (kNotPermitted). Addresses carry the default UDP port.
+Result<std::unique_ptr<PacketIo>, Error> open_raw(const IoConfig& config);
+
 }  // namespace homa::io

@@ -12,6 +12,7 @@ std::uint16_t fixed_port(bool udp) { return udp ? 0 : kDefaultUdpPort; }
 
 DatagramIo::DatagramIo(DatagramSetup setup)
     : socket_(std::move(setup.socket)),
+      lock_(std::move(setup.lock)),
       capabilities_(std::move(setup.capabilities)),
       errors_(setup.udp, fixed_port(setup.udp)),
       receiver_({.socket = socket_.get(),

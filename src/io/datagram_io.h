@@ -1,8 +1,6 @@
 // A back end on one kernel socket, UDP or raw IP: what the two have in common, which is nearly all.
 #pragma once
 
-#include <thread>
-
 #include "io/datagram_receiver.h"
 #include "io/datagram_sender.h"
 #include "io/descriptor.h"
@@ -13,6 +11,7 @@ namespace homa::io {
 
 struct DatagramSetup {
   Descriptor socket;  // bound, with its options set
+  Descriptor lock;    // held as long as the socket; may be none
   IoCapabilities capabilities;
   int family = AF_INET;
   bool dual_stack = false;
@@ -36,6 +35,7 @@ class DatagramIo final : public PacketIo {
 
  private:
   const Descriptor socket_;
+  const Descriptor lock_;
   const IoCapabilities capabilities_;
   IoStatistics statistics_;
   ErrorQueue errors_;

@@ -7,8 +7,9 @@ namespace homa::io {
 
 Result<std::unique_ptr<PacketIo>, Error> open(const IoConfig& config) {
   if (config.backend == "udp" || config.backend == "auto") return open_udp(config);
+  if (config.backend == "raw") return open_raw(config);
   return failure(ErrorCode::kInvalidArgument,
-                 "back end \"" + config.backend + "\" is not known; there are: auto, udp");
+                 "back end \"" + config.backend + "\" is not known; there are: auto, udp, raw");
 }
 
 }  // namespace homa::io

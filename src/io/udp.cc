@@ -1,8 +1,6 @@
 // Homa inside UDP (docs/protocol.md#packets).
 #include <netinet/udp.h>
 
-#include <algorithm>
-
 #include "io/back_ends.h"
 #include "io/datagram_io.h"
 #include "io/device.h"
@@ -67,7 +65,7 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
   setup.capabilities.name = "udp";
   setup.capabilities.local = device->address;
   setup.capabilities.local.udp_port = bound_port(socket);
-  setup.capabilities.packet_bytes_max = std::min(device->mtu, kIpPacketMax) - headers;
+  setup.capabilities.packet_bytes_max = ip_payload_max(device->mtu, v6) - kUdpHeader;
   setup.capabilities.overhead_bytes = kEthernetOverhead + headers;
   setup.capabilities.link_bits_per_second = link_rate(device->interface);
   setup.capabilities.priorities = true;
