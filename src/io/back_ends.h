@@ -20,4 +20,7 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config);
 // otherwise). Needs CAP_NET_RAW (kNotPermitted). Addresses carry the default UDP port.
 Result<std::unique_ptr<PacketIo>, Error> open_raw(const IoConfig& config);
 
+// AF_XDP on one Ethernet device (xdp_io.h); config.backend names its options (xdp_options.h).
+Result<std::unique_ptr<PacketIo>, Error> open_xdp(const IoConfig& config);
+
 }  // namespace homa::io

@@ -23,12 +23,13 @@ struct FaultConfig {
 };
 
 struct IoConfig {
-  std::string backend = "udp";  // "udp", "raw", "xdp", "auto"
+  std::string backend = "udp";  // "udp", "raw", "xdp" (or "xdp:OPTION=VALUE,..."), "auto"
   std::string address;          // local IP address; empty: the only or default one (udp: any)
   std::string interface;        // device; empty: the one that holds `address`
   std::uint16_t udp_port = kDefaultUdpPort;  // udp, xdp; 0: any free one
   std::uint32_t mtu = 0;        // 0: the device's
   std::uint32_t socket_buffer_bytes = 8 << 20;  // kernel socket buffers, where there are any
+  std::string chosen_because;   // set by "auto": goes into the note in the capabilities
   FaultConfig faults;
   std::string pcap;             // write every packet to this file; empty: no
 };

@@ -45,6 +45,7 @@ struct IoError {
 
 struct IoCapabilities {
   std::string name;                  // "udp", "raw", "xdp", ...
+  std::string note;                  // how, and with "auto" why this one: for people; may be empty
   Address local;                     // our address, as peers see it
   std::uint32_t packet_bytes_max = 0;  // Homa header and payload in one packet
   std::uint32_t overhead_bytes = 0;    // on the wire per packet: Ethernet (38), IP, UDP
@@ -80,6 +81,8 @@ class PacketIo {
   virtual void wait(std::chrono::nanoseconds at_most, int wake_fd) = 0;
   // Bytes handed over that the device has not sent, where it can be known.
   virtual std::optional<std::uint64_t> device_queue_bytes() { return std::nullopt; }
+  // Readable (or in error) when receive() or errors() may have something; -1: cannot be told.
+  virtual int descriptor() const { return -1; }
   virtual const IoCapabilities& capabilities() const = 0;
   virtual IoStatistics statistics() const = 0;
 };

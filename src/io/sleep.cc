@@ -18,15 +18,19 @@ void make_sleeps_precise() {
 
 }  // namespace
 
-Woken sleep_on(int first, int second, std::chrono::nanoseconds at_most) {
+bool sleep_on(std::span<pollfd> descriptors, std::chrono::nanoseconds at_most) {
   make_sleeps_precise();
   using std::chrono::seconds;
   at_most = std::max(at_most, std::chrono::nanoseconds::zero());
   const auto whole = std::chrono::duration_cast<seconds>(at_most);
   const timespec limit{whole.count(), (at_most - whole).count()};
+  return ppoll(descriptors.data(), descriptors.size(), &limit, nullptr) > 0;
+}
+
+Woken sleep_on(int first, int second, std::chrono::nanoseconds at_most) {
   std::array<pollfd, 2> descriptors{{{first, POLLIN, 0}, {second, POLLIN, 0}}};
-  const int ready = ppoll(descriptors.data(), descriptors.size(), &limit, nullptr);
-  return {ready > 0 && (descriptors[0].revents & POLLERR) != 0};
+  const bool ready = sleep_on(descriptors, at_most);
+  return {ready && (descriptors[0].revents & POLLERR) != 0};
 }
 
 }  // namespace homa::io

@@ -63,6 +63,7 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
   const std::uint32_t headers = (v6 ? kIpv6Header : kIpv4Header) + kUdpHeader;
   DatagramSetup setup;
   setup.capabilities.name = "udp";
+  setup.capabilities.note = config.chosen_because;
   setup.capabilities.local = device->address;
   setup.capabilities.local.udp_port = bound_port(socket);
   setup.capabilities.packet_bytes_max = ip_payload_max(device->mtu, v6) - kUdpHeader;
