@@ -21,6 +21,11 @@ class Ring {
     if (size() == slots_.size()) grow();
     slots_[next_++ & (slots_.size() - 1)] = std::move(value);
   }
+  // The same, to be filled in place; holds what was there before.
+  T& push_slot() {
+    if (size() == slots_.size()) grow();
+    return slots_[next_++ & (slots_.size() - 1)];
+  }
   T& front() {
     HOMA_CHECK(!empty());
     return slots_[first_ & (slots_.size() - 1)];

@@ -9,8 +9,8 @@
 //  - After any call, drain poll_event(), then poll_transmit() until it gives nothing.
 //  - Call on_time() when next_deadline() has come. Early, late or twice is harmless.
 //  - `now` never goes backwards.
-// Every call does work bounded by the packet or call at hand, except close_port and fail_peer,
-// which visit the RPCs they end.
+// Every call does work bounded by the packet or call at hand, except when a whole port or peer ends
+// (close_port, on_unreachable, a peer's restart): those visit every RPC.
 #pragma once
 
 #include <cstddef>
@@ -164,8 +164,9 @@ class Endpoint {
   // Ends an RPC, ours or served. The peer is told `code`; kOk: nobody is told, nothing is sent, and
   // no ack is owed (the simulator's one-way messages). `report`: an Event::kFailed follows.
   Result<void, ErrorCode> abort(Time now, RpcId rpc, ErrorCode code, bool report);
-  // The application is done with a message's buffer (from kRequest or kResponse).
-  void release(Time now, BufferOffset buffer, std::uint32_t length);
+  // The application is done with a message's buffer (from kRequest or kResponse). False, and nothing
+  // happens, when that is no such buffer: the pair may come from another process.
+  bool release(Time now, BufferOffset buffer, std::uint32_t length);
 
   // --- To the network and applications ---
   // Fills `out` with what may be sent now; returns how many. Control packets first, then DATA by

@@ -49,6 +49,7 @@ namespace homa::trace {
   NAME(cutoffs_recomputed, "times the cutoffs were recomputed from traffic")                     \
   NAME(errors_sent, "ERROR packets sent")                                                        \
   NAME(errors_received, "ERROR packets received")                                                \
+  NAME(controls_dropped, "control packets not sent: too many waited")                            \
   NAME(unreachable_received, "ICMP errors about packets of ours")                                \
   NAME(dropped_malformed, "packets dropped: not a Homa packet")                                  \
   NAME(dropped_no_such_port, "packets dropped: no socket on that port")                          \

@@ -91,6 +91,7 @@ struct DataHeader {
   std::uint32_t offset() const {
     return segment_offset == kExplicitOffsetAbsent ? common.sequence : segment_offset;
   }
+  std::uint32_t payload_length() const { return static_cast<std::uint32_t>(payload.size()); }
 };
 
 struct GrantHeader {

@@ -1,0 +1,77 @@
+#include "core/endpoint.h"
+
+#include "core/endpoint_impl.h"
+
+namespace homa::core {
+
+std::string_view to_string(DropReason reason) {
+  switch (reason) {
+    case DropReason::kMalformed: return "malformed";
+    case DropReason::kNoSuchPort: return "no such port";
+    case DropReason::kUnknownRpc: return "unknown RPC";
+    case DropReason::kFinished: return "finished";
+    case DropReason::kDuplicate: return "duplicate";
+    case DropReason::kMismatch: return "mismatch";
+    case DropReason::kTooLong: return "too long";
+    case DropReason::kNoBuffer: return "no buffer";
+    case DropReason::kOverloaded: return "overloaded";
+    case DropReason::kNotForClient: return "not for a client";
+  }
+  return "?";
+}
+
+Endpoint::Endpoint(const CoreConfig& config, std::uint64_t seed, trace::Recorder& recorder)
+    : impl_(std::make_unique<Impl>(config, seed, recorder)) {}
+Endpoint::~Endpoint() = default;
+
+RxOutcome Endpoint::on_packet(Time now, const RxPacket& packet) {
+  return impl_->on_packet(now, packet);
+}
+void Endpoint::on_unreachable(Time now, const Unreachable& what) {
+  impl_->on_unreachable(now, what);
+}
+void Endpoint::on_time(Time now) { impl_->on_time(now); }
+Result<Port, ErrorCode> Endpoint::open_port(Port port) { return impl_->open_port(port); }
+void Endpoint::close_port(Time now, Port port) { impl_->close_port(now, port); }
+Result<RpcId, ErrorCode> Endpoint::start(Time now, const Request& request) {
+  return impl_->start(now, request);
+}
+Result<void, ErrorCode> Endpoint::reply(Time now, RpcId rpc, std::uint32_t length,
+                                        std::uint64_t transmit_token) {
+  return impl_->reply(now, rpc, length, transmit_token);
+}
+Result<void, ErrorCode> Endpoint::abort(Time now, RpcId rpc, ErrorCode code, bool report) {
+  return impl_->abort(now, rpc, code, report);
+}
+bool Endpoint::release(Time now, BufferOffset buffer, std::uint32_t length) {
+  return impl_->release(now, buffer, length);
+}
+std::size_t Endpoint::poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out) {
+  return impl_->poll_transmit(now, link, out);
+}
+std::optional<Event> Endpoint::poll_event() { return impl_->poll_event(); }
+Time Endpoint::next_deadline() const { return impl_->next_deadline(); }
+
+const CoreConfig& Endpoint::config() const { return impl_->config_; }
+std::uint32_t Endpoint::incarnation() const { return impl_->incarnation_; }
+std::size_t Endpoint::rpcs_in_progress() const { return impl_->rpcs_.size(); }
+std::size_t Endpoint::peers() const { return impl_->peers_.size(); }
+std::uint64_t Endpoint::receive_region_used() const {
+  return impl_->region_ ? impl_->region_->used() : 0;
+}
+std::uint64_t Endpoint::granted_not_received() const { return impl_->grants_.incoming(); }
+
+std::vector<RpcInfo> Endpoint::rpcs(Port port) const {
+  std::vector<RpcInfo> infos;
+  impl_->rpcs_.for_each([&](const Rpc& rpc) {
+    if (rpc.local_port == port) infos.push_back(impl_->info(rpc));
+  });
+  return infos;
+}
+
+std::optional<RpcInfo> Endpoint::rpc(RpcId id) const {
+  const Rpc* found = impl_->rpcs_.find(id);
+  return found == nullptr ? std::nullopt : std::optional(impl_->info(*found));
+}
+
+}  // namespace homa::core

@@ -1,0 +1,151 @@
+// The inside of Endpoint: it only dispatches. The rules are in the leaves that it owns; what happens
+// to one RPC is in endpoint_receive.cc, endpoint_transmit.cc, endpoint_timers.cc and endpoint_rpcs.cc.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "base/region_allocator.h"
+#include "base/ring.h"
+#include "core/endpoint.h"
+#include "core/finished_ids.h"
+#include "core/grant_scheduler.h"
+#include "core/pacer.h"
+#include "core/peer_table.h"
+#include "core/priority_map.h"
+#include "core/retry_timers.h"
+#include "core/rpc_table.h"
+#include "core/send_queue.h"
+
+namespace homa::core {
+
+class Endpoint::Impl {
+ public:
+  Impl(const CoreConfig& config, std::uint64_t seed, trace::Recorder& recorder);
+
+  RxOutcome on_packet(Time now, const RxPacket& packet);
+  void on_unreachable(Time now, const Unreachable& what);
+  void on_time(Time now);
+  Result<Port, ErrorCode> open_port(Port port);
+  void close_port(Time now, Port port);
+  Result<RpcId, ErrorCode> start(Time now, const Request& request);
+  Result<void, ErrorCode> reply(Time now, RpcId id, std::uint32_t length, std::uint64_t token);
+  Result<void, ErrorCode> abort(Time now, RpcId id, ErrorCode code, bool report);
+  bool release(Time now, BufferOffset buffer, std::uint32_t length);
+  std::size_t poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out);
+  std::optional<Event> poll_event();
+  Time next_deadline() const;
+  RpcInfo info(const Rpc& rpc) const;
+
+ private:
+  friend class Endpoint;
+
+  struct PortState {
+    bool open = false;
+    std::uint32_t served = 0;  // requests in progress
+  };
+
+  // --- endpoint_receive.cc: one packet ---
+  RxOutcome dispatch(Time now, const RxPacket& packet, const wire::CommonHeader& common);
+  RxOutcome on_data(Time now, const RxPacket& packet);
+  RxOutcome on_request_data(Time now, const RxPacket& packet, const wire::DataHeader& data);
+  RxOutcome on_response_data(Time now, const RxPacket& packet, const wire::DataHeader& data);
+  RxOutcome take_data(Time now, Rpc& rpc, const RxPacket& packet, const wire::DataHeader& data);
+  RxOutcome on_grant(Time now, const RxPacket& packet, Rpc* rpc);
+  RxOutcome on_resend(Time now, const RxPacket& packet, Rpc* rpc);
+  RxOutcome on_unknown(Time now, Rpc* rpc, const wire::CommonHeader& common);
+  RxOutcome on_cutoffs(Time now, const RxPacket& packet, Peer* peer);
+  RxOutcome on_need_ack(Time now, const RxPacket& packet, Rpc* rpc,
+                        const wire::CommonHeader& common);
+  RxOutcome on_ack(Time now, const RxPacket& packet, Peer* peer);
+  RxOutcome on_error(Time now, const RxPacket& packet, Rpc* rpc);
+  RxOutcome drop(Time now, DropReason reason, const RxPacket& packet, WireId id);
+  // A new request's RPC, or why there is none.
+  Result<Rpc*, DropReason> admit(Time now, Peer& peer, const wire::DataHeader& data);
+  void announce(Time now, Rpc& rpc, const wire::DataHeader& data);
+  void answer_cutoffs(Time now, Peer& peer, const wire::DataHeader& data);
+  void note_incarnation(Time now, Peer& peer, std::uint32_t incarnation);
+  void acked(Time now, Peer& peer, const wire::Ack& ack);
+  Rpc* find(Peer* peer, const wire::CommonHeader& common);
+  void heard(Time now, Rpc& rpc);
+  void complete(Time now, Rpc& rpc);
+
+  // --- endpoint_rpcs.cc: the life of an RPC ---
+  void fail(Time now, Rpc& rpc, ErrorCode code, bool report);
+  void end(Time now, Rpc& rpc);  // frees the record and what it holds
+  void peer_restarted(Time now, Peer& peer, std::uint32_t incarnation);
+  bool get_buffer(Rpc& rpc);
+  void give_buffers(Time now);  // to those that wait
+  void push_event(Event::Kind kind, const Rpc& rpc, ErrorCode error = ErrorCode::kOk);
+  void push_transmit_done(Rpc& rpc);
+  void start_out(Rpc& rpc, std::uint32_t length, std::uint64_t token);
+  Peer* get_peer(Time now, const Address& address);
+  // Does this side send a message of the RPC now?
+  static bool sending(const Rpc& rpc) {
+    return rpc.state == (rpc.is_client ? Rpc::State::kCalling : Rpc::State::kReplying);
+  }
+
+  // --- endpoint_transmit.cc: packets out ---
+  wire::CommonHeader header_for(const Rpc& rpc) const;
+  // Of an answer to a packet that may belong to no RPC of ours.
+  wire::CommonHeader reply_header(const wire::CommonHeader& received) const;
+  template <typename Header>
+  void control(Time now, const Address& to, const Header& header);
+  void send_resend(Time now, Rpc& rpc, std::uint32_t offset, std::uint32_t length);
+  void send_error(Time now, const Address& to, const wire::CommonHeader& about, ErrorCode code);
+  void send_error(Time now, Rpc& rpc, ErrorCode code);
+  void send_ack_packet(Time now, Peer& peer, const wire::CommonHeader& common);
+  void data_packet(Time now, MessageOut& message, ByteRange bytes, Priority priority,
+                   bool retransmission, TxPacket& out);
+  std::size_t transmit_controls(Time now, std::span<TxPacket> out);
+  std::size_t transmit_grants(Time now, std::span<TxPacket> out);
+  std::size_t transmit_small(Time now, std::span<TxPacket> out);
+  std::size_t transmit_paced(Time now, const LinkFeedback& link, std::span<TxPacket> out);
+  Priority data_priority(const MessageOut& message, std::uint32_t offset) const;
+  std::uint32_t response_limit() const;
+
+  // --- endpoint_timers.cc: silence ---
+  void arm(Time now, Rpc& rpc);
+  void check(Time now, Rpc& rpc);
+  void check_receiver(Time now, Rpc& rpc);
+  void check_replying(Time now, Rpc& rpc);
+  bool silence_excused(const Rpc& rpc) const;
+  void ask_again(Time now, Rpc& rpc);
+  void recompute_cutoffs(Time now);
+  Duration ticks(std::uint32_t count) const { return config_.tick * count; }
+
+  void trace(Time now, trace::EventType type, const Rpc& rpc, std::uint64_t a, std::uint64_t b) {
+    if (recorder_.enabled()) recorder_.append(now, type, raw(rpc.client_id), a, b);
+  }
+
+  const CoreConfig config_;
+  trace::Recorder& recorder_;
+  trace::Counters& counters_;
+  std::mt19937_64 random_;
+  const std::uint32_t incarnation_;
+  std::uint64_t ages_ = 0;
+  std::uint32_t client_rpcs_ = 0;  // ours in progress
+  PeerTable peers_;
+  RpcTable rpcs_;
+  PriorityMap priorities_;
+  GrantScheduler grants_;
+  SendQueue queue_;
+  Pacer pacer_;
+  RetryTimers timers_;
+  FinishedIds finished_;
+  std::optional<base::RegionAllocator> region_;
+  boost::intrusive::list<Rpc, boost::intrusive::member_hook<
+                                  Rpc, boost::intrusive::list_member_hook<>, &Rpc::buffer_hook>>
+      buffer_waiters_;
+  std::vector<PortState> ports_;
+  base::Ring<Event> events_;
+  base::Ring<TxPacket> controls_;
+  std::uint32_t served_rpcs_ = 0;  // requests in progress, over all ports
+  Time next_cutoffs_{};            // when they are recomputed next, if at all
+  Time last_now_{};
+};
+
+}  // namespace homa::core

@@ -1,0 +1,421 @@
+// One packet: whose it is, and what it changes.
+#include <algorithm>
+
+#include "core/endpoint_impl.h"
+
+namespace homa::core {
+namespace {
+
+constexpr RxOutcome kConsumed{};
+// Requests may hold this share of the RPC slots, so that peers cannot keep us from calling.
+constexpr std::uint32_t kServedShareNumerator = 3, kServedShareDenominator = 4;
+
+std::atomic<std::uint64_t>& counter_of(trace::Counters& counters, DropReason reason) {
+  switch (reason) {
+    case DropReason::kMalformed: return counters.dropped_malformed;
+    case DropReason::kNoSuchPort: return counters.dropped_no_such_port;
+    case DropReason::kUnknownRpc: return counters.dropped_unknown_rpc;
+    case DropReason::kFinished: return counters.dropped_finished;
+    case DropReason::kDuplicate: return counters.dropped_duplicate;
+    case DropReason::kMismatch: return counters.dropped_mismatch;
+    case DropReason::kTooLong: return counters.dropped_too_long;
+    case DropReason::kNoBuffer: return counters.dropped_no_buffer;
+    case DropReason::kOverloaded: return counters.dropped_overloaded;
+    case DropReason::kNotForClient: return counters.dropped_not_for_client;
+  }
+  return counters.dropped_malformed;
+}
+
+}  // namespace
+
+RxOutcome Endpoint::Impl::drop(Time now, DropReason reason, const RxPacket& packet, WireId id) {
+  trace::add(counter_of(counters_, reason));
+  recorder_.append(now, trace::EventType::packet_dropped, raw(id) & ~1ULL, raw(reason),
+                   packet.bytes.size());
+  RxOutcome outcome;
+  outcome.kind = RxOutcome::Kind::kDropped;
+  outcome.reason = reason;
+  return outcome;
+}
+
+RxOutcome Endpoint::Impl::on_packet(Time now, const RxPacket& packet) {
+  last_now_ = now;
+  trace::add(counters_.packets_received);
+  const auto common = wire::parse_common(packet.bytes);
+  if (!common) return drop(now, DropReason::kMalformed, packet, WireId{});
+  if (raw(common->sender_id) < 2) return drop(now, DropReason::kMismatch, packet, WireId{});
+  if (common->type == wire::PacketType::kData) return on_data(now, packet);
+  return dispatch(now, packet, *common);
+}
+
+// The RPC that a packet names, if its sender is a party to it.
+Rpc* Endpoint::Impl::find(Peer* peer, const wire::CommonHeader& common) {
+  if (peer == nullptr) return nullptr;
+  if (is_client_id(common.sender_id)) {
+    return rpcs_.find_served(*peer, common.sender_id, common.destination_port);
+  }
+  Rpc* rpc = rpcs_.find_client(other_side(common.sender_id));
+  return rpc != nullptr && rpc->peer == peer ? rpc : nullptr;
+}
+
+RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
+                                   const wire::CommonHeader& common) {
+  using wire::PacketType;
+  Peer* peer = peers_.find(packet.source);
+  if (peer != nullptr) {
+    peers_.touch(now, *peer);
+    note_incarnation(now, *peer, common.incarnation);
+  }
+  Rpc* rpc = find(peer, common);
+  recorder_.append(now, trace::EventType::control_received, raw(common.sender_id) & ~1ULL,
+                   raw(common.type), 0);
+  switch (common.type) {
+    case PacketType::kGrant: return on_grant(now, packet, rpc);
+    case PacketType::kResend: return on_resend(now, packet, rpc);
+    case PacketType::kUnknown: return on_unknown(now, rpc, common);
+    case PacketType::kBusy:
+      trace::add(counters_.busy_received);
+      if (rpc != nullptr) heard(now, *rpc);
+      return kConsumed;
+    case PacketType::kCutoffs: return on_cutoffs(now, packet, peer);
+    case PacketType::kFreeze: return kConsumed;
+    case PacketType::kNeedAck: return on_need_ack(now, packet, rpc, common);
+    case PacketType::kAck: return on_ack(now, packet, peer);
+    case PacketType::kError: return on_error(now, packet, rpc);
+    case PacketType::kData: break;
+  }
+  return drop(now, DropReason::kMalformed, packet, common.sender_id);
+}
+
+void Endpoint::Impl::note_incarnation(Time now, Peer& peer, std::uint32_t incarnation) {
+  if (incarnation == 0 || incarnation == peer.incarnation) return;
+  if (peer.incarnation == 0) {
+    peer.incarnation = incarnation;
+  } else {
+    peer_restarted(now, peer, incarnation);
+  }
+}
+
+void Endpoint::Impl::heard(Time now, Rpc& rpc) {
+  rpc.last_heard = now;
+  rpc.resends = 0;
+  if (!rpc.heard) {
+    rpc.heard = true;
+    if (rpc.peer_incarnation == 0) rpc.peer_incarnation = rpc.peer->incarnation;
+    // One packet out, and the first answer to it: a round trip, and what the server took.
+    const MessageOut& out = rpc.out;
+    if (rpc.is_client && out.all_sent() && out.length() <= config_.payload_bytes_max) {
+      const Duration sample = now - out.last_sent();
+      Duration& shortest = rpc.peer->round_trip;
+      if (shortest == Duration::zero() || sample < shortest) shortest = sample;
+    }
+  }
+  if (rpc.grant.silent) grants_.set_silent(rpc.grant, false);
+}
+
+RxOutcome Endpoint::Impl::on_data(Time now, const RxPacket& packet) {
+  const auto data = wire::parse_data(packet.bytes);
+  if (!data) return drop(now, DropReason::kMalformed, packet, WireId{});
+  trace::add(counters_.bytes_received, data->payload.size());
+  return is_client_id(data->common.sender_id) ? on_request_data(now, packet, *data)
+                                              : on_response_data(now, packet, *data);
+}
+
+RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
+                                          const wire::DataHeader& data) {
+  const Port port = data.common.destination_port;
+  if (!ports_[raw(port)].open) {
+    send_error(now, packet.source, data.common, ErrorCode::kNoSuchSocket);
+    return drop(now, DropReason::kNoSuchPort, packet, data.common.sender_id);
+  }
+  Peer* peer = get_peer(now, packet.source);
+  if (peer == nullptr) return drop(now, DropReason::kOverloaded, packet, data.common.sender_id);
+  note_incarnation(now, *peer, data.common.incarnation);
+  if (raw(data.ack.client_id) != 0) acked(now, *peer, data.ack);
+  answer_cutoffs(now, *peer, data);
+  Rpc* rpc = rpcs_.find_served(*peer, data.common.sender_id, port);
+  if (rpc == nullptr) {
+    const auto admitted = admit(now, *peer, data);
+    if (!admitted) return drop(now, admitted.error(), packet, data.common.sender_id);
+    rpc = *admitted;
+  }
+  if (rpc->state != Rpc::State::kReceiving) {
+    return drop(now, DropReason::kDuplicate, packet, data.common.sender_id);
+  }
+  return take_data(now, *rpc, packet, data);
+}
+
+Result<Rpc*, DropReason> Endpoint::Impl::admit(Time now, Peer& peer, const wire::DataHeader& data) {
+  const WireId id = data.common.sender_id;
+  const auto refuse = [&](DropReason reason, ErrorCode code) {
+    send_error(now, peer.address, data.common, code);
+    return Unexpected<DropReason>(reason);
+  };
+  const Port port = data.common.destination_port;
+  if (is_client_port(port)) return refuse(DropReason::kNotForClient, ErrorCode::kNotAServer);
+  if (data.message_length > config_.message_bytes_max) {
+    return refuse(DropReason::kTooLong, ErrorCode::kTooLong);
+  }
+  if (finished_.may_have_run(peer, id)) {
+    // A copy that the network made needs no answer; a sender that tries again does.
+    if (data.retransmit != 0) return refuse(DropReason::kFinished, ErrorCode::kStale);
+    return Unexpected<DropReason>(DropReason::kFinished);
+  }
+  PortState& state = ports_[raw(port)];
+  const std::uint32_t served_max =
+      std::max(1U, config_.rpcs_max / kServedShareDenominator * kServedShareNumerator);
+  Rpc* rpc = nullptr;
+  if (state.served < config_.served_rpcs_per_port_max && served_rpcs_ < served_max) {
+    rpc = rpcs_.add_served(peer, id, port);
+  }
+  if (rpc == nullptr) return refuse(DropReason::kOverloaded, ErrorCode::kOverloaded);
+  ++state.served;
+  ++served_rpcs_;
+  rpc->peer_port = data.common.source_port;
+  rpc->peer_incarnation = peer.incarnation;
+  rpc->response_limit = data.response_unscheduled_limit;
+  announce(now, *rpc, data);
+  return rpc;
+}
+
+// The first packet of a message is here: its buffer, its place among those that want grants.
+void Endpoint::Impl::announce(Time now, Rpc& rpc, const wire::DataHeader& data) {
+  rpc.in.start(data.message_length);
+  rpc.last_heard = now;
+  const std::uint32_t unscheduled =
+      std::min(std::max(data.incoming, data.offset() + data.payload_length()), data.message_length);
+  rpc.grant.length = data.message_length;
+  rpc.grant.received = 0;
+  rpc.grant.granted = unscheduled;
+  rpc.grant.age = ++ages_;
+  rpc.grant.peer = &rpc.peer->grants;
+  priorities_.count(data.message_length, unscheduled);
+  if (!get_buffer(rpc)) {
+    buffer_waiters_.push_back(rpc);
+    return;  // its timer starts when it has one
+  }
+  if (data.payload.size() == data.message_length) return;  // all of it: complete in a moment
+  grants_.add(rpc.grant);
+  arm(now, rpc);
+}
+
+void Endpoint::Impl::answer_cutoffs(Time now, Peer& peer, const wire::DataHeader& data) {
+  if (data.cutoff_version == priorities_.version()) return;
+  if (peer.cutoffs_were_sent && now - peer.cutoffs_sent < config_.cutoffs_reply_interval) return;
+  peer.cutoffs_sent = now;
+  peer.cutoffs_were_sent = true;
+  wire::CutoffsHeader header;
+  header.common = reply_header(data.common);
+  header.cutoffs = priorities_.cutoffs();
+  header.version = priorities_.version();
+  trace::add(counters_.cutoffs_sent);
+  control(now, peer.address, header);
+}
+
+RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
+                                           const wire::DataHeader& data) {
+  Peer* peer = peers_.find(packet.source);
+  if (peer == nullptr) {
+    return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
+  }
+  peers_.touch(now, *peer);
+  note_incarnation(now, *peer, data.common.incarnation);
+  Rpc* rpc = find(peer, data.common);
+  if (rpc == nullptr) return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
+  answer_cutoffs(now, *peer, data);
+  if (rpc->state == Rpc::State::kCalling) {
+    if (data.message_length > config_.message_bytes_max) {
+      const DropReason reason = DropReason::kTooLong;
+      send_error(now, *rpc, ErrorCode::kTooLong);
+      fail(now, *rpc, ErrorCode::kTooLong, true);
+      return drop(now, reason, packet, data.common.sender_id);
+    }
+    queue_.remove(rpc->out);  // an answer says that the request is there
+    rpc->state = Rpc::State::kReceiving;
+    heard(now, *rpc);
+    announce(now, *rpc, data);
+  }
+  return take_data(now, *rpc, packet, data);
+}
+
+RxOutcome Endpoint::Impl::take_data(Time now, Rpc& rpc, const RxPacket& packet,
+                                    const wire::DataHeader& data) {
+  const WireId id = data.common.sender_id;
+  if (data.message_length != rpc.in.length()) return drop(now, DropReason::kMismatch, packet, id);
+  heard(now, rpc);
+  if (!rpc.has_buffer) return drop(now, DropReason::kNoBuffer, packet, id);
+  const ByteRange range{data.offset(), data.offset() + data.payload_length()};
+  switch (rpc.in.add(range)) {
+    case MessageIn::Added::kNew: break;
+    case MessageIn::Added::kDuplicate: return drop(now, DropReason::kDuplicate, packet, id);
+    case MessageIn::Added::kTooManyGaps: return drop(now, DropReason::kNoBuffer, packet, id);
+  }
+  trace(now, trace::EventType::data_received, rpc, range.begin, range.size());
+  RxOutcome outcome;
+  outcome.kind = RxOutcome::Kind::kDeliver;
+  outcome.payload_offset = wire::kDataHeaderBytes;
+  outcome.length = range.size();
+  outcome.buffer = rpc.buffer + range.begin;
+  outcome.rpc = rpc.id;
+  outcome.message_offset = range.begin;
+  if (rpc.grant.tracked) grants_.on_received(rpc.grant, rpc.in.received(), rpc.in.end());
+  if (rpc.in.complete()) complete(now, rpc);
+  return outcome;
+}
+
+void Endpoint::Impl::complete(Time now, Rpc& rpc) {
+  grants_.remove(rpc.grant);
+  if (!rpc.is_client) {
+    timers_.disarm(rpc.timer);
+    rpc.state = Rpc::State::kServing;
+    push_event(Event::Kind::kRequest, rpc);
+    rpc.has_buffer = false;  // the application's now
+    trace::add(counters_.requests_received);
+    trace(now, trace::EventType::request_delivered, rpc, rpc.in.length(), 0);
+    return;
+  }
+  push_event(Event::Kind::kResponse, rpc);
+  rpc.has_buffer = false;
+  trace::add(counters_.responses_received);
+  trace(now, trace::EventType::response_delivered, rpc, rpc.in.length(), 0);
+  if (rpc.peer->acks.full()) {
+    send_ack_packet(now, *rpc.peer, header_for(rpc));
+  } else {
+    rpc.peer->acks.add({rpc.client_id, rpc.peer_port});
+  }
+  end(now, rpc);
+}
+
+RxOutcome Endpoint::Impl::on_grant(Time now, const RxPacket& packet, Rpc* rpc) {
+  const auto grant = wire::parse_grant(packet.bytes);
+  if (!grant) return drop(now, DropReason::kMalformed, packet, WireId{});
+  trace::add(counters_.grants_received);
+  if (rpc == nullptr || !sending(*rpc)) return kConsumed;
+  trace(now, trace::EventType::grant_received, *rpc, grant->offset, grant->priority);
+  heard(now, *rpc);
+  if (rpc->out.grant(grant->offset)) {
+    rpc->out.scheduled_priority = std::min(grant->priority, kHighestPriority);
+    queue_.update(rpc->out);
+  }
+  return kConsumed;
+}
+
+RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) {
+  const auto resend = wire::parse_resend(packet.bytes);
+  if (!resend) return drop(now, DropReason::kMalformed, packet, WireId{});
+  trace::add(counters_.resends_received);
+  if (rpc == nullptr) {
+    trace::add(counters_.unknown_sent);
+    control(now, packet.source, wire::UnknownHeader{reply_header(resend->common)});
+    return kConsumed;
+  }
+  trace(now, trace::EventType::resend_received, *rpc, resend->offset, resend->length);
+  if (!sending(*rpc)) {
+    if (!rpc->is_client) {  // the request still arrives, or the application works on it
+      trace::add(counters_.busy_sent);
+      control(now, rpc->peer->address, wire::BusyHeader{header_for(*rpc)});
+    }
+    return kConsumed;
+  }
+  heard(now, *rpc);
+  MessageOut& out = rpc->out;
+  const bool everything = resend->length == wire::kEverythingSent;
+  const auto end = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(everything ? out.sent() : std::uint64_t{resend->offset} + resend->length,
+                              out.length()));
+  const std::uint32_t was_sent = out.sent();
+  out.grant(end);  // asked for beyond what was granted: that grant was lost
+  if (resend->offset < std::min(end, was_sent) && now - out.last_sent() < rpc->peer->round_trip) {
+    trace::add(counters_.resends_suppressed);  // what is missing may be on its way
+    queue_.update(out);
+    return kConsumed;
+  }
+  const bool again =
+      out.resend({resend->offset, end}, std::min(resend->priority, kHighestPriority));
+  queue_.update(out);
+  if (!again) {
+    trace::add(counters_.busy_sent);
+    control(now, rpc->peer->address, wire::BusyHeader{header_for(*rpc)});
+  }
+  return kConsumed;
+}
+
+// A server that does not know our RPC either never got it, and gets it again, or has forgotten it,
+// and must not run it twice (docs/protocol.md#at-most-once).
+RxOutcome Endpoint::Impl::on_unknown(Time now, Rpc* rpc, const wire::CommonHeader& common) {
+  trace::add(counters_.unknown_received);
+  if (rpc == nullptr) return kConsumed;
+  if (!rpc->is_client) {
+    fail(now, *rpc, ErrorCode::kCancelled, true);
+    return kConsumed;
+  }
+  if (rpc->state != Rpc::State::kCalling) return kConsumed;
+  const bool restarted = common.incarnation == 0 ? rpc->heard
+                                                 : rpc->peer_incarnation != 0 &&
+                                                       rpc->peer_incarnation != common.incarnation;
+  if (restarted) {
+    fail(now, *rpc, ErrorCode::kPeerRestarted, true);
+  } else {
+    rpc->out.resend({0, rpc->out.sent()}, data_priority(rpc->out, 0));
+    queue_.update(rpc->out);
+  }
+  return kConsumed;
+}
+
+RxOutcome Endpoint::Impl::on_cutoffs(Time now, const RxPacket& packet, Peer* peer) {
+  const auto cutoffs = wire::parse_cutoffs(packet.bytes);
+  if (!cutoffs) return drop(now, DropReason::kMalformed, packet, WireId{});
+  trace::add(counters_.cutoffs_received);
+  if (peer != nullptr) {
+    peer->cutoffs = cutoffs->cutoffs;
+    peer->cutoff_version = cutoffs->version;
+  }
+  return kConsumed;
+}
+
+RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc,
+                                      const wire::CommonHeader& common) {
+  trace::add(counters_.need_ack_received);
+  if (is_client_id(common.sender_id)) return kConsumed;  // only servers need acks
+  if (rpc != nullptr) {
+    heard(now, *rpc);
+    ask_again(now, *rpc);
+    return kConsumed;
+  }
+  Peer* peer = peers_.find(packet.source);
+  const wire::CommonHeader header = reply_header(common);
+  if (peer != nullptr) {
+    send_ack_packet(now, *peer, header);
+  } else {
+    trace::add(counters_.acks_sent);
+    control(now, packet.source, wire::AckHeader{header, 0, {}});
+  }
+  return kConsumed;
+}
+
+RxOutcome Endpoint::Impl::on_ack(Time now, const RxPacket& packet, Peer* peer) {
+  const auto acks = wire::parse_ack(packet.bytes);
+  if (!acks) return drop(now, DropReason::kMalformed, packet, WireId{});
+  trace::add(counters_.acks_received);
+  if (peer == nullptr) return kConsumed;
+  acked(now, *peer, {acks->common.sender_id, acks->common.destination_port});
+  for (std::size_t i = 0; i < acks->count; ++i) acked(now, *peer, acks->acks[i]);
+  return kConsumed;
+}
+
+void Endpoint::Impl::acked(Time now, Peer& peer, const wire::Ack& ack) {
+  Rpc* rpc = rpcs_.find_served(peer, ack.client_id, ack.server_port);
+  if (rpc != nullptr && rpc->state == Rpc::State::kReplying) end(now, *rpc);
+}
+
+RxOutcome Endpoint::Impl::on_error(Time now, const RxPacket& packet, Rpc* rpc) {
+  const auto error = wire::parse_error(packet.bytes);
+  if (!error) return drop(now, DropReason::kMalformed, packet, WireId{});
+  trace::add(counters_.errors_received);
+  if (rpc == nullptr) return kConsumed;
+  const bool known = error->code > raw(ErrorCode::kOk) && error->code <= raw(ErrorCode::kStale);
+  fail(now, *rpc, known ? ErrorCode{error->code} : ErrorCode::kCancelled, true);
+  return kConsumed;
+}
+
+}  // namespace homa::core

@@ -1,0 +1,194 @@
+// Two endpoints joined by a perfect wire: the shortest way through every part of the core. Scripted
+// rules are in tests/scenario, faults in tests/property.
+#include "core/endpoint.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <deque>
+#include <vector>
+
+namespace homa::core {
+namespace {
+
+constexpr Duration kOneWay{5'000};
+
+struct Node {
+  Node(const CoreConfig& config, std::uint64_t seed, Address where)
+      : address(where), endpoint(config, seed, recorder), region(config.receive_region_bytes) {}
+  Address address;
+  trace::Recorder recorder{1 << 16};
+  Endpoint endpoint;
+  std::vector<std::byte> region;
+  std::vector<std::vector<std::byte>> transmit;  // by token
+  std::vector<Event> events;
+};
+
+std::vector<std::byte> pattern(std::size_t length, unsigned salt) {
+  std::vector<std::byte> bytes(length);
+  for (std::size_t i = 0; i < length; ++i) {
+    bytes[i] = static_cast<std::byte>((i * 131 + salt) >> 3);
+  }
+  return bytes;
+}
+
+class Pair : public testing::Test {
+ protected:
+  void SetUp() override { make(CoreConfig{}); }
+
+  void make(const CoreConfig& config) {
+    nodes_[0] = std::make_unique<Node>(config, 11, Address::v4(10, 0, 0, 1));
+    nodes_[1] = std::make_unique<Node>(config, 22, Address::v4(10, 0, 0, 2));
+    ASSERT_TRUE(nodes_[0]->endpoint.open_port(kClient));
+    ASSERT_TRUE(nodes_[1]->endpoint.open_port(kServer));
+  }
+
+  RpcId call(std::uint32_t length, std::uint64_t cookie = 0) {
+    Node& client = *nodes_[0];
+    client.transmit.push_back(pattern(length, 7));
+    const auto rpc = client.endpoint.start(
+        now_, Request{nodes_[1]->address, kServer, kClient, length, client.transmit.size() - 1, cookie});
+    EXPECT_TRUE(rpc);
+    return rpc ? *rpc : kNoRpc;
+  }
+
+  void pump(Node& node) {
+    std::array<TxPacket, 16> out;
+    while (const std::size_t count = node.endpoint.poll_transmit(now_, {}, out)) {
+      for (std::size_t i = 0; i < count; ++i) {
+        const TxPacket& packet = out[i];
+        std::vector<std::byte> bytes(packet.header.begin(),
+                                     packet.header.begin() + packet.header_length);
+        if (packet.payload_length > 0) {
+          const auto& message = node.transmit.at(packet.transmit_token);
+          const auto from = message.begin() + packet.payload_offset;
+          bytes.insert(bytes.end(), from, from + packet.payload_length);
+        }
+        wire_.push_back({now_ + kOneWay, node.address, packet.destination, std::move(bytes)});
+      }
+    }
+  }
+
+  void handle_events(Node& node) {
+    while (const auto event = node.endpoint.poll_event()) {
+      node.events.push_back(*event);
+      if (event->kind == Event::Kind::kRequest) {
+        const auto* at = node.region.data() + event->buffer;
+        node.transmit.emplace_back(at, at + event->length);
+        EXPECT_TRUE(node.endpoint.release(now_, event->buffer, event->length));
+        EXPECT_TRUE(node.endpoint.reply(now_, event->rpc, event->length, node.transmit.size() - 1));
+      }
+    }
+  }
+
+  // Steps to the earliest of what is due until nothing is, or `limit` has passed.
+  void run(Duration limit) {
+    const Time end = now_ + limit;
+    while (now_ <= end) {
+      for (auto& node : nodes_) {
+        node->endpoint.on_time(now_);
+        handle_events(*node);
+        pump(*node);
+      }
+      Time next = wire_.empty() ? kNever : wire_.front().at;
+      for (auto& node : nodes_) next = std::min(next, node->endpoint.next_deadline());
+      if (next == kNever) return;
+      now_ = std::max(next, now_);
+      while (!wire_.empty() && wire_.front().at <= now_) deliver();
+    }
+  }
+
+  void deliver() {
+    const Flying packet = std::move(wire_.front());
+    wire_.pop_front();
+    for (auto& node : nodes_) {
+      if (node->address != packet.to) continue;
+      const RxOutcome outcome = node->endpoint.on_packet(now_, {packet.from, packet.bytes});
+      if (outcome.kind == RxOutcome::Kind::kDeliver) {
+        std::copy_n(packet.bytes.begin() + outcome.payload_offset, outcome.length,
+                    node->region.begin() + static_cast<std::ptrdiff_t>(outcome.buffer));
+      }
+      handle_events(*node);
+    }
+  }
+
+  struct Flying {
+    Time at;
+    Address from, to;
+    std::vector<std::byte> bytes;
+  };
+  static constexpr Port kClient{40'000}, kServer{4'000};
+  Time now_{Duration{1'000'000'000}};
+  std::array<std::unique_ptr<Node>, 2> nodes_;
+  std::deque<Flying> wire_;
+};
+
+TEST_F(Pair, EveryLengthComesBackIntact) {
+  for (const std::uint32_t length : {1U, 100U, 999U, 1000U, 1424U, 1425U, 39'999U, 40'000U, 40'001U,
+                                     100'000U, 999'999U, 1'000'000U}) {
+    nodes_[0]->events.clear();
+    const RpcId rpc = call(length, length);
+    run(Duration{2'000'000'000});
+    const auto& events = nodes_[0]->events;
+    ASSERT_EQ(events.size(), 2U) << length;
+    const Event& response = events[0];
+    EXPECT_EQ(response.kind, Event::Kind::kResponse);
+    EXPECT_EQ(response.rpc, rpc);
+    EXPECT_EQ(response.cookie, length);
+    ASSERT_EQ(response.length, length);
+    const auto expected = pattern(length, 7);
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(),
+                           nodes_[0]->region.begin() + static_cast<std::ptrdiff_t>(response.buffer)));
+    EXPECT_EQ(events[1].kind, Event::Kind::kTransmitDone);
+    EXPECT_TRUE(nodes_[0]->endpoint.release(now_, response.buffer, length));
+  }
+  for (auto& node : nodes_) {
+    EXPECT_EQ(node->endpoint.rpcs_in_progress(), 0U);
+    EXPECT_EQ(node->endpoint.receive_region_used(), 0U);
+    EXPECT_EQ(node->endpoint.granted_not_received(), 0U);
+    EXPECT_EQ(node->recorder.counters.retransmitted_packets, 0U);
+    EXPECT_EQ(node->endpoint.next_deadline(), kNever);
+  }
+}
+
+TEST_F(Pair, ManyAtOnceAllComeBack) {
+  for (std::uint32_t i = 0; i < 500; ++i) call(1 + i * 977 % 60'000, i);
+  run(Duration{3'000'000'000});
+  std::vector<bool> seen(500);
+  for (const Event& event : nodes_[0]->events) {
+    if (event.kind != Event::Kind::kResponse) continue;
+    EXPECT_FALSE(seen[event.cookie]);
+    seen[event.cookie] = true;
+  }
+  EXPECT_EQ(std::count(seen.begin(), seen.end(), true), 500);
+  EXPECT_EQ(nodes_[1]->endpoint.rpcs_in_progress(), 0U) << "the server waits for acks for ever";
+}
+
+TEST_F(Pair, APortThatNobodyBoundIsToldAtOnce) {
+  nodes_[1]->endpoint.close_port(now_, kServer);
+  call(100);
+  run(Duration{1'000'000'000});
+  ASSERT_EQ(nodes_[0]->events.size(), 2U);
+  EXPECT_EQ(nodes_[0]->events[0].kind, Event::Kind::kFailed);
+  EXPECT_EQ(nodes_[0]->events[0].error, ErrorCode::kNoSuchSocket);
+}
+
+TEST_F(Pair, WithoutRoomForTheMessageItIsAskedForLater) {
+  CoreConfig config;
+  config.message_bytes_max = 300'000;
+  config.receive_region_bytes = 524'288;  // one block of the largest message at a time
+  make(config);
+  for (std::uint32_t i = 0; i < 4; ++i) call(270'000, i);
+  run(Duration{3'000'000'000});
+  int responses = 0;
+  for (const Event& event : nodes_[0]->events) {
+    if (event.kind != Event::Kind::kResponse) continue;
+    ++responses;
+    nodes_[0]->endpoint.release(now_, event.buffer, event.length);
+    run(Duration{3'000'000'000});
+  }
+  EXPECT_GE(responses, 1);
+}
+
+}  // namespace
+}  // namespace homa::core

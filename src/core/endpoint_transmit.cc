@@ -1,0 +1,213 @@
+// Packets out: control packets at once, grants, short messages, then what the link model lets go.
+#include <algorithm>
+
+#include "core/endpoint_impl.h"
+
+namespace homa::core {
+namespace {
+
+constexpr std::uint8_t kDataOffsetOfData = 0xe0;  // docs/protocol.md#packets
+constexpr std::size_t kControlsMax = 16'384;      // beyond this they are dropped: timers repair it
+constexpr std::uint32_t kResponseLimitMax = 0xffffff;
+
+}  // namespace
+
+wire::CommonHeader Endpoint::Impl::header_for(const Rpc& rpc) const {
+  wire::CommonHeader header;
+  header.source_port = rpc.local_port;
+  header.destination_port = rpc.peer_port;
+  header.incarnation = incarnation_;
+  header.sender_id = rpc.wire_id();
+  return header;
+}
+
+wire::CommonHeader Endpoint::Impl::reply_header(const wire::CommonHeader& received) const {
+  wire::CommonHeader header;
+  header.source_port = received.destination_port;
+  header.destination_port = received.source_port;
+  header.incarnation = incarnation_;
+  header.sender_id = other_side(received.sender_id);
+  return header;
+}
+
+template <typename Header>
+void Endpoint::Impl::control(Time now, const Address& to, const Header& header) {
+  if (controls_.size() >= kControlsMax) {
+    trace::add(counters_.controls_dropped);
+    return;
+  }
+  TxPacket& packet = controls_.push_slot();
+  packet.destination = to;
+  packet.priority = kHighestPriority;
+  packet.header_length = static_cast<std::uint8_t>(wire::encode(header, packet.header));
+  packet.payload_length = 0;
+  recorder_.append(now, trace::EventType::control_sent, raw(header.common.sender_id) & ~1ULL,
+                   static_cast<std::uint8_t>(packet.header[11]), 0);
+}
+
+void Endpoint::Impl::send_resend(Time now, Rpc& rpc, std::uint32_t offset, std::uint32_t length) {
+  trace::add(counters_.resends_sent);
+  trace(now, trace::EventType::resend_sent, rpc, offset, length);
+  control(now, rpc.peer->address,
+          wire::ResendHeader{header_for(rpc), offset, length, kHighestPriority});
+}
+
+void Endpoint::Impl::send_error(Time now, const Address& to, const wire::CommonHeader& about,
+                                ErrorCode code) {
+  trace::add(counters_.errors_sent);
+  control(now, to, wire::ErrorHeader{reply_header(about), raw(code)});
+}
+
+void Endpoint::Impl::send_error(Time now, Rpc& rpc, ErrorCode code) {
+  trace::add(counters_.errors_sent);
+  control(now, rpc.peer->address, wire::ErrorHeader{header_for(rpc), raw(code)});
+}
+
+// The id in the packet's header is one more ack (docs/protocol.md#acks).
+void Endpoint::Impl::send_ack_packet(Time now, Peer& peer, const wire::CommonHeader& common) {
+  wire::AckHeader header;
+  header.common = common;
+  peer.acks.take_all(header);
+  trace::add(counters_.acks_sent);
+  control(now, peer.address, header);
+}
+
+Priority Endpoint::Impl::data_priority(const MessageOut& message, std::uint32_t offset) const {
+  if (offset >= message.unscheduled()) return message.scheduled_priority;
+  const Peer& peer = *message.rpc->peer;
+  return peer.cutoff_version == 0 ? priorities_.unscheduled_default()
+                                  : unscheduled_priority(peer.cutoffs, message.length());
+}
+
+// Incast control: every request announces how much of its response may come unasked, so that all
+// responses together stay within incast_bytes_max (docs/protocol.md#incast).
+std::uint32_t Endpoint::Impl::response_limit() const {
+  if (config_.incast_bytes_max == 0 || client_rpcs_ == 0) return 0;
+  const std::uint32_t share = std::max(1U, config_.incast_bytes_max / client_rpcs_);
+  return share >= config_.unscheduled_bytes ? 0 : std::min(share, kResponseLimitMax);
+}
+
+void Endpoint::Impl::data_packet(Time now, MessageOut& message, ByteRange bytes, Priority priority,
+                                 bool retransmission, TxPacket& out) {
+  Rpc& rpc = *message.rpc;
+  wire::DataHeader header;
+  header.common = header_for(rpc);
+  header.common.sequence = bytes.begin;
+  header.common.data_offset = kDataOffsetOfData;
+  header.message_length = message.length();
+  header.incoming = std::max(message.granted(), bytes.end);
+  header.cutoff_version = rpc.peer->cutoff_version;
+  header.retransmit = retransmission ? 1 : 0;
+  header.segment_offset = bytes.begin;
+  if (rpc.is_client) {
+    header.ack = rpc.peer->acks.take_one();
+    if (raw(header.ack.client_id) != 0) trace::add(counters_.acks_ridden);
+    header.response_unscheduled_limit = response_limit();
+  }
+  out.destination = rpc.peer->address;
+  out.priority = priority;
+  out.header_length = static_cast<std::uint8_t>(wire::encode(header, out.header));
+  out.payload_offset = bytes.begin;
+  out.payload_length = bytes.size();
+  out.transmit_token = message.token();
+  pacer_.charge(now, wire::kDataHeaderBytes + bytes.size());
+  trace::add(counters_.bytes_sent, bytes.size());
+  if (retransmission) {
+    trace::add(counters_.retransmitted_packets);
+    trace::add(counters_.retransmitted_bytes, bytes.size());
+  }
+  trace(now, trace::EventType::data_sent, rpc, bytes.begin, bytes.size());
+}
+
+std::size_t Endpoint::Impl::transmit_controls(Time now, std::span<TxPacket> out) {
+  std::size_t count = 0;
+  while (count < out.size() && !controls_.empty()) {
+    out[count] = controls_.front();
+    controls_.pop();
+    pacer_.charge(now, out[count].header_length);
+    ++count;
+  }
+  return count;
+}
+
+std::size_t Endpoint::Impl::transmit_grants(Time now, std::span<TxPacket> out) {
+  std::size_t count = 0;
+  while (count < out.size()) {
+    const auto grant = grants_.next();
+    if (!grant) break;
+    const Rpc& rpc = *grant->state->rpc;
+    TxPacket& packet = out[count++];
+    packet.destination = rpc.peer->address;
+    packet.priority = kHighestPriority;
+    packet.payload_length = 0;
+    packet.header_length = static_cast<std::uint8_t>(wire::encode(
+        wire::GrantHeader{header_for(rpc), grant->offset, grant->priority}, packet.header));
+    pacer_.charge(now, packet.header_length);
+    trace::add(counters_.grants_sent);
+    if (grant->fifo) trace::add(counters_.fifo_granted_bytes, grant->bytes);
+    trace(now, trace::EventType::grant_sent, rpc, grant->offset, grant->priority);
+  }
+  return count;
+}
+
+std::size_t Endpoint::Impl::transmit_small(Time now, std::span<TxPacket> out) {
+  std::size_t count = 0;
+  while (count < out.size()) {
+    MessageOut* message = queue_.next_small();
+    if (message == nullptr) break;
+    const ByteRange bytes = message->next_packet();
+    data_packet(now, *message, bytes, data_priority(*message, bytes.begin), false, out[count++]);
+    message->note_sent(bytes, now);
+    queue_.update(*message);
+  }
+  return count;
+}
+
+std::size_t Endpoint::Impl::transmit_paced(Time now, const LinkFeedback& link,
+                                           std::span<TxPacket> out) {
+  std::size_t count = 0;
+  while (count < out.size() && queue_.paced_waiting() && pacer_.may_send(now, link)) {
+    if (MessageOut* again = queue_.next_resend()) {
+      const MessageOut::Resend resend = again->next_resend();
+      data_packet(now, *again, resend.bytes, resend.priority, true, out[count++]);
+      again->note_resent(resend.bytes);
+      queue_.update(*again);
+      continue;
+    }
+    MessageOut& message = *queue_.next_paced();
+    const ByteRange bytes = message.next_packet();
+    data_packet(now, message, bytes, data_priority(message, bytes.begin), false, out[count++]);
+    queue_.take(message, bytes.size());
+    message.note_sent(bytes, now);
+    queue_.take_done(message);
+  }
+  return count;
+}
+
+std::size_t Endpoint::Impl::poll_transmit(Time now, const LinkFeedback& link,
+                                          std::span<TxPacket> out) {
+  last_now_ = now;
+  std::size_t count = transmit_controls(now, out);
+  count += transmit_grants(now, out.subspan(count));
+  count += transmit_small(now, out.subspan(count));
+  count += transmit_paced(now, link, out.subspan(count));
+  if (count > 0) trace::add(counters_.packets_sent, count);
+  return count;
+}
+
+Time Endpoint::Impl::next_deadline() const {
+  if (!controls_.empty() || queue_.small_waiting()) return last_now_;
+  Time deadline = timers_.next_deadline();
+  if (queue_.paced_waiting()) deadline = std::min(deadline, pacer_.next_chance(last_now_));
+  if (config_.cutoff_interval > Duration::zero()) deadline = std::min(deadline, next_cutoffs_);
+  return deadline;
+}
+
+// The templates above are used by the other parts, too.
+template void Endpoint::Impl::control(Time, const Address&, const wire::UnknownHeader&);
+template void Endpoint::Impl::control(Time, const Address&, const wire::BusyHeader&);
+template void Endpoint::Impl::control(Time, const Address&, const wire::CutoffsHeader&);
+template void Endpoint::Impl::control(Time, const Address&, const wire::AckHeader&);
+template void Endpoint::Impl::control(Time, const Address&, const wire::NeedAckHeader&);
+
+}  // namespace homa::core

@@ -1,0 +1,44 @@
+#include "core/finished_ids.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/hash.h"
+
+namespace homa::core {
+
+std::size_t FinishedIds::Hash::operator()(const Key& key) const {
+  return base::mix(raw(key.id), key.life);
+}
+
+FinishedIds::FinishedIds(std::uint32_t capacity)
+    : ring_(std::max(capacity, 1U)),
+      buckets_(std::bit_ceil(std::max(capacity, 16U))),
+      set_(Set::bucket_traits(buckets_.data(), buckets_.size())) {}
+
+FinishedIds::~FinishedIds() { set_.clear(); }
+
+void FinishedIds::add(Peer& peer, WireId client_id) {
+  if (set_.find(Key{peer.life, client_id}, Hash{}, Equal{}) != set_.end()) return;
+  Entry& entry = ring_[next_];
+  next_ = next_ + 1 == ring_.size() ? 0 : next_ + 1;
+  if (entry.life != 0) {
+    set_.erase(set_.iterator_to(entry));
+    if (entry.peer->life == entry.life) {
+      entry.peer->finished_below =
+          WireId{std::max(raw(entry.peer->finished_below), raw(entry.id))};
+    }
+  }
+  entry.peer = &peer;
+  entry.life = peer.life;
+  entry.id = client_id;
+  set_.insert(entry);
+}
+
+bool FinishedIds::may_have_run(const Peer& peer, WireId client_id) const {
+  // A kernel's ids do not start at random, so that after its restart low ids are new again.
+  if (peer.incarnation != 0 && raw(client_id) <= raw(peer.finished_below)) return true;
+  return set_.find(Key{peer.life, client_id}, Hash{}, Equal{}) != set_.end();
+}
+
+}  // namespace homa::core

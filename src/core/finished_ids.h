@@ -1,0 +1,59 @@
+// Requests that ran, so that none runs again (docs/protocol.md#at-most-once). The most recent ones
+// are remembered by id, in a ring of fixed size over all peers; of older ones each peer keeps the
+// highest id that fell out of the ring: anything at or below it may have run and is refused.
+#pragma once
+
+#include <boost/intrusive/unordered_set.hpp>
+#include <cstdint>
+#include <vector>
+
+#include "base/types.h"
+#include "core/peer_table.h"
+
+namespace homa::core {
+
+class FinishedIds {
+ public:
+  explicit FinishedIds(std::uint32_t capacity);
+  ~FinishedIds();
+
+  void add(Peer& peer, WireId client_id);
+  // It ran, or is so old that it may have.
+  bool may_have_run(const Peer& peer, WireId client_id) const;
+
+
+ private:
+  struct Entry {
+    boost::intrusive::unordered_set_member_hook<> hook;
+    Peer* peer = nullptr;    // peers are never freed, only used again: then their life differs
+    std::uint64_t life = 0;  // 0: this entry is empty
+    WireId id{};
+  };
+  struct Key {
+    std::uint64_t life;
+    WireId id;
+  };
+  struct Hash {
+    std::size_t operator()(const Key& key) const;
+    std::size_t operator()(const Entry& entry) const { return (*this)(Key{entry.life, entry.id}); }
+  };
+  struct Equal {
+    bool operator()(const Entry& a, const Entry& b) const {
+      return a.life == b.life && a.id == b.id;
+    }
+    bool operator()(const Key& a, const Entry& b) const { return a.life == b.life && a.id == b.id; }
+  };
+  using Set = boost::intrusive::unordered_set<
+      Entry,
+      boost::intrusive::member_hook<Entry, boost::intrusive::unordered_set_member_hook<>,
+                                    &Entry::hook>,
+      boost::intrusive::hash<Hash>, boost::intrusive::equal<Equal>,
+      boost::intrusive::power_2_buckets<true>, boost::intrusive::constant_time_size<false>>;
+
+  std::vector<Entry> ring_;
+  std::vector<Set::bucket_type> buckets_;
+  Set set_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace homa::core

@@ -1,0 +1,216 @@
+#include "core/grant_scheduler.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace homa::core {
+
+GrantScheduler::GrantScheduler(const CoreConfig& config, const PriorityMap& priorities)
+    : config_(config), priorities_(priorities), buckets_(config.overcommit + 1) {
+  active_.reserve(config.overcommit);
+}
+
+void GrantScheduler::add(GrantState& state) {
+  HOMA_CHECK(!state.tracked);
+  state.tracked = true;
+  incoming_ += state.incoming();
+  if (state.wants_grants()) enter(state);
+}
+
+void GrantScheduler::on_received(GrantState& state, std::uint32_t received, std::uint32_t end) {
+  HOMA_CHECK(state.tracked);
+  incoming_ -= state.incoming();
+  const bool waiting = state.waiting_hook.is_linked();
+  if (waiting) stop_waiting(state);  // its key changes
+  state.received = received;
+  state.granted = std::max(state.granted, end);  // the sender finished a packet beyond the limit
+  incoming_ += state.incoming();
+  if (!state.wants_grants()) {
+    leave(state);
+  } else if (state.active) {
+    settle(static_cast<std::size_t>(std::find(active_.begin(), active_.end(), &state) -
+                                    active_.begin()));
+  } else if (waiting) {
+    wait(state);
+    compete(state);
+  }
+}
+
+void GrantScheduler::set_silent(GrantState& state, bool silent) {
+  if (!state.tracked || state.silent == silent) return;
+  incoming_ -= state.incoming();
+  state.silent = silent;
+  incoming_ += state.incoming();
+  if (!state.wants_grants()) return;
+  if (silent) {
+    leave(state);
+  } else {
+    enter(state);
+  }
+}
+
+void GrantScheduler::enter(GrantState& state) {
+  by_age_.insert(by_age_.end(), state);
+  wait(state);
+  if (active_.size() < config_.overcommit) {
+    fill();
+  } else {
+    compete(state);
+  }
+}
+
+// Its slot, if it has one, goes to the next.
+void GrantScheduler::leave(GrantState& state) {
+  if (!state.age_hook.is_linked()) return;
+  by_age_.erase(by_age_.iterator_to(state));
+  if (state.waiting_hook.is_linked()) stop_waiting(state);
+  if (state.active) {
+    deactivate(state);
+    fill();
+  }
+}
+
+void GrantScheduler::remove(GrantState& state) {
+  if (!state.tracked) return;
+  incoming_ -= state.incoming();
+  leave(state);
+  state.tracked = false;
+  state.silent = false;
+}
+
+void GrantScheduler::activate(GrantState& state) {
+  // The peer's count decides its bucket: out with the old one, in with the new one.
+  PeerGrants& peer = *state.peer;
+  if (peer.bucket_hook.is_linked()) {
+    buckets_[peer.active].erase(buckets_[peer.active].iterator_to(peer));
+  }
+  ++peer.active;
+  if (!peer.waiting.empty()) buckets_[peer.active].insert(peer);
+  state.active = true;
+  active_.push_back(&state);
+  settle(active_.size() - 1);
+}
+
+void GrantScheduler::deactivate(GrantState& state) {
+  PeerGrants& peer = *state.peer;
+  if (peer.bucket_hook.is_linked()) {
+    buckets_[peer.active].erase(buckets_[peer.active].iterator_to(peer));
+  }
+  --peer.active;
+  if (!peer.waiting.empty()) buckets_[peer.active].insert(peer);
+  state.active = false;
+  active_.erase(std::find(active_.begin(), active_.end(), &state));
+}
+
+void GrantScheduler::wait(GrantState& state) {
+  PeerGrants& peer = *state.peer;
+  Bucket& bucket = buckets_[peer.active];
+  if (peer.bucket_hook.is_linked()) bucket.erase(bucket.iterator_to(peer));
+  peer.waiting.insert(state);
+  bucket.insert(peer);
+}
+
+void GrantScheduler::stop_waiting(GrantState& state) {
+  PeerGrants& peer = *state.peer;
+  Bucket& bucket = buckets_[peer.active];
+  bucket.erase(bucket.iterator_to(peer));
+  peer.waiting.erase(peer.waiting.iterator_to(state));
+  if (!peer.waiting.empty()) bucket.insert(peer);
+}
+
+void GrantScheduler::fill() {
+  while (active_.size() < config_.overcommit) {
+    const auto bucket = std::find_if(buckets_.begin(), buckets_.end(),
+                                     [](const Bucket& b) { return !b.empty(); });
+    if (bucket == buckets_.end()) return;
+    GrantState& best = *bucket->begin()->waiting.begin();
+    stop_waiting(best);
+    activate(best);
+  }
+}
+
+// Whose slot a newcomer may take: the largest message of the peer that holds most slots; when the
+// newcomer's own peer would hold more than that one, the largest of its own.
+GrantState* GrantScheduler::victim_for(const GrantState& newcomer) {
+  GrantState* victim = nullptr;
+  for (GrantState* candidate : active_) {  // ascending by size: the last of equals is the largest
+    if (victim == nullptr || candidate->peer->active >= victim->peer->active) victim = candidate;
+  }
+  if (victim == nullptr) return nullptr;
+  const std::uint32_t would_hold = newcomer.peer->active + 1;
+  if (would_hold < victim->peer->active) return victim;  // balance between peers comes first
+  if (would_hold > victim->peer->active) {
+    victim = nullptr;
+    for (GrantState* candidate : active_) {
+      if (candidate->peer == newcomer.peer) victim = candidate;
+    }
+  }
+  return victim != nullptr && ByRemainingThenAge{}(newcomer, *victim) ? victim : nullptr;
+}
+
+void GrantScheduler::compete(GrantState& state) {
+  GrantState* victim = victim_for(state);
+  if (victim == nullptr) return;
+  deactivate(*victim);
+  stop_waiting(state);
+  activate(state);
+  wait(*victim);
+}
+
+void GrantScheduler::settle(std::size_t index) {
+  while (index > 0 && ByRemainingThenAge{}(*active_[index], *active_[index - 1])) {
+    std::swap(active_[index], active_[index - 1]);
+    --index;
+  }
+}
+
+void GrantScheduler::book(GrantState& state, std::uint32_t offset) {
+  incoming_ -= state.incoming();
+  state.granted = offset;
+  incoming_ += state.incoming();
+  if (!state.wants_grants()) leave(state);
+}
+
+std::optional<GrantScheduler::Grant> GrantScheduler::next() {
+  if (by_age_.empty() || config_.canary_no_grants) return std::nullopt;
+  if (incoming_ >= config_.max_incoming) return std::nullopt;
+  if (auto grant = next_fifo()) return grant;
+  return next_ranked();
+}
+
+std::optional<GrantScheduler::Grant> GrantScheduler::next_fifo() {
+  if (fifo_left_ == 0) {
+    if (fifo_credit_ / 1000 < config_.fifo_grant_increment) return std::nullopt;
+    fifo_credit_ -= std::uint64_t{config_.fifo_grant_increment} * 1000;
+    fifo_left_ = config_.fifo_grant_increment;
+  }
+  GrantState& state = *by_age_.begin();
+  const auto room = static_cast<std::uint32_t>(config_.max_incoming - incoming_);
+  const std::uint32_t amount = std::min({fifo_left_, room, state.length - state.granted});
+  fifo_left_ -= amount;
+  book(state, state.granted + amount);
+  return Grant{&state, state.granted, amount, priorities_.fifo(), true};
+}
+
+std::optional<GrantScheduler::Grant> GrantScheduler::next_ranked() {
+  const auto active = static_cast<std::uint32_t>(active_.size());
+  const std::uint32_t window =
+      config_.window != 0 ? config_.window : config_.max_incoming / (active + 1);
+  const auto room = static_cast<std::uint32_t>(config_.max_incoming - incoming_);
+  for (std::uint32_t rank = 0; rank < active; ++rank) {
+    GrantState& state = *active_[rank];
+    const auto target = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(std::uint64_t{state.received} + window, state.length));
+    if (target <= state.granted) continue;
+    const std::uint32_t amount = std::min(target - state.granted, room);
+    if (amount < config_.grant_increment_min && state.granted + amount < state.length) continue;
+    fifo_credit_ += std::uint64_t{amount} * config_.grant_fifo_per_mille;
+    const Priority priority = priorities_.scheduled(rank, active);
+    book(state, state.granted + amount);
+    return Grant{&state, state.granted, amount, priority, false};
+  }
+  return std::nullopt;
+}
+
+}  // namespace homa::core

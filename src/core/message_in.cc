@@ -1,0 +1,63 @@
+#include "core/message_in.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace homa::core {
+
+void MessageIn::start(std::uint32_t length) {
+  length_ = length;
+  received_ = 0;
+  end_ = 0;
+  gaps_.clear();
+}
+
+MessageIn::Added MessageIn::add(ByteRange range) {
+  HOMA_CHECK(range.begin < range.end && range.end <= length_);
+  if (range.begin < end_) return add_below_end(range);
+  if (range.begin > end_) {
+    if (gaps_.size() >= kGapsMax) return Added::kTooManyGaps;
+    gaps_.push_back({end_, range.begin});
+  }
+  received_ += range.size();
+  end_ = range.end;
+  return Added::kNew;
+}
+
+MessageIn::Added MessageIn::add_below_end(ByteRange range) {
+  bool is_new = false;
+  for (std::size_t i = 0; i < gaps_.size() && gaps_[i].begin < range.end;) {
+    ByteRange& gap = gaps_[i];
+    const ByteRange filled{std::max(gap.begin, range.begin), std::min(gap.end, range.end)};
+    if (filled.begin >= filled.end) {
+      ++i;
+      continue;
+    }
+    const ByteRange above{filled.end, gap.end};
+    if (filled.begin > gap.begin && above.size() > 0) {  // splits in two
+      if (gaps_.size() >= kGapsMax) return is_new ? Added::kNew : Added::kTooManyGaps;
+      gap.end = filled.begin;
+      gaps_.insert(gaps_.begin() + static_cast<std::ptrdiff_t>(i) + 1, above);
+      ++i;
+    } else if (filled.begin > gap.begin) {
+      gap.end = filled.begin;
+      ++i;
+    } else if (above.size() > 0) {
+      gap = above;
+      ++i;
+    } else {
+      gaps_.erase(gaps_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    received_ += filled.size();
+    is_new = true;
+  }
+  if (range.end > end_) {
+    received_ += range.end - end_;
+    end_ = range.end;
+    is_new = true;
+  }
+  return is_new ? Added::kNew : Added::kDuplicate;
+}
+
+}  // namespace homa::core

@@ -1,0 +1,90 @@
+#include "core/message_out.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace homa::core {
+
+void MessageOut::start(std::uint32_t length, std::uint32_t unscheduled, std::uint64_t token,
+                       std::uint64_t age, std::uint32_t payload_max) {
+  HOMA_CHECK(length > 0 && payload_max > 0);
+  length_ = length;
+  sent_ = 0;
+  unscheduled_ = std::min(unscheduled, length);
+  granted_ = unscheduled_;
+  payload_max_ = payload_max;
+  token_ = token;
+  age_ = age;
+  last_sent_ = Time{};
+  scheduled_priority = 0;
+  resends_.clear();
+}
+
+void MessageOut::reset() {
+  length_ = sent_ = granted_ = unscheduled_ = 0;
+  resends_.clear();
+}
+
+bool MessageOut::grant(std::uint32_t offset) {
+  offset = std::min(offset, length_);
+  if (offset <= granted_) return false;
+  granted_ = offset;
+  return true;
+}
+
+// Packets end at multiples of the payload counted from the message's start, then from the end of
+// the unscheduled bytes, where a boundary is forced (docs/protocol.md#packets).
+std::uint32_t MessageOut::packet_end(std::uint32_t begin) const {
+  const std::uint64_t full = std::uint64_t{begin} + payload_max_;
+  const std::uint32_t stop = begin < unscheduled_ ? unscheduled_ : length_;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(full, stop));
+}
+
+std::uint32_t MessageOut::packet_begin(std::uint32_t within) const {
+  const std::uint32_t base = within < unscheduled_ ? 0 : unscheduled_;
+  return base + (within - base) / payload_max_ * payload_max_;
+}
+
+bool MessageOut::resend(ByteRange range, Priority priority) {
+  range.end = std::min(range.end, sent_);
+  if (range.begin >= range.end) return false;
+  range.begin = packet_begin(range.begin);
+  range.end = packet_end(packet_begin(range.end - 1));
+  for (Resend& queued : resends_) {
+    if (queued.bytes.begin <= range.end && range.begin <= queued.bytes.end) {
+      queued.bytes = {std::min(queued.bytes.begin, range.begin),
+                      std::max(queued.bytes.end, range.end)};
+      queued.priority = std::max(queued.priority, priority);
+      return true;
+    }
+  }
+  if (resends_.size() >= kResendsMax) {  // rather too much again than a list without bound
+    Resend& last = resends_.back();
+    last.bytes = {std::min(last.bytes.begin, range.begin), std::max(last.bytes.end, range.end)};
+    return true;
+  }
+  resends_.push_back({range, priority});
+  return true;
+}
+
+MessageOut::Resend MessageOut::next_resend() const {
+  HOMA_CHECK(!resends_.empty());
+  const Resend& first = resends_.front();
+  return {{first.bytes.begin, packet_end(first.bytes.begin)}, first.priority};
+}
+
+void MessageOut::note_sent(ByteRange packet, Time now) {
+  HOMA_CHECK(packet.begin == sent_ && packet.end <= length_);
+  sent_ = packet.end;
+  granted_ = std::max(granted_, sent_);  // the packet in which the limit falls is finished
+  last_sent_ = now;
+}
+
+void MessageOut::note_resent(ByteRange packet) {
+  Resend& first = resends_.front();
+  first.bytes.begin = packet.end;
+  if (first.bytes.begin >= first.bytes.end) resends_.erase(resends_.begin());
+}
+
+}  // namespace homa::core

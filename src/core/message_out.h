@@ -1,0 +1,81 @@
+// One message on its way out: what may go, what went, what must go again (docs/protocol.md#rpc).
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <boost/intrusive/list_hook.hpp>
+#include <boost/intrusive/set_hook.hpp>
+#include <cstdint>
+
+#include "base/time.h"
+#include "base/types.h"
+#include "core/message_in.h"
+
+namespace homa::core {
+
+struct Rpc;
+
+class MessageOut {
+ public:
+  static constexpr std::size_t kResendsMax = 16;
+
+  struct Resend {
+    ByteRange bytes;
+    Priority priority = 0;
+  };
+
+  // age: smaller is older, unique. unscheduled: bytes that may go without a grant.
+  void start(std::uint32_t length, std::uint32_t unscheduled, std::uint64_t token,
+             std::uint64_t age, std::uint32_t payload_max);
+  void reset();
+  bool started() const { return length_ > 0; }
+
+  // Bytes below `offset` may go; false when that is nothing new.
+  bool grant(std::uint32_t offset);
+  // Asks for bytes that were sent to go again; the range is cut to what was sent and widened to the
+  // packets that carried it. False when nothing remains.
+  bool resend(ByteRange range, Priority priority);
+
+  // The next packet of new data; only while sendable().
+  ByteRange next_packet() const { return {sent_, packet_end(sent_)}; }
+  // The next packet to go again; only while must_resend().
+  Resend next_resend() const;
+  void note_sent(ByteRange packet, Time now);
+  void note_resent(ByteRange packet);
+
+  bool sendable() const { return sent_ < granted_; }
+  bool must_resend() const { return !resends_.empty(); }
+  bool all_sent() const { return sent_ == length_; }
+  std::uint32_t length() const { return length_; }
+  std::uint32_t sent() const { return sent_; }
+  std::uint32_t granted() const { return granted_; }
+  std::uint32_t unscheduled() const { return unscheduled_; }
+  std::uint32_t remaining() const { return length_ - sent_; }
+  std::uint64_t token() const { return token_; }
+  std::uint64_t age() const { return age_; }
+  Time last_sent() const { return last_sent_; }  // of new data
+
+  Priority scheduled_priority = 0;  // of the last grant that advanced
+  Rpc* rpc = nullptr;               // whose message this is
+
+  // The send queue's own.
+  boost::intrusive::set_member_hook<> srpt_hook;
+  boost::intrusive::set_member_hook<> age_hook;
+  boost::intrusive::list_member_hook<> small_hook;
+  boost::intrusive::list_member_hook<> resend_hook;
+
+ private:
+  std::uint32_t packet_end(std::uint32_t begin) const;
+  std::uint32_t packet_begin(std::uint32_t within) const;
+
+  std::uint32_t length_ = 0;
+  std::uint32_t sent_ = 0;
+  std::uint32_t granted_ = 0;
+  std::uint32_t unscheduled_ = 0;
+  std::uint32_t payload_max_ = 1;
+  std::uint64_t token_ = 0;
+  std::uint64_t age_ = 0;
+  Time last_sent_{};
+  boost::container::small_vector<Resend, 1> resends_;
+};
+
+}  // namespace homa::core

@@ -1,0 +1,38 @@
+#include "core/pacer.h"
+
+#include <algorithm>
+
+namespace homa::core {
+namespace {
+constexpr std::int64_t kDeviceQueueNanoseconds = 40'000;  // docs/protocol.md#pacing
+constexpr Duration kDeviceRetry{5'000};
+}  // namespace
+
+Pacer::Pacer(const CoreConfig& config)
+    : bits_per_second_(config.link_bits_per_second / 100 * config.max_link_usage_percent),
+      overhead_bytes_(config.packet_overhead_bytes),
+      device_bytes_max_(config.device_queue_bytes_max),
+      backlog_max_(config.nic_backlog_max) {
+  if (device_bytes_max_ == 0) {
+    device_bytes_max_ = config.link_bits_per_second / 8 * kDeviceQueueNanoseconds / 1'000'000'000;
+    device_bytes_max_ = std::max<std::uint64_t>(
+        device_bytes_max_, 2 * (config.payload_bytes_max + config.packet_overhead_bytes));
+  }
+}
+
+bool Pacer::may_send(Time now, const LinkFeedback& link) const {
+  if (bits_per_second_ == 0) return true;
+  if (idle_at_ > now + backlog_max_) return false;
+  return !link.device_queue_bytes || *link.device_queue_bytes < device_bytes_max_;
+}
+
+void Pacer::charge(Time now, std::uint64_t bytes) {
+  idle_at_ = std::max(idle_at_, now) + transmission_time(bytes + overhead_bytes_, bits_per_second_);
+}
+
+Time Pacer::next_chance(Time now) const {
+  const Time by_model = idle_at_ - backlog_max_;
+  return by_model > now ? by_model : now + kDeviceRetry;
+}
+
+}  // namespace homa::core

@@ -1,0 +1,84 @@
+// The hosts that we talk with (docs/protocol.md#packets): their cutoffs, acks owed to them, grants
+// among their messages, their life. Idle ones are collected when there are many.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/unordered_set.hpp>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "base/time.h"
+#include "core/ack_book.h"
+#include "core/config.h"
+#include "core/grant_scheduler.h"
+#include "core/priority_map.h"
+#include "homa/address.h"
+
+namespace homa::core {
+
+struct Peer {
+  Address address;
+  std::uint64_t life = 0;         // unique number; a new one when the peer's engine restarts
+  std::uint32_t incarnation = 0;  // of its engine; 0: not heard yet, or a kernel
+  std::uint32_t rpcs = 0;         // in progress with it: keeps it from being collected
+  Time last_used{};
+  Cutoffs cutoffs{};
+  std::uint16_t cutoff_version = 0;  // of `cutoffs`; 0: none arrived
+  Time cutoffs_sent{};               // when ours went to it last
+  bool cutoffs_were_sent = false;
+  AckBook acks;
+  PeerGrants grants;
+  Duration round_trip{0};       // shortest seen; 0: none yet
+  WireId finished_below{};      // requests up to this id may have run (FinishedIds)
+
+  boost::intrusive::unordered_set_member_hook<> table_hook;
+  boost::intrusive::list_member_hook<> use_hook;
+};
+
+class PeerTable {
+ public:
+  explicit PeerTable(const CoreConfig& config);
+  ~PeerTable();
+
+  Peer* find(const Address& address);
+  // Finds or makes. nullptr: full, and nobody is idle.
+  Peer* get(Time now, const Address& address, std::uint32_t& collected);
+  // The peer's engine restarted: nothing known of its requests holds any longer.
+  void restart(Peer& peer, std::uint32_t incarnation);
+  // Notes that the peer is in use; cheap when called often.
+  void touch(Time now, Peer& peer);
+  std::size_t size() const { return peers_.size(); }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const Address& address) const;
+    std::size_t operator()(const Peer& peer) const { return (*this)(peer.address); }
+  };
+  struct Equal {
+    bool operator()(const Peer& a, const Peer& b) const { return a.address == b.address; }
+    bool operator()(const Address& a, const Peer& b) const { return a == b.address; }
+  };
+  using Table = boost::intrusive::unordered_set<
+      Peer,
+      boost::intrusive::member_hook<Peer, boost::intrusive::unordered_set_member_hook<>,
+                                    &Peer::table_hook>,
+      boost::intrusive::hash<Hash>, boost::intrusive::equal<Equal>,
+      boost::intrusive::power_2_buckets<true>>;
+  using ByUse = boost::intrusive::list<
+      Peer, boost::intrusive::member_hook<Peer, boost::intrusive::list_member_hook<>,
+                                          &Peer::use_hook>>;
+
+  bool collect_one(Time now);
+
+  const CoreConfig& config_;
+  std::uint64_t lives_ = 0;
+  Peer* last_found_ = nullptr;
+  std::deque<Peer> storage_;    // never shrinks: a collected peer's place is used again
+  std::vector<Peer*> unused_;
+  std::vector<Table::bucket_type> buckets_;
+  Table peers_;
+  ByUse by_use_;  // longest unused first, within kTouchGranularity
+};
+
+}  // namespace homa::core

@@ -1,0 +1,109 @@
+#include "core/rpc_table.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+namespace homa::core {
+
+std::size_t RpcTable::Hash::operator()(const Key& key) const {
+  std::uint32_t host;  // the last four bytes tell the hosts of a network apart
+  std::memcpy(&host, key.peer->address.ip.data() + 12, sizeof host);
+  return base::mix(raw(key.client_id), std::uint64_t{host} << 16 | raw(key.local_port));
+}
+
+RpcTable::RpcTable(std::uint32_t rpcs_max, std::uint64_t first_sequence)
+    : rpcs_max_(rpcs_max),
+      sequence_(first_sequence),
+      buckets_(std::bit_ceil(std::max<std::size_t>(rpcs_max, 16))),
+      served_(Served::bucket_traits(buckets_.data(), buckets_.size())) {
+  free_.reserve(rpcs_max);
+}
+
+RpcTable::~RpcTable() { served_.clear(); }
+
+Rpc* RpcTable::take() {
+  std::uint32_t slot;
+  if (!free_.empty()) {
+    slot = free_.back();
+    free_.pop_back();
+  } else {
+    if (used_slots_ >= rpcs_max_) return nullptr;
+    slot = used_slots_++;
+    if (slot / kChunk == chunks_.size()) chunks_.push_back(std::make_unique<Chunk>());
+  }
+  ++live_;
+  Rpc& rpc = at(slot);
+  rpc.slot = slot;
+  rpc.heard = rpc.has_buffer = false;
+  rpc.resends = 0;
+  rpc.response_limit = 0;
+  rpc.cookie = 0;
+  rpc.next_need_ack = Time{};
+  rpc.out.rpc = &rpc;
+  rpc.grant.rpc = &rpc;
+  rpc.timer.rpc = &rpc;
+  return &rpc;
+}
+
+// sequence, slot, and the side in the lowest bit: unique, growing, and found without a search.
+std::uint64_t RpcTable::next_id(const Rpc& rpc) {
+  return (sequence_++ << kSlotBits | rpc.slot) << 1;
+}
+
+Rpc* RpcTable::add_client(Peer& peer) {
+  Rpc* rpc = take();
+  if (rpc == nullptr) return nullptr;
+  rpc->state = Rpc::State::kCalling;
+  rpc->is_client = true;
+  rpc->peer = &peer;
+  const std::uint64_t id = next_id(*rpc);
+  rpc->client_id = WireId{id};
+  rpc->id = RpcId{id};
+  ++peer.rpcs;
+  return rpc;
+}
+
+Rpc* RpcTable::add_served(Peer& peer, WireId client_id, Port local_port) {
+  Rpc* rpc = take();
+  if (rpc == nullptr) return nullptr;
+  rpc->state = Rpc::State::kReceiving;
+  rpc->is_client = false;
+  rpc->peer = &peer;
+  rpc->client_id = client_id;
+  rpc->local_port = local_port;
+  rpc->id = RpcId{next_id(*rpc) | 1};
+  served_.insert(*rpc);
+  ++peer.rpcs;
+  return rpc;
+}
+
+void RpcTable::remove(Rpc& rpc) {
+  HOMA_CHECK(rpc.state != Rpc::State::kFree);
+  if (!rpc.is_client) served_.erase(served_.iterator_to(rpc));
+  --rpc.peer->rpcs;
+  rpc.state = Rpc::State::kFree;
+  rpc.in.reset();
+  rpc.out.reset();
+  free_.push_back(rpc.slot);
+  --live_;
+}
+
+Rpc* RpcTable::find(RpcId id) const {
+  const auto slot = static_cast<std::uint32_t>((raw(id) >> 1) & ((1U << kSlotBits) - 1));
+  if (slot >= used_slots_) return nullptr;
+  Rpc& rpc = at(slot);
+  return rpc.state != Rpc::State::kFree && rpc.id == id ? &rpc : nullptr;
+}
+
+Rpc* RpcTable::find_client(WireId client_id) { return find(RpcId{raw(client_id)}); }
+
+Rpc* RpcTable::find_served(const Peer& peer, WireId client_id, Port local_port) {
+  const auto found = served_.find(Key{&peer, client_id, local_port}, Hash{}, Equal{});
+  return found == served_.end() ? nullptr : &*found;
+}
+
+}  // namespace homa::core

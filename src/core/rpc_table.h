@@ -1,0 +1,128 @@
+// The RPCs in progress, in slots that are used again: ours are found by their wire id, which names
+// the slot, served ones by handle (the same way) or by (peer, client's id, port).
+#pragma once
+
+#include <array>
+#include <boost/intrusive/list_hook.hpp>
+#include <boost/intrusive/unordered_set.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/types.h"
+#include "core/endpoint.h"
+#include "core/grant_scheduler.h"
+#include "core/message_in.h"
+#include "core/message_out.h"
+#include "core/peer_table.h"
+#include "core/retry_timers.h"
+
+namespace homa::core {
+
+struct Rpc {
+  enum class State : std::uint8_t {
+    kFree,
+    kCalling,    // ours: the request goes out, no response byte came yet
+    kReceiving,  // ours: the response arrives; served: the request arrives
+    kServing,    // served: the application works on it
+    kReplying,   // served: the response goes out, then waits for its ack
+  };
+
+  State state = State::kFree;
+  bool is_client = false;
+  bool heard = false;           // the peer showed that it knows this RPC
+  std::uint32_t resends = 0;    // RESEND rounds (or NEED_ACKs) since the peer was last heard
+  Port local_port{};
+  Port peer_port{};
+  std::uint32_t slot = 0;
+  WireId client_id{};           // as its client names it on the wire
+  RpcId id{};                   // as our application names it
+  Peer* peer = nullptr;
+  std::uint32_t peer_incarnation = 0;      // of the peer's engine when the RPC began; 0: unknown
+  std::uint32_t response_limit = 0;        // served: unscheduled bytes the client takes; 0: no limit
+  std::uint64_t cookie = 0;
+  BufferOffset buffer = 0;                 // of `in`, while has_buffer
+  bool has_buffer = false;
+  Time last_heard{};
+  Time next_need_ack{};                    // replying: not before this
+  MessageIn in;
+  MessageOut out;
+  GrantState grant;
+  Timer timer;
+  boost::intrusive::unordered_set_member_hook<> served_hook;
+  boost::intrusive::list_member_hook<> buffer_hook;  // among those that wait for a buffer
+
+  bool waits_for_buffer() const { return buffer_hook.is_linked(); }
+  WireId wire_id() const { return is_client ? client_id : other_side(client_id); }  // ours to send
+};
+
+class RpcTable {
+ public:
+  static constexpr unsigned kSlotBits = 20;  // docs/decisions: client ids carry their slot
+
+  RpcTable(std::uint32_t rpcs_max, std::uint64_t first_sequence);
+  ~RpcTable();
+
+  // A new RPC of ours or one that `client_id` asks of us; nullptr when rpcs_max are in progress.
+  Rpc* add_client(Peer& peer);
+  Rpc* add_served(Peer& peer, WireId client_id, Port local_port);
+  void remove(Rpc& rpc);
+
+  Rpc* find_client(WireId client_id);
+  Rpc* find_served(const Peer& peer, WireId client_id, Port local_port);
+  Rpc* find(RpcId id) const;  // by our application's name
+  std::size_t size() const { return live_; }
+
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (std::uint32_t slot = 0; slot < used_slots_; ++slot) {
+      Rpc& rpc = at(slot);
+      if (rpc.state != Rpc::State::kFree) visit(rpc);
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t kChunk = 256;
+  using Chunk = std::array<Rpc, kChunk>;
+  struct Key {
+    const Peer* peer;
+    WireId client_id;
+    Port local_port;
+  };
+  struct Hash {
+    std::size_t operator()(const Key& key) const;
+    std::size_t operator()(const Rpc& rpc) const {
+      return (*this)(Key{rpc.peer, rpc.client_id, rpc.local_port});
+    }
+  };
+  struct Equal {
+    bool operator()(const Rpc& a, const Rpc& b) const {
+      return a.client_id == b.client_id && a.peer == b.peer && a.local_port == b.local_port;
+    }
+    bool operator()(const Key& a, const Rpc& b) const {
+      return a.client_id == b.client_id && a.peer == b.peer && a.local_port == b.local_port;
+    }
+  };
+  using Served = boost::intrusive::unordered_set<
+      Rpc,
+      boost::intrusive::member_hook<Rpc, boost::intrusive::unordered_set_member_hook<>,
+                                    &Rpc::served_hook>,
+      boost::intrusive::hash<Hash>, boost::intrusive::equal<Equal>,
+      boost::intrusive::power_2_buckets<true>, boost::intrusive::constant_time_size<false>>;
+
+  Rpc& at(std::uint32_t slot) const { return (*chunks_[slot / kChunk])[slot % kChunk]; }
+  Rpc* take();
+  std::uint64_t next_id(const Rpc& rpc);
+
+  std::uint32_t rpcs_max_;
+  std::uint64_t sequence_;  // of the next id; grows by one an RPC
+  std::size_t live_ = 0;
+  std::uint32_t used_slots_ = 0;
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  std::vector<std::uint32_t> free_;  // most recently freed last: still warm
+  std::vector<Served::bucket_type> buckets_;
+  Served served_;
+};
+
+}  // namespace homa::core
