@@ -95,6 +95,7 @@ class Endpoint::Impl {
   template <typename Header>
   void control(Time now, const Address& to, const Header& header);
   void send_resend(Time now, Rpc& rpc, std::uint32_t offset, std::uint32_t length);
+  void send_busy(Time now, const Rpc& rpc);
   void send_error(Time now, const Address& to, const wire::CommonHeader& about, ErrorCode code);
   void send_error(Time now, Rpc& rpc, ErrorCode code);
   void send_ack_packet(Time now, Peer& peer, const wire::CommonHeader& common);

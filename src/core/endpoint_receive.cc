@@ -311,10 +311,8 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   }
   trace(now, trace::EventType::resend_received, *rpc, resend->offset, resend->length);
   if (!sending(*rpc)) {
-    if (!rpc->is_client) {  // the request still arrives, or the application works on it
-      trace::add(counters_.busy_sent);
-      control(now, rpc->peer->address, wire::BusyHeader{header_for(*rpc)});
-    }
+    // The request still arrives, or the application works on it.
+    if (!rpc->is_client) send_busy(now, *rpc);
     return kConsumed;
   }
   heard(now, *rpc);
@@ -333,10 +331,7 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   const bool again =
       out.resend({resend->offset, end}, std::min(resend->priority, kHighestPriority));
   queue_.update(out);
-  if (!again) {
-    trace::add(counters_.busy_sent);
-    control(now, rpc->peer->address, wire::BusyHeader{header_for(*rpc)});
-  }
+  if (!again) send_busy(now, *rpc);
   return kConsumed;
 }
 
@@ -379,7 +374,11 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc
   if (is_client_id(common.sender_id)) return kConsumed;  // only servers need acks
   if (rpc != nullptr) {
     heard(now, *rpc);
-    ask_again(now, *rpc);
+    if (rpc->waits_for_buffer()) {
+      send_busy(now, *rpc);
+    } else {
+      ask_again(now, *rpc);
+    }
     return kConsumed;
   }
   Peer* peer = peers_.find(packet.source);

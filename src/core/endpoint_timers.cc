@@ -47,6 +47,7 @@ void Endpoint::Impl::check_receiver(Time now, Rpc& rpc) {
   if (silence_excused(rpc)) {
     rpc.last_heard = now;
     rpc.resends = 0;
+    if (rpc.in.started()) send_busy(now, rpc);  // we make the sender wait: it must not give up
   } else {
     const Duration silence = now - std::max(rpc.last_heard, rpc.out.last_sent());
     if (silence >= ticks(config_.timeout_ticks)) {

@@ -52,6 +52,11 @@ void Endpoint::Impl::send_resend(Time now, Rpc& rpc, std::uint32_t offset, std::
           wire::ResendHeader{header_for(rpc), offset, length, kHighestPriority});
 }
 
+void Endpoint::Impl::send_busy(Time now, const Rpc& rpc) {
+  trace::add(counters_.busy_sent);
+  control(now, rpc.peer->address, wire::BusyHeader{header_for(rpc)});
+}
+
 void Endpoint::Impl::send_error(Time now, const Address& to, const wire::CommonHeader& about,
                                 ErrorCode code) {
   trace::add(counters_.errors_sent);
@@ -205,7 +210,6 @@ Time Endpoint::Impl::next_deadline() const {
 
 // The templates above are used by the other parts, too.
 template void Endpoint::Impl::control(Time, const Address&, const wire::UnknownHeader&);
-template void Endpoint::Impl::control(Time, const Address&, const wire::BusyHeader&);
 template void Endpoint::Impl::control(Time, const Address&, const wire::CutoffsHeader&);
 template void Endpoint::Impl::control(Time, const Address&, const wire::AckHeader&);
 template void Endpoint::Impl::control(Time, const Address&, const wire::NeedAckHeader&);
