@@ -25,6 +25,7 @@ namespace homa::core {
 class Endpoint::Impl {
  public:
   Impl(const CoreConfig& config, std::uint64_t seed, trace::Recorder& recorder);
+  ~Impl();
 
   RxOutcome on_packet(Time now, const RxPacket& packet);
   void on_unreachable(Time now, const Unreachable& what);

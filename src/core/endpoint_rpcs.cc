@@ -37,6 +37,11 @@ Endpoint::Impl::Impl(const CoreConfig& config, std::uint64_t seed, trace::Record
   if (config_.receive_region_bytes != 0) region_.emplace(config_.receive_region_bytes);
 }
 
+// RPCs in progress leave the queues and sets of the leaves before those go.
+Endpoint::Impl::~Impl() {
+  rpcs_.for_each([this](Rpc& rpc) { end(last_now_, rpc); });
+}
+
 Result<Port, ErrorCode> Endpoint::Impl::open_port(Port port) {
   if (raw(port) == 0) {
     std::uint32_t offset = static_cast<std::uint32_t>(random_() % kClientPorts);

@@ -164,6 +164,14 @@ TEST_F(Pair, ManyAtOnceAllComeBack) {
   EXPECT_EQ(nodes_[1]->endpoint.rpcs_in_progress(), 0U) << "the server waits for acks for ever";
 }
 
+TEST_F(Pair, AnEndpointMayGoWhileItsRpcsAreInProgress) {
+  for (std::uint32_t i = 0; i < 40; ++i) call(1 + i * 20'000, i);
+  run(Duration{300'000});
+  EXPECT_GT(nodes_[0]->endpoint.rpcs_in_progress(), 0U);
+  EXPECT_GT(nodes_[1]->endpoint.rpcs_in_progress(), 0U);
+  nodes_ = {};
+}
+
 TEST_F(Pair, APortThatNobodyBoundIsToldAtOnce) {
   nodes_[1]->endpoint.close_port(now_, kServer);
   call(100);

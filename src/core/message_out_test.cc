@@ -1,0 +1,83 @@
+#include "core/message_out.h"
+
+#include <gtest/gtest.h>
+
+namespace homa::core {
+namespace {
+
+MessageOut started(std::uint32_t length, std::uint32_t unscheduled) {
+  MessageOut out;
+  out.start(length, unscheduled, 1, 1, 1424);
+  return out;
+}
+
+void send_all(MessageOut& out) {
+  while (out.sendable()) out.note_sent(out.next_packet(), Time{});
+}
+
+TEST(MessageOut, ForcesAPacketBoundaryAtTheEndOfTheUnscheduledBytes) {
+  MessageOut out = started(100'000, 40'000);
+  int packets = 0;
+  ByteRange last;
+  while (out.sendable()) {
+    last = out.next_packet();
+    out.note_sent(last, Time{});
+    ++packets;
+  }
+  EXPECT_EQ(packets, 29);
+  EXPECT_EQ(last.size(), 128U);
+  EXPECT_EQ(out.sent(), 40'000U);
+}
+
+TEST(MessageOut, FinishesThePacketInWhichTheGrantEnds) {
+  MessageOut out = started(100'000, 1424);
+  send_all(out);
+  EXPECT_TRUE(out.grant(1425));
+  ASSERT_TRUE(out.sendable());
+  EXPECT_EQ(out.next_packet().end, 2848U);
+  send_all(out);
+  EXPECT_FALSE(out.sendable());
+  EXPECT_FALSE(out.grant(2000)) << "already sent";
+  EXPECT_TRUE(out.grant(0xffffffff));
+  EXPECT_EQ(out.granted(), 100'000U);
+}
+
+TEST(MessageOut, SendsAgainOnTheOriginalBoundaries) {
+  MessageOut out = started(60'000, 40'000);
+  out.grant(60'000);
+  send_all(out);
+  ASSERT_TRUE(out.resend({5'700, 5'701}, 7));
+  EXPECT_EQ(out.next_resend().bytes.begin, 5'696U);
+  EXPECT_EQ(out.next_resend().bytes.end, 7'120U);
+  out.note_resent(out.next_resend().bytes);
+  EXPECT_FALSE(out.must_resend());
+  ASSERT_TRUE(out.resend({39'990, 40'010}, 7));  // across the forced boundary
+  EXPECT_EQ(out.next_resend().bytes.begin, 39'872U);
+  EXPECT_EQ(out.next_resend().bytes.end, 40'000U);
+  out.note_resent(out.next_resend().bytes);
+  EXPECT_EQ(out.next_resend().bytes.begin, 40'000U);
+  EXPECT_EQ(out.next_resend().bytes.end, 41'424U);
+}
+
+TEST(MessageOut, NeverSendsAgainWhatItDidNotSend) {
+  MessageOut out = started(60'000, 40'000);
+  out.note_sent(out.next_packet(), Time{});
+  EXPECT_FALSE(out.resend({1424, 2000}, 7));
+  EXPECT_TRUE(out.resend({0, 60'000}, 7));
+  EXPECT_EQ(out.next_resend().bytes.end, 1424U);
+}
+
+TEST(MessageOut, RequestsToSendAgainMergeAndStayBounded) {
+  MessageOut out = started(1'000'000, 1'000'000);
+  send_all(out);
+  for (std::uint32_t at = 0; at < 1'000'000; at += 3000) out.resend({at, at + 1}, 7);
+  int packets = 0;
+  while (out.must_resend()) {
+    out.note_resent(out.next_resend().bytes);
+    ASSERT_LE(++packets, 2000);
+  }
+  EXPECT_GE(packets, 334);
+}
+
+}  // namespace
+}  // namespace homa::core
