@@ -323,7 +323,9 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
                               out.length()));
   const std::uint32_t was_sent = out.sent();
   out.grant(end);  // asked for beyond what was granted: that grant was lost
-  if (resend->offset < std::min(end, was_sent) && now - out.last_sent() < rpc->peer->round_trip) {
+  // The shortest round trip seen may hold a server's work: no longer than a tick counts.
+  const Duration on_its_way = std::min(rpc->peer->round_trip, config_.tick);
+  if (resend->offset < std::min(end, was_sent) && now - out.last_sent() < on_its_way) {
     trace::add(counters_.resends_suppressed);  // what is missing may be on its way
     queue_.update(out);
     return kConsumed;
