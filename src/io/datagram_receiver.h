@@ -1,5 +1,5 @@
-// The receiving half of a back end on a kernel socket: one system call per visit, recvmsg() while it
-// is quiet and recvmmsg() under load; GRO's runs of packets are handed out one by one.
+// The receiving half of a back end on a kernel socket: one system call per visit, recvmsg() while
+// it is quiet and recvmmsg() under load; GRO's runs of packets are handed out one by one.
 #pragma once
 
 #include <sys/socket.h>

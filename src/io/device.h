@@ -16,7 +16,7 @@ struct Device {
   std::string interface;  // "" when the system has no device at all
   std::uint32_t index = 0;
   std::uint32_t mtu = 0;  // config.mtu, or the device's
-  bool any = false;       // neither address nor device was asked for: `address` is only our best one
+  bool any = false;       // neither address nor device was asked for: `address` is our best guess
 };
 
 // With an address: the device that holds it. With a device only: its first IPv4 address, or else

@@ -35,9 +35,9 @@ Result<Descriptor, Error> create_socket(int family) {
   if (socket.valid()) return socket;
   if (errno == EPERM || errno == EACCES) {
     return failure(ErrorCode::kNotPermitted,
-                   "raw: opening an IP socket for protocol 146 needs CAP_NET_RAW. Run as root, give "
-                   "the program the capability (setcap cap_net_raw+ep PROGRAM), or use the back end "
-                   "udp, which needs no privilege");
+                   "raw: opening an IP socket for protocol 146 needs CAP_NET_RAW. Run as root, "
+                   "give the program the capability (setcap cap_net_raw+ep PROGRAM), or use the "
+                   "back end udp, which needs no privilege");
   }
   return system_failure("raw: opening an IP socket for protocol 146", errno);
 }

@@ -1,4 +1,4 @@
-// Helpers of the io tests: packets with recognisable bytes, and sending and receiving with patience.
+// Helpers of the io tests: packets with recognisable bytes, and patient sending and receiving.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -246,7 +246,7 @@ TEST_P(IoBetweenHosts, AnAddressWithoutARouteIsReported) {
 }
 
 TEST_P(IoBetweenHosts, AFullDeviceTakesTheRestLater) {
-  ASSERT_TRUE(hosts_->a->run("tc qdisc replace dev net0 root tbf rate 20mbit burst 3000 limit 6000"));
+  ASSERT_TRUE(hosts_->a->run("tc qdisc add dev net0 root tbf rate 20mbit burst 3000 limit 6000"));
   const Bytes packet = make_packet(1400, 1);
   // No two alike: of a run, the kernel loses what finds no room, and says nothing.
   std::vector<TxFrame> frames;

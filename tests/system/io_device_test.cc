@@ -26,6 +26,9 @@ class IoDevice : public ::testing::Test {
   std::uint64_t rate() {
     return hosts_->a->inside([] { return link_rate("net0"); });
   }
+  bool shape(const std::string& tbf) {
+    return hosts_->a->run("tc qdisc replace dev net0 root tbf " + tbf);
+  }
   Result<std::unique_ptr<PacketIo>, Error> open_in_a(const IoConfig& config) {
     return hosts_->a->inside([&] { return open(config); });
   }
@@ -35,9 +38,9 @@ class IoDevice : public ::testing::Test {
 TEST_F(IoDevice, TheNominalRateOfAVethIsNotBelieved) { EXPECT_EQ(rate(), 0U); }
 
 TEST_F(IoDevice, TheRateIsTheRootDisciplines) {
-  ASSERT_TRUE(hosts_->a->run("tc qdisc replace dev net0 root tbf rate 200mbit burst 3000 limit 1mb"));
+  ASSERT_TRUE(shape("rate 200mbit burst 3000 limit 1mb"));
   EXPECT_EQ(rate(), 200'000'000U);
-  ASSERT_TRUE(hosts_->a->run("tc qdisc replace dev net0 root tbf rate 50gbit burst 1mb limit 10mb"));
+  ASSERT_TRUE(shape("rate 50gbit burst 1mb limit 10mb"));
   EXPECT_EQ(rate(), 50'000'000'000U);
   ASSERT_TRUE(hosts_->a->run(
       "tc qdisc del dev net0 root;"

@@ -1,0 +1,35 @@
+// A PacketIo around another: passes everything on. Decorators override what they change.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "io/packet_io.h"
+
+namespace homa::io {
+
+class Decorator : public PacketIo {
+ public:
+  explicit Decorator(std::unique_ptr<PacketIo> inner) : inner_(std::move(inner)) {}
+
+  std::size_t receive(std::span<RxFrame> frames) override { return inner_->receive(frames); }
+  void release(std::span<const RxFrame> frames) override { inner_->release(frames); }
+  std::size_t send(std::span<const TxFrame> frames) override { return inner_->send(frames); }
+  std::size_t errors(std::span<IoError> errors) override { return inner_->errors(errors); }
+  void wait(std::chrono::nanoseconds at_most, int wake_fd) override {
+    inner_->wait(at_most, wake_fd);
+  }
+  std::optional<std::uint64_t> device_queue_bytes() override {
+    return inner_->device_queue_bytes();
+  }
+  const IoCapabilities& capabilities() const override { return inner_->capabilities(); }
+  IoStatistics statistics() const override { return inner_->statistics(); }
+
+ protected:
+  PacketIo& inner() { return *inner_; }
+
+ private:
+  std::unique_ptr<PacketIo> inner_;
+};
+
+}  // namespace homa::io

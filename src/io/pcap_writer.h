@@ -1,0 +1,52 @@
+// Writes what a back end sends and receives to a capture file, with the Ethernet, IP and UDP
+// headers that it would have on a wire (a received packet's priority is not known and shows as 0).
+// The format is written by hand: an application that links Homa should not need libpcap for it.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "homa/error.h"
+#include "homa/result.h"
+#include "io/decorator.h"
+
+namespace homa::io {
+
+class PcapWriterIo final : public Decorator {
+ public:
+  // Replaces the file `path`.
+  static Result<std::unique_ptr<PacketIo>, Error> create(std::unique_ptr<PacketIo> inner,
+                                                         const std::string& path);
+
+  std::size_t receive(std::span<RxFrame> frames) override;
+  std::size_t send(std::span<const TxFrame> frames) override;
+  // Also brings the file up to date.
+  void wait(std::chrono::nanoseconds at_most, int wake_fd) override;
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  using File = std::unique_ptr<std::FILE, Close>;
+  struct Packet {
+    Address source;
+    Address destination;
+    std::uint8_t priority = 0;
+    std::span<const std::byte> header;
+    std::span<const std::byte> payload;
+  };
+
+  PcapWriterIo(std::unique_ptr<PacketIo> inner, File file);
+  void write(const Packet& packet, std::chrono::nanoseconds time);
+  void put_record_header(std::size_t length, std::chrono::nanoseconds time);
+  void put_ip(const Packet& packet, std::size_t ip_payload);
+  void put_udp(const Packet& packet);
+
+  File file_;
+  const bool udp_;
+  std::vector<std::byte> record_;  // the packet being written
+};
+
+}  // namespace homa::io
