@@ -78,8 +78,8 @@ void DatagramReceiver::accept(std::size_t index) {
   datagram.buffer = slot.buffer;
   datagram.end = messages_[index].msg_len;
   if (options_.ip_header) {
-    const auto first = datagram.end > 0 ? std::to_integer<std::uint32_t>(*buffers_.at(slot.buffer))
-                                        : 0U;
+    const auto first =
+        datagram.end > 0 ? std::to_integer<std::uint32_t>(*buffers_.at(slot.buffer)) : 0U;
     datagram.position = (first & 15U) * 4;
   }
   const std::uint32_t segment = message.msg_controllen > 0 ? read_control(message) : 0;

@@ -29,8 +29,7 @@ void set(iovec& to, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-DatagramSender::DatagramSender(const Options& options, ErrorQueue& errors,
-                               IoStatistics& statistics)
+DatagramSender::DatagramSender(const Options& options, ErrorQueue& errors, IoStatistics& statistics)
     : options_(options), errors_(errors), statistics_(statistics) {}
 
 bool DatagramSender::reachable(const Address& destination) const {
@@ -103,8 +102,8 @@ std::size_t DatagramSender::call_kernel(std::size_t messages, int& error) {
   if (messages == 1) {
     if (sendmsg(options_.socket, &messages_[0].msg_hdr, MSG_DONTWAIT) >= 0) return 1;
   } else {
-    const int sent = sendmmsg(options_.socket, messages_.data(), static_cast<unsigned>(messages),
-                              MSG_DONTWAIT);
+    const int sent =
+        sendmmsg(options_.socket, messages_.data(), static_cast<unsigned>(messages), MSG_DONTWAIT);
     if (sent > 0) return static_cast<std::size_t>(sent);
   }
   error = errno;
@@ -114,20 +113,17 @@ std::size_t DatagramSender::call_kernel(std::size_t messages, int& error) {
 DatagramSender::Verdict DatagramSender::judge(int error, const TxFrame& frame, std::size_t run,
                                               bool& retried) {
   switch (error) {
-    case EINTR:
-      return Verdict::kRetry;
+    case EINTR: return Verdict::kRetry;
     case EAGAIN:
     case ENOBUFS:  // the queueing discipline dropped it
-    case ENOMEM:
-      return Verdict::kFull;
+    case ENOMEM: return Verdict::kFull;
     case EIO:  // a device on the way cannot finish the checksums that segmentation needs
       if (run > 1) {
         options_.segmentation = false;
         return Verdict::kRetry;
       }
       break;
-    default:
-      break;
+    default: break;
   }
   // The error may be the network's about an earlier packet: the kernel tells it to whoever calls
   // next. Then this frame was not tried at all.
@@ -171,11 +167,8 @@ std::size_t DatagramSender::send(std::span<const TxFrame> frames) {
     }
     const std::size_t run = slots_[0].frames;
     switch (judge(error, rest.front(), run, retried)) {
-      case Verdict::kRetry:
-        break;
-      case Verdict::kFull:
-        statistics_.send_refused += frames.size() - taken;
-        return taken;
+      case Verdict::kRetry: break;
+      case Verdict::kFull: statistics_.send_refused += frames.size() - taken; return taken;
       case Verdict::kDrop:
         if (run == 1) ++taken;
         split = true;

@@ -24,9 +24,9 @@ class DatagramSender {
  public:
   struct Options {
     int socket = -1;
-    int family = AF_INET;     // AF_INET6 also takes IPv4 destinations, when dual-stack
+    int family = AF_INET;  // AF_INET6 also takes IPv4 destinations, when dual-stack
     bool dual_stack = false;
-    bool udp = true;          // else the port in a destination is 0
+    bool udp = true;  // else the port in a destination is 0
     bool segmentation = false;
     std::uint32_t scope = 0;  // device of link-local destinations
   };

@@ -66,8 +66,8 @@ Result<LocalAddress, Error> by_address(const std::vector<LocalAddress>& all,
   const auto wanted = Address::parse(config.address);
   if (!wanted) return Unexpected<Error>(wanted.error());
   for (const LocalAddress& entry : all) {
-    const bool held = entry.address.ip == wanted->ip ||
-                      (entry.loopback && in_loopback_net(*wanted));
+    const bool held =
+        entry.address.ip == wanted->ip || (entry.loopback && in_loopback_net(*wanted));
     if (!held || (!config.interface.empty() && entry.interface != config.interface)) continue;
     LocalAddress match = entry;
     match.address = *wanted;
@@ -87,11 +87,11 @@ Result<LocalAddress, Error> by_interface(const std::vector<LocalAddress>& all,
       if (entry.interface == interface && entry.address.is_v4() == v4) return entry;
     }
   }
-  return failure(ErrorCode::kInvalidArgument,
-                 "network device " + interface + " " +
-                     (if_nametoindex(interface.c_str()) == 0 ? "does not exist"
-                                                             : "has no IP address") +
-                     "; there are: " + list(all));
+  return failure(
+      ErrorCode::kInvalidArgument,
+      "network device " + interface + " " +
+          (if_nametoindex(interface.c_str()) == 0 ? "does not exist" : "has no IP address") +
+          "; there are: " + list(all));
 }
 
 LocalAddress best_of(const std::vector<LocalAddress>& all) {
@@ -125,8 +125,8 @@ Result<Device, Error> find_device(const IoConfig& config) {
   Device device;
   LocalAddress chosen;
   if (!config.address.empty() || !config.interface.empty()) {
-    auto found = config.address.empty() ? by_interface(*all, config.interface)
-                                        : by_address(*all, config);
+    auto found =
+        config.address.empty() ? by_interface(*all, config.interface) : by_address(*all, config);
     if (!found) return Unexpected<Error>(found.error());
     chosen = std::move(*found);
   } else {

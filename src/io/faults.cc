@@ -9,7 +9,8 @@ namespace homa::io {
 
 Result<void, Error> validate(const FaultConfig& config) {
   const std::array<std::pair<const char*, double>, 3> fractions{
-      {{"loss", config.loss}, {"duplication", config.duplication},
+      {{"loss", config.loss},
+       {"duplication", config.duplication},
        {"reordering", config.reordering}}};
   for (const auto& [name, fraction] : fractions) {
     if (!(fraction >= 0 && fraction <= 1)) {

@@ -158,8 +158,7 @@ std::uint64_t device_rate(const std::string& interface) {
   ethtool_cmd command{};
   command.cmd = ETHTOOL_GSET;
   if (is_nominal(interface) || !ask_driver(interface, command)) return 0;
-  const std::uint64_t megabits =
-      static_cast<std::uint32_t>(command.speed_hi) << 16 | command.speed;
+  const std::uint64_t megabits = static_cast<std::uint32_t>(command.speed_hi) << 16 | command.speed;
   const bool unknown = megabits == 0xffff || megabits == 0xffffffff;
   return unknown ? 0 : megabits * 1'000'000;
 }

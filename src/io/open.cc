@@ -28,9 +28,9 @@ Opened open_back_end(const IoConfig& config) {
   if (config.backend == "auto") return open_best(config);
   if (config.backend.starts_with("xdp")) return open_xdp(config);
   if (config.backend == "raw") return open_raw(config);
-  return failure(ErrorCode::kInvalidArgument,
-                 "back end \"" + config.backend + "\" is not known; there are: auto, udp, raw, "
-                 "xdp");
+  return failure(ErrorCode::kInvalidArgument, "back end \"" + config.backend +
+                                                  "\" is not known; there are: auto, udp, raw, "
+                                                  "xdp");
 }
 
 }  // namespace

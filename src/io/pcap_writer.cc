@@ -44,9 +44,7 @@ std::uint16_t checksum(std::uint64_t total) {
   return static_cast<std::uint16_t>(~total);
 }
 
-std::chrono::nanoseconds now() {
-  return std::chrono::system_clock::now().time_since_epoch();
-}
+std::chrono::nanoseconds now() { return std::chrono::system_clock::now().time_since_epoch(); }
 
 constexpr std::uint32_t kMagicNanoseconds = 0xa1b23c4d;
 constexpr std::uint32_t kSnapLength = 262'144;
@@ -57,9 +55,7 @@ constexpr std::uint8_t kHopLimit = 64;
 }  // namespace
 
 PcapWriterIo::PcapWriterIo(std::unique_ptr<PacketIo> wrapped, File file)
-    : Decorator(std::move(wrapped)),
-      file_(std::move(file)),
-      udp_(capabilities().name != "raw") {}
+    : Decorator(std::move(wrapped)), file_(std::move(file)), udp_(capabilities().name != "raw") {}
 
 Result<std::unique_ptr<PacketIo>, Error> PcapWriterIo::create(std::unique_ptr<PacketIo> inner,
                                                               const std::string& path) {
@@ -121,9 +117,9 @@ void PcapWriterIo::put_udp(const Packet& packet) {
   put(record_, std::uint16_t{0});
   put(record_, packet.header);
   put(record_, packet.payload);
-  const std::uint16_t check = checksum(sum(std::span(record_).subspan(start)) + length +
-                                       kUdpProtocol + sum(ip_bytes(packet.source, v4)) +
-                                       sum(ip_bytes(packet.destination, v4)));
+  const std::uint16_t check =
+      checksum(sum(std::span(record_).subspan(start)) + length + kUdpProtocol +
+               sum(ip_bytes(packet.source, v4)) + sum(ip_bytes(packet.destination, v4)));
   base::store_big_endian(record_.data() + start + 6, check == 0 ? std::uint16_t{0xffff} : check);
 }
 

@@ -38,12 +38,13 @@ void set_common_options(int socket, bool v4, bool v6, std::uint32_t buffer_bytes
 Result<void, Error> bind_socket(int socket, int family, const Device& device, std::uint16_t port,
                                 const std::string& what) {
   SocketName name{};
-  const socklen_t length = to_socket_name(device.any ? Address{} : device.address, port, family,
-                                          device.index, name);
+  const socklen_t length =
+      to_socket_name(device.any ? Address{} : device.address, port, family, device.index, name);
   if (bind(socket, &name.any, length) == 0) return {};
   if (errno == EADDRINUSE) {
-    return failure(ErrorCode::kInUse, what + " is in use: another engine runs there. Stop it, or "
-                                             "choose another UDP port or address");
+    return failure(ErrorCode::kInUse, what +
+                                          " is in use: another engine runs there. Stop it, or "
+                                          "choose another UDP port or address");
   }
   if (errno == EACCES) {
     return failure(ErrorCode::kNotPermitted,

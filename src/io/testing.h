@@ -56,9 +56,9 @@ inline bool send_one(PacketIo& io, const Bytes& packet, const Address& to,
 }
 
 // `count` packets, or those that came within a second.
-inline std::vector<Received> receive_n(PacketIo& io, std::size_t count,
-                                       std::chrono::milliseconds patience =
-                                           std::chrono::milliseconds(1000)) {
+inline std::vector<Received> receive_n(
+    PacketIo& io, std::size_t count,
+    std::chrono::milliseconds patience = std::chrono::milliseconds(1000)) {
   std::vector<Received> all;
   std::vector<RxFrame> frames(64);
   const auto end = std::chrono::steady_clock::now() + patience;

@@ -131,9 +131,8 @@ TEST_P(Udp, AnErrorOfAnEarlierPacketCostsNoLaterOne) {
 TEST_P(Udp, APacketThatCanNeverBeSentIsDroppedAlone) {
   const Bytes good = make_packet(500, 1);
   const Bytes far_too_long = make_packet(70'000, 2);
-  const std::array<TxFrame, 3> frames{frame_of(good, b_address_),
-                                      frame_of(far_too_long, b_address_),
-                                      frame_of(good, b_address_)};
+  const std::array<TxFrame, 3> frames{
+      frame_of(good, b_address_), frame_of(far_too_long, b_address_), frame_of(good, b_address_)};
   EXPECT_TRUE(send_all(*a_, frames));
   EXPECT_EQ(a_->statistics().send_refused, 1U);
   EXPECT_EQ(a_->statistics().frames_sent, 2U);

@@ -176,9 +176,9 @@ class IoBetweenHosts : public IoConformance {};
 // IP packets that reach host b, as its kernel sees them.
 class Sniffer {
  public:
-  explicit Sniffer(TwoHosts& hosts) : socket_(hosts.b->inside([] {
-    return ::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ALL));
-  })) {
+  explicit Sniffer(TwoHosts& hosts)
+      : socket_(hosts.b->inside(
+            [] { return ::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ALL)); })) {
     const timeval patience{1, 0};
     setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }

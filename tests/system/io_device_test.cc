@@ -12,9 +12,9 @@ namespace homa::io {
 namespace {
 
 using namespace testing;  // NOLINT
-using ::testing::HasSubstr;
 using homa::testing::Namespace;
 using homa::testing::TwoHosts;
+using ::testing::HasSubstr;
 
 class IoDevice : public ::testing::Test {
  protected:
@@ -42,17 +42,18 @@ TEST_F(IoDevice, TheRateIsTheRootDisciplines) {
   EXPECT_EQ(rate(), 200'000'000U);
   ASSERT_TRUE(shape("rate 50gbit burst 1mb limit 10mb"));
   EXPECT_EQ(rate(), 50'000'000'000U);
-  ASSERT_TRUE(hosts_->a->run(
-      "tc qdisc del dev net0 root;"
-      "tc qdisc add dev net0 root handle 1: htb default 10 r2q 1000;"
-      "tc class add dev net0 parent 1: classid 1:1 htb rate 900mbit;"
-      "tc class add dev net0 parent 1:1 classid 1:10 htb rate 10mbit ceil 500mbit"));
+  ASSERT_TRUE(
+      hosts_->a->run("tc qdisc del dev net0 root;"
+                     "tc qdisc add dev net0 root handle 1: htb default 10 r2q 1000;"
+                     "tc class add dev net0 parent 1: classid 1:1 htb rate 900mbit;"
+                     "tc class add dev net0 parent 1:1 classid 1:10 htb rate 10mbit ceil 500mbit"));
   EXPECT_EQ(rate(), 900'000'000U);
 }
 
 TEST_F(IoDevice, AddressMtuAndRateFollowTheDevice) {
-  ASSERT_TRUE(hosts_->a->run("ip link set net0 mtu 9000;"
-                             "tc qdisc replace dev net0 root tbf rate 1gbit burst 30kb limit 1mb"));
+  ASSERT_TRUE(
+      hosts_->a->run("ip link set net0 mtu 9000;"
+                     "tc qdisc replace dev net0 root tbf rate 1gbit burst 30kb limit 1mb"));
   IoConfig config;
   config.interface = "net0";
   auto io = open_in_a(config);
@@ -65,9 +66,10 @@ TEST_F(IoDevice, AddressMtuAndRateFollowTheDevice) {
 }
 
 TEST_F(IoDevice, WithoutAnAddressTheSmallestMtuAndTheFirstRealDeviceCount) {
-  ASSERT_TRUE(hosts_->a->run("ip link add other type veth peer name far; ip link set far up;"
-                             "ip link set other up mtu 1280;"
-                             "ip addr add 10.78.0.1/24 dev other"));
+  ASSERT_TRUE(
+      hosts_->a->run("ip link add other type veth peer name far; ip link set far up;"
+                     "ip link set other up mtu 1280;"
+                     "ip addr add 10.78.0.1/24 dev other"));
   auto io = open_in_a({});
   ASSERT_TRUE(io) << io.error().text;
   EXPECT_EQ((*io)->capabilities().local.to_string(), "10.77.0.1");

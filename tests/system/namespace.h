@@ -103,8 +103,8 @@ class TwoHosts {
  private:
   TwoHosts() = default;
   static std::string configure(const std::string& host) {
-    return "ip link set net0 up; ip addr add 10.77.0." + host + "/24 dev net0; ip addr add fd77::" +
-           host + "/64 dev net0 nodad";
+    return "ip link set net0 up; ip addr add 10.77.0." + host +
+           "/24 dev net0; ip addr add fd77::" + host + "/64 dev net0 nodad";
   }
 };
 
