@@ -172,6 +172,8 @@ TEST_P(IoConformance, ASleeperIsWokenByAPacket) {
 
 // Where there is a wire, and the hosts are for us to change.
 class IoBetweenHosts : public IoConformance {};
+// And packets go through Linux's network stack, which can be watched and slowed down.
+class IoThroughLinux : public IoConformance {};
 
 // IP packets that reach host b, as its kernel sees them.
 class Sniffer {
@@ -202,7 +204,7 @@ class Sniffer {
   std::array<std::byte, 65'536> bytes_;
 };
 
-TEST_P(IoBetweenHosts, PrioritiesReachTheNetworkAndNothingIsAdded) {
+TEST_P(IoThroughLinux, PrioritiesReachTheNetworkAndNothingIsAdded) {
   if (!a_->capabilities().priorities) GTEST_SKIP() << "this back end has no priorities";
   Sniffer sniffer(*hosts_);
   for (std::uint8_t priority = 0; priority < 8; ++priority) {
@@ -245,7 +247,7 @@ TEST_P(IoBetweenHosts, AnAddressWithoutARouteIsReported) {
   EXPECT_EQ(a_->statistics().send_refused, 1U);
 }
 
-TEST_P(IoBetweenHosts, AFullDeviceTakesTheRestLater) {
+TEST_P(IoThroughLinux, AFullDeviceTakesTheRestLater) {
   ASSERT_TRUE(hosts_->a->run("tc qdisc add dev net0 root tbf rate 20mbit burst 3000 limit 6000"));
   const Bytes packet = make_packet(1400, 1);
   // No two alike: of a run, the kernel loses what finds no room, and says nothing.
@@ -265,11 +267,14 @@ TEST_P(IoBetweenHosts, AFullDeviceTakesTheRestLater) {
   EXPECT_GE(receive_n(*b_, 64).size(), 64U);
 }
 
-const BackEnd kBetweenHosts[] = {{"udp", false}, {"udp", true}, {"raw", false}, {"raw", true}};
 const BackEnd kLoopback[] = {{"udp", false, false}, {"udp", true, false}};
+const BackEnd kBetweenHosts[] = {{"udp", false}, {"udp", true},  {"raw", false},
+                                 {"raw", true},  {"xdp", false}, {"xdp", true}};
+const BackEnd kThroughLinux[] = {{"udp", false}, {"udp", true}, {"raw", false}, {"raw", true}};
+INSTANTIATE_TEST_SUITE_P(Loopback, IoConformance, ::testing::ValuesIn(kLoopback), name_of);
 INSTANTIATE_TEST_SUITE_P(Hosts, IoConformance, ::testing::ValuesIn(kBetweenHosts), name_of);
 INSTANTIATE_TEST_SUITE_P(Hosts, IoBetweenHosts, ::testing::ValuesIn(kBetweenHosts), name_of);
-INSTANTIATE_TEST_SUITE_P(Loopback, IoConformance, ::testing::ValuesIn(kLoopback), name_of);
+INSTANTIATE_TEST_SUITE_P(Hosts, IoThroughLinux, ::testing::ValuesIn(kThroughLinux), name_of);
 
 }  // namespace
 }  // namespace homa::io

@@ -79,7 +79,8 @@ class Namespace {
   int fd_;
 };
 
-// Two hosts with a cable: device "net0" in each, 10.77.0.1 and .2, fd77::1 and ::2.
+// Two hosts with a cable: device "net0" in each, 10.77.0.1 and .2, fd77::1 and ::2. Each knows the
+// other's Ethernet address from the start, so that no test waits for ARP or neighbour discovery.
 class TwoHosts {
  public:
   static std::unique_ptr<TwoHosts> create(std::string& reason) {
@@ -89,7 +90,7 @@ class TwoHosts {
     if (!hosts->b) return nullptr;
     const bool up =
         hosts->a->run("ip link add net0 type veth peer name net0 netns " + hosts->b->path()) &&
-        hosts->a->run(configure("1")) && hosts->b->run(configure("2"));
+        hosts->a->run(configure("1", "2")) && hosts->b->run(configure("2", "1"));
     if (!up) {
       reason = "this kernel has no veth devices";
       return nullptr;
@@ -102,9 +103,13 @@ class TwoHosts {
 
  private:
   TwoHosts() = default;
-  static std::string configure(const std::string& host) {
-    return "ip link set net0 up; ip addr add 10.77.0." + host +
-           "/24 dev net0; ip addr add fd77::" + host + "/64 dev net0 nodad";
+  static std::string configure(const std::string& me, const std::string& other) {
+    const std::string neighbour = " lladdr 02:00:00:00:77:0" + other + " dev net0 nud permanent; ";
+    return "ip link set net0 address 02:00:00:00:77:0" + me + " up; " +  //
+           "ip addr add 10.77.0." + me + "/24 dev net0; " +              //
+           "ip addr add fd77::" + me + "/64 dev net0 nodad; " +          //
+           "ip neigh replace 10.77.0." + other + neighbour + "ip neigh replace fd77::" + other +
+           neighbour;
   }
 };
 
