@@ -3,18 +3,16 @@
 #include "command.h"
 #include "dump.h"
 #include "lab_command.h"
-#include "ping.h"
-#include "serve.h"
+#include "sim.h"
 
 namespace homa::tools {
 namespace {
 
 // One line per subcommand, in the order --help shows them.
-constexpr std::array<AddCommand, 4> kCommands = {
-    add_serve_command,
-    add_ping_command,
+constexpr std::array<AddCommand, 3> kCommands = {
     add_dump_command,
     add_lab_command,
+    add_sim_command,
 };
 
 int main(int argc, char** argv) {

@@ -1,0 +1,37 @@
+// How the simulator sets up Homa's endpoints: from the network and the workload, as the Homa
+// paper's experiments do, or as given.
+#pragma once
+
+#include <cstdint>
+
+#include "core/config.h"
+#include "sim/topology.h"
+#include "sim/workload.h"
+
+namespace homa::sim {
+
+struct HomaConfig {
+  // Where derive() sets nothing, and throughout if `derived` is false, this holds.
+  core::CoreConfig core;
+  bool derived = true;
+  // What is outstanding per granted message: 0: 10,000 bytes for each 10 Gbit/s of a host's link.
+  std::uint32_t rtt_bytes = 0;
+  std::uint32_t unscheduled_bytes = 0;   // 0: 9,328 of each 10,000 RTT bytes
+  std::uint32_t overcommit = 0;          // 0: as many as there are scheduled priorities
+  std::uint32_t unscheduled_levels = 0;  // priorities for unscheduled bytes; 0: by their share
+  // True: the endpoint paces by its link model into a NIC that is a FIFO. False: the NIC asks for
+  // the next packet when it is free, as the paper's simulator does.
+  bool paced = false;
+};
+
+// The configuration of every endpoint: unscheduled bytes, window and overcommitment from the
+// network, priorities split by the workload's share of unscheduled bytes, cutoffs that give each
+// unscheduled level equal bytes; FIFO shares 0 and no limit on incoming bytes beyond the windows
+// (the paper's simulator has neither). Memory is unlimited.
+core::CoreConfig derive(const HomaConfig& config, const TopologyConfig& topology,
+                        const WorkloadDistribution& workload);
+
+// Share of the workload's bytes that go without grants.
+double unscheduled_share(const WorkloadDistribution& workload, std::uint32_t unscheduled_bytes);
+
+}  // namespace homa::sim

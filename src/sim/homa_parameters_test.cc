@@ -1,0 +1,47 @@
+#include "sim/homa_parameters.h"
+
+#include <gtest/gtest.h>
+
+namespace homa::sim {
+namespace {
+
+TEST(HomaParameters, SendersGrantedAtOnceAreThoseOfThePaper) {
+  const std::pair<const char*, std::uint32_t> expected[] = {
+      {"w1", 1}, {"w2", 3}, {"w3", 4}, {"w4", 7}, {"w5", 7}};
+  for (const auto& [name, overcommit] : expected) {
+    const auto core = derive({}, {}, WorkloadDistribution::named(name).value());
+    EXPECT_EQ(core.overcommit, overcommit) << name;
+    EXPECT_EQ(core.unscheduled_bytes, 9'328U);
+    EXPECT_EQ(core.window, 10'000U);
+    EXPECT_TRUE(core.validate().has_value()) << name;
+  }
+}
+
+TEST(HomaParameters, CutoffsGiveEachUnscheduledLevelEqualBytes) {
+  const WorkloadDistribution workload = WorkloadDistribution::named("w3").value();
+  const auto core = derive({}, {}, workload);
+  double by_level[kPriorities] = {};
+  double total = 0;
+  for (std::size_t i = 0; i < workload.steps().size(); ++i) {
+    const std::uint32_t bytes = workload.steps()[i].bytes;
+    std::size_t level = kPriorities - 1;
+    while (core.cutoffs[level] < bytes) --level;
+    const double unscheduled = workload.probability(i) * std::min(bytes, core.unscheduled_bytes);
+    by_level[level] += unscheduled;
+    total += unscheduled;
+  }
+  for (std::size_t level = 4; level < 8; ++level) {
+    EXPECT_NEAR(by_level[level] / total, 0.25, 0.05) << level;
+  }
+}
+
+TEST(HomaParameters, FasterLinksHaveProportionallyMoreInFlight) {
+  TopologyConfig topology;
+  topology.host_bits_per_second = 100'000'000'000;
+  const auto core = derive({}, topology, WorkloadDistribution::named("w4").value());
+  EXPECT_EQ(core.window, 100'000U);
+  EXPECT_EQ(core.unscheduled_bytes, 93'280U);
+}
+
+}  // namespace
+}  // namespace homa::sim

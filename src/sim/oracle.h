@@ -1,0 +1,53 @@
+// The best that a scheduler could do which knows everything at once: at every moment the message
+// with the fewest bytes left is sent if its source and destination links are both free, then the
+// next, and so on; preempting costs nothing and no signal takes time. Messages flow at the full
+// rate of the hosts' links, then take the rest of their best possible time. (No packets, no queues
+// in switches.)
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/topology.h"
+#include "sim/transport.h"
+
+namespace homa::sim {
+
+class OracleTransport : public Transport {
+ public:
+  OracleTransport(const TopologyConfig& topology, const PacketShape& shape,
+                  const Surroundings& surroundings);
+
+  void on_message(SimTime now, MessageId message) override;
+  void on_packet(SimTime now, PacketId packet) override;
+  void on_nic_free(SimTime now, HostId host) override;
+  // `value` names the decision that the timer belongs to; a later decision makes it void.
+  void on_timer(SimTime now, HostId host, std::uint32_t value) override;
+  // The last bytes of message `value` are in.
+  void on_application(SimTime now, HostId host, std::uint32_t value) override;
+
+ private:
+  struct Flow {
+    MessageId message = 0;
+    std::uint16_t source = 0;
+    std::uint16_t destination = 0;
+    bool sending = false;
+    SimTime left{};  // that it still needs the links for
+  };
+
+  void advance(SimTime now);
+  void decide(SimTime now);
+
+  TopologyConfig topology_;
+  PacketShape shape_;
+  Surroundings sim_;
+  BestTime best_;
+  LinkRate rate_;
+  std::vector<Flow> flows_;                  // least time left first
+  std::vector<std::uint64_t> source_taken_;  // by host: the decision that took the link
+  std::vector<std::uint64_t> destination_taken_;
+  SimTime decided_{0};
+  std::uint64_t decision_ = 0;
+};
+
+}  // namespace homa::sim

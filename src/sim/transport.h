@@ -1,0 +1,43 @@
+// What a simulation drives: all hosts of one protocol. Homa's is in homa_transport.h; the
+// baselines' are in oracle.h and dctcp.h.
+#pragma once
+
+#include "sim/event_queue.h"
+#include "sim/ledger.h"
+#include "sim/network.h"
+#include "sim/packet.h"
+
+namespace homa::sim {
+
+// What a transport works with. All outlive it.
+struct Surroundings {
+  EventQueue& events;
+  PacketPool& packets;
+  Network& network;
+  Ledger& ledger;
+};
+
+class Transport {
+ public:
+  Transport() = default;
+  virtual ~Transport() = default;
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  // The application of the message's source hands it over.
+  virtual void on_message(SimTime now, MessageId message) = 0;
+  // A packet reached its destination. Takes the packet.
+  virtual void on_packet(SimTime now, PacketId packet) = 0;
+  // The host's NIC has nothing more to send.
+  virtual void on_nic_free(SimTime now, HostId host) = 0;
+  // EventKind::kHostTimer, as pushed by the transport.
+  virtual void on_timer(SimTime now, HostId host, std::uint32_t value) = 0;
+  // EventKind::kApplication, as pushed by the transport.
+  virtual void on_application(SimTime /*now*/, HostId /*host*/, std::uint32_t /*value*/) {}
+  // The host loses all its state and starts afresh.
+  virtual void restart(SimTime /*now*/, HostId /*host*/) {}
+  // Checks what must hold once nothing is under way; complains to the ledger.
+  virtual void check_at_rest(SimTime /*now*/) {}
+};
+
+}  // namespace homa::sim
