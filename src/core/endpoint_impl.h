@@ -68,7 +68,7 @@ class Endpoint::Impl {
   Result<Rpc*, DropReason> admit(Time now, Peer& peer, const wire::DataHeader& data);
   void announce(Time now, Rpc& rpc, const wire::DataHeader& data);
   void answer_cutoffs(Time now, Peer& peer, const wire::DataHeader& data);
-  void note_incarnation(Time now, Peer& peer, std::uint32_t incarnation);
+  bool note_incarnation(Time now, Peer& peer, std::uint32_t incarnation);
   void acked(Time now, Peer& peer, const wire::Ack& ack);
   Rpc* find(Peer* peer, const wire::CommonHeader& common);
   void heard(Time now, Rpc& rpc);

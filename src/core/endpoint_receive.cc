@@ -63,8 +63,10 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
   using wire::PacketType;
   Peer* peer = peers_.find(packet.source);
   if (peer != nullptr) {
+    if (!note_incarnation(now, *peer, common.incarnation)) {
+      return drop(now, DropReason::kUnknownRpc, packet, common.sender_id);
+    }
     peers_.touch(now, *peer);
-    note_incarnation(now, *peer, common.incarnation);
   }
   Rpc* rpc = find(peer, common);
   recorder_.append(now, trace::EventType::control_received, raw(common.sender_id) & ~1ULL,
@@ -87,13 +89,17 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
   return drop(now, DropReason::kMalformed, packet, common.sender_id);
 }
 
-void Endpoint::Impl::note_incarnation(Time now, Peer& peer, std::uint32_t incarnation) {
-  if (incarnation == 0 || incarnation == peer.incarnation) return;
+// False: a packet from before the peer's last restart, late. It must not look like another restart,
+// or what the peer asked since would be forgotten and could run twice.
+bool Endpoint::Impl::note_incarnation(Time now, Peer& peer, std::uint32_t incarnation) {
+  if (incarnation == 0 || incarnation == peer.incarnation) return true;
+  if (incarnation == peer.previous_incarnation) return false;
   if (peer.incarnation == 0) {
     peer.incarnation = incarnation;
   } else {
     peer_restarted(now, peer, incarnation);
   }
+  return true;
 }
 
 void Endpoint::Impl::heard(Time now, Rpc& rpc) {
@@ -130,7 +136,9 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   }
   Peer* peer = get_peer(now, packet.source);
   if (peer == nullptr) return drop(now, DropReason::kOverloaded, packet, data.common.sender_id);
-  note_incarnation(now, *peer, data.common.incarnation);
+  if (!note_incarnation(now, *peer, data.common.incarnation)) {
+    return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
+  }
   if (raw(data.ack.client_id) != 0) acked(now, *peer, data.ack);
   answer_cutoffs(now, *peer, data);
   Rpc* rpc = rpcs_.find_served(*peer, data.common.sender_id, port);
@@ -218,8 +226,10 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
   if (peer == nullptr) {
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
+  if (!note_incarnation(now, *peer, data.common.incarnation)) {
+    return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
+  }
   peers_.touch(now, *peer);
-  note_incarnation(now, *peer, data.common.incarnation);
   Rpc* rpc = find(peer, data.common);
   if (rpc == nullptr) return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   answer_cutoffs(now, *peer, data);

@@ -58,6 +58,7 @@ Peer* PeerTable::get(Time now, const Address& address, std::uint32_t& collected)
 }
 
 void PeerTable::restart(Peer& peer, std::uint32_t incarnation) {
+  peer.previous_incarnation = incarnation == 0 ? 0 : peer.incarnation;
   peer.incarnation = incarnation;
   peer.life = ++lives_;
   peer.finished_below = WireId{};

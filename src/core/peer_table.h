@@ -21,6 +21,7 @@ struct Peer {
   Address address;
   std::uint64_t life = 0;         // unique number; a new one when the peer's engine restarts
   std::uint32_t incarnation = 0;  // of its engine; 0: not heard yet, or a kernel
+  std::uint32_t previous_incarnation = 0;  // before its last restart; 0: none
   std::uint32_t rpcs = 0;         // in progress with it: keeps it from being collected
   Time last_used{};
   Cutoffs cutoffs{};
