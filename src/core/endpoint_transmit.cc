@@ -140,7 +140,9 @@ std::size_t Endpoint::Impl::transmit_grants(Time now, std::span<TxPacket> out) {
   while (count < out.size()) {
     const auto grant = grants_.next();
     if (!grant) break;
-    const Rpc& rpc = *grant->state->rpc;
+    Rpc& rpc = *grant->state->rpc;
+    // All that it was granted is here: its sender owes us something only from now on.
+    if (rpc.in.received() >= grant->offset - grant->bytes) rpc.last_heard = now;
     TxPacket& packet = out[count++];
     packet.destination = rpc.peer->address;
     packet.priority = kHighestPriority;
