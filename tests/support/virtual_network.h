@@ -1,0 +1,135 @@
+// Endpoints joined by an unreliable link in virtual time: the bench on which the core is tested.
+//
+// Each host is one core::Endpoint with its transmit memory and receive region. A packet takes a
+// fixed delay; by chance it is lost, doubled, or held back. The same configuration, seed and calls
+// give the same run, bit for bit; trace_hash() says so. Nothing here knows what is right: an
+// Application (who sends what) and an Observer (what must hold of packets) do.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <queue>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/endpoint.h"
+#include "support/random.h"
+
+namespace homa::test {
+
+using HostIndex = std::size_t;
+
+struct NetworkConfig {
+  std::size_t hosts = 2;
+  core::CoreConfig core;
+  std::uint64_t seed = 1;
+  Duration delay{5'000};  // from host to host
+  // Chances per packet until faults_end.
+  double loss = 0, duplication = 0, reordering = 0;
+  Duration reorder_delay_max{1'000'000};
+  Time faults_end = kNever;
+};
+
+class VirtualNetwork;
+
+// Sees every event of every host. `bytes`: of a kRequest or kResponse, valid until release.
+class Application {
+ public:
+  virtual ~Application() = default;
+  virtual void on_event(VirtualNetwork& network, HostIndex host, const core::Event& event,
+                        std::span<const std::byte> bytes) = 0;
+};
+
+// Sees every packet when its sender hands it over, before chance decides, and when it arrives.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_sent(VirtualNetwork& network, HostIndex host, HostIndex destination,
+                       std::span<const std::byte> packet) = 0;
+  virtual void on_received(VirtualNetwork& network, HostIndex host, HostIndex source,
+                           std::span<const std::byte> packet, const core::RxOutcome& outcome) = 0;
+};
+
+class VirtualNetwork {
+ public:
+  VirtualNetwork(const NetworkConfig& config, Application& application, Observer* observer);
+
+  static Address address(HostIndex host);
+  static HostIndex host_of(const Address& address);
+
+  Time now() const { return now_; }
+  const NetworkConfig& config() const { return config_; }
+  core::Endpoint& endpoint(HostIndex host) { return *hosts_[host].endpoint; }
+  const trace::Counters& counters(HostIndex host) const { return hosts_[host].recorder->counters; }
+
+  // Calls `action` at `when` (not before now()); what it did to endpoints is then carried out.
+  void at(Time when, std::function<void()> action);
+
+  // Start and reply with the bytes of a message; the network keeps them until kTransmitDone.
+  Result<RpcId, ErrorCode> start(HostIndex host, core::Request request,
+                                 std::vector<std::byte> bytes);
+  Result<void, ErrorCode> reply(HostIndex host, RpcId rpc, std::vector<std::byte> bytes);
+  // Gives an event's buffer back; its bytes are overwritten, so that a later use shows.
+  void release(HostIndex host, const core::Event& event);
+  // The host loses everything and starts anew, as a killed and restarted process does.
+  void restart(HostIndex host);
+  // Every packet to and from the host is lost from now on, or no longer.
+  void set_unplugged(HostIndex host, bool unplugged) { hosts_[host].unplugged = unplugged; }
+
+  // Runs until nothing is left to do or `until` has come.
+  void run(Time until);
+
+  // Transmit messages not yet given back by kTransmitDone.
+  std::size_t transmit_messages(HostIndex host) const { return hosts_[host].transmit.size(); }
+  std::uint64_t trace_hash() const { return trace_hash_; }
+  std::uint64_t packets_sent() const { return packets_sent_; }
+
+  void violation(const std::string& what);
+  const std::vector<std::string>& violations() const { return violations_; }
+
+ private:
+  struct Host {
+    std::unique_ptr<trace::Recorder> recorder;
+    std::unique_ptr<core::Endpoint> endpoint;
+    std::unique_ptr<std::byte[]> region;
+    std::map<std::uint64_t, std::vector<std::byte>> transmit;
+    std::uint64_t next_token = 1;
+    Time wake_at = kNever;
+    bool unplugged = false;
+  };
+  struct Due {
+    Time time;
+    std::uint64_t order;
+    std::function<void()> action;
+  };
+  struct Later {
+    bool operator()(const Due& a, const Due& b) const {
+      return a.time != b.time ? a.time > b.time : a.order > b.order;
+    }
+  };
+
+  void boot(Host& host);
+  void schedule(Time when, std::function<void()> action);
+  void pump(HostIndex host);
+  bool drain_events(HostIndex host);
+  bool transmit(HostIndex host);
+  void put_on_link(HostIndex from, const core::TxPacket& packet);
+  void arrive(HostIndex from, HostIndex to, const std::vector<std::byte>& packet);
+
+  NetworkConfig config_;
+  Application& application_;
+  Observer* observer_;
+  Random random_;
+  Time now_{};
+  std::uint64_t order_ = 0;
+  std::vector<Host> hosts_;
+  std::priority_queue<Due, std::vector<Due>, Later> due_;
+  std::uint64_t trace_hash_ = 0xcbf29ce484222325ULL;
+  std::uint64_t packets_sent_ = 0;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace homa::test
