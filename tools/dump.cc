@@ -57,11 +57,9 @@ int dump(const Settings& settings) {
     if (!*next) break;
     const CapturedFrame& frame = **next;
     if (!first) first = frame.time;
-    if (const auto fields = describe_frame(file->link(), frame.bytes, options)) {
-      print(frame, *first, settings.json, *fields);
-    } else {
-      ++skipped;
-    }
+    const auto packets = describe_frame(file->link(), frame.bytes, options);
+    for (const auto& fields : packets) print(frame, *first, settings.json, fields);
+    if (packets.empty()) ++skipped;
   }
   std::fflush(stdout);
   if (skipped > 0) {

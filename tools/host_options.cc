@@ -39,8 +39,8 @@ void HostOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   host(command.add_option("--address", address_, "local IP address (default: any)"));
   host(command.add_option("--interface", interface_, "network device"));
-  udp_port_option_ = host(command.add_option("--udp-port", udp_port_,
-                                             "UDP port of the engine; 0: any free one"));
+  udp_port_option_ =
+      host(command.add_option("--udp-port", udp_port_, "UDP port of the engine; 0: any free one"));
   host(command.add_option("--mtu", mtu_, "IP packet size limit (default: the device's)"));
   host(command.add_flag("--polled", polled_, "run the engine in the calling thread, spinning"));
   poll_option_ = host(command.add_option(

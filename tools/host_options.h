@@ -1,8 +1,9 @@
-// The options that every subcommand with a Homa host of its own has, and the host that they ask for.
+// The options that every subcommand with a Homa host of its own has, and the host that they ask
+// for.
 //
 //   HostOptions options;
-//   options.add_to(command);              // --io --address --interface --udp-port --polled --set ...
-//   auto config = options.host_config();  // after parsing
+//   options.add_to(command);              // --io --address --interface --udp-port --polled --set
+//   ... auto config = options.host_config();  // after parsing
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -3,13 +3,17 @@
 #include "command.h"
 #include "dump.h"
 #include "lab_command.h"
+#include "ping.h"
+#include "serve.h"
 #include "sim.h"
 
 namespace homa::tools {
 namespace {
 
 // One line per subcommand, in the order --help shows them.
-constexpr std::array<AddCommand, 3> kCommands = {
+constexpr std::array<AddCommand, 5> kCommands = {
+    add_serve_command,
+    add_ping_command,
     add_dump_command,
     add_lab_command,
     add_sim_command,

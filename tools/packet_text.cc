@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <variant>
@@ -129,6 +130,18 @@ Json describe_homa(const io::IpPacket& ip, const io::HomaPart& part) {
   return out;
 }
 
+std::vector<Json> describe_parts(const io::IpPacket& ip, io::HomaPart part) {
+  const std::size_t each = io::packet_bytes(part);
+  std::vector<Json> all;
+  Bytes rest = part.bytes;
+  do {
+    part.bytes = rest.first(std::min(each, rest.size()));
+    rest = rest.subspan(part.bytes.size());
+    all.push_back(describe_homa(ip, part));
+  } while (!rest.empty());
+  return all;
+}
+
 std::string_view icmp_meaning(bool v6, unsigned type, unsigned code) {
   if (!v6 && type == 3) {
     constexpr std::string_view kCodes[] = {"network unreachable", "host unreachable",
@@ -248,23 +261,23 @@ void append_value(std::string& line, const Json& value) {
 
 }  // namespace
 
-std::optional<Json> describe_frame(io::LinkLayer link, Bytes frame, const DumpOptions& options) {
+std::vector<Json> describe_frame(io::LinkLayer link, Bytes frame, const DumpOptions& options) {
   const auto ip_bytes = io::decode_link(link, frame);
   const auto ip = ip_bytes ? io::decode_ip(*ip_bytes) : Unexpected(ip_bytes.error());
   if (!ip) {
-    if (ip.error() == io::FrameError::kNotIp && !options.all) return std::nullopt;
-    return describe_no_ip(ip.error(), frame.size());
+    if (ip.error() == io::FrameError::kNotIp && !options.all) return {};
+    return {describe_no_ip(ip.error(), frame.size())};
   }
-  if (const auto part = io::find_homa(*ip, options.udp_ports)) return describe_homa(*ip, *part);
+  if (const auto part = io::find_homa(*ip, options.udp_ports)) return describe_parts(*ip, *part);
   if (ip->fragment_offset != 0 && ip->protocol == io::kHomaProtocol) {
-    return describe_other(*ip, "FRAGMENT");
+    return {describe_other(*ip, "FRAGMENT")};
   }
   if (ip->fragment_offset == 0 &&
       (ip->protocol == io::kIcmpProtocol || ip->protocol == io::kIcmp6Protocol)) {
-    return describe_icmp(*ip, options);
+    return {describe_icmp(*ip, options)};
   }
-  if (!options.all) return std::nullopt;
-  return describe_other(*ip, "OTHER");
+  if (!options.all) return {};
+  return {describe_other(*ip, "OTHER")};
 }
 
 std::string to_line(const Json& fields) {

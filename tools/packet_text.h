@@ -4,9 +4,9 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "io/frame_decode.h"
 
@@ -17,13 +17,13 @@ struct DumpOptions {
   bool all = false;                          // also what is neither Homa nor ICMP
 };
 
-// The fields of one frame in reading order: "source" and "destination" (each with "..._port"),
-// "type" and "priority" first, then everything the header has. "type" is a packet type, or one of
-// "MALFORMED" (with "reason"), "FRAGMENT", "ICMP" and, with `all`, "OTHER". nullopt: nothing to
-// show.
-std::optional<nlohmann::ordered_json> describe_frame(io::LinkLayer link,
-                                                     std::span<const std::byte> frame,
-                                                     const DumpOptions& options);
+// The fields of each packet in a frame: one, or several that offload joined, or none to show. In
+// reading order: "source" and "destination" (each with "..._port"), "type" and "priority" first,
+// then everything the header has. "type" is a packet type, or one of "MALFORMED" (with "reason"),
+// "FRAGMENT", "ICMP" and, with `all`, "OTHER".
+std::vector<nlohmann::ordered_json> describe_frame(io::LinkLayer link,
+                                                   std::span<const std::byte> frame,
+                                                   const DumpOptions& options);
 
 // The fields as one line: "SOURCE > DESTINATION TYPE name=value ...".
 std::string to_line(const nlohmann::ordered_json& fields);

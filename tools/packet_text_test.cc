@@ -19,8 +19,11 @@ constexpr std::string_view kIpv4 = "4540 0030 0000 4000 4092 0000 0a000001 0a000
 constexpr std::string_view kBusy =
     "8001 0fa0 00000000 000000 14 50 06 0000 0000 b97d 0000000000000010";
 
+// The only packet of a frame, if it is shown.
 std::optional<nlohmann::ordered_json> describe(const std::vector<std::byte>& ip, bool all = false) {
-  return describe_frame(io::LinkLayer::kRawIp, ip, {kPorts, all});
+  const auto packets = describe_frame(io::LinkLayer::kRawIp, ip, {kPorts, all});
+  EXPECT_LE(packets.size(), 1U);
+  return packets.empty() ? std::nullopt : std::optional(packets.front());
 }
 
 TEST(PacketText, JsonHasNumbersAndSeparatePorts) {
@@ -51,8 +54,8 @@ TEST(PacketText, OtherTrafficIsShownOnlyWhenAsked) {
             "10.0.0.1 > 10.0.0.2 OTHER priority=2 protocol=6 bytes=28 traffic_class=0x40 "
             "hop_limit=64");
   const auto arp = from_hex("ffffffffffff 0a0b0c0d0e0f 0806 0001 0800");
-  EXPECT_FALSE(describe_frame(io::LinkLayer::kEthernet, arp, {kPorts, false}));
-  EXPECT_EQ(to_line(*describe_frame(io::LinkLayer::kEthernet, arp, {kPorts, true})),
+  EXPECT_TRUE(describe_frame(io::LinkLayer::kEthernet, arp, {kPorts, false}).empty());
+  EXPECT_EQ(to_line(describe_frame(io::LinkLayer::kEthernet, arp, {kPorts, true}).at(0)),
             "OTHER reason=\"not IP\" bytes=18");
 }
 
@@ -61,10 +64,19 @@ TEST(PacketText, UdpPortsAreAChoice) {
                       std::string(kBusy));
   EXPECT_FALSE(describe(udp));
   constexpr std::array<std::uint16_t, 2> kOther{54321, 7001};
-  const auto fields = describe_frame(io::LinkLayer::kRawIp, udp, {kOther, false});
-  ASSERT_TRUE(fields);
-  EXPECT_EQ((*fields)["type"], "BUSY");
-  EXPECT_EQ((*fields)["source_udp_port"], 7000);
+  const auto packets = describe_frame(io::LinkLayer::kRawIp, udp, {kOther, false});
+  ASSERT_EQ(packets.size(), 1U);
+  EXPECT_EQ(packets[0]["type"], "BUSY");
+  EXPECT_EQ(packets[0]["source_udp_port"], 7000);
+}
+
+TEST(PacketText, PacketsThatOffloadJoinedAreShownOneByOne) {
+  const auto joined =
+      from_hex("4500 0054 0000 4000 4011 0000 0a000001 0a000002 d431 d431 0040 0000" +
+               std::string(kBusy) + std::string(kBusy));
+  const auto packets = describe_frame(io::LinkLayer::kRawIp, joined, {kPorts, false});
+  ASSERT_EQ(packets.size(), 2U);
+  for (const auto& packet : packets) EXPECT_EQ(packet["type"], "BUSY");
 }
 
 TEST(PacketText, BrokenFramesSayWhy) {

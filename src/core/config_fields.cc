@@ -9,42 +9,42 @@ namespace {
 
 // FIELD(name, unit, meaning): one line per field of CoreConfig; a field without a line here cannot
 // be set by name, which config_fields_test notices.
-#define HOMA_CORE_FIELDS(FIELD)                                                                   \
-  FIELD(link_bits_per_second, "bit/s", "rate of the link; 0: packets are not paced")              \
-  FIELD(max_link_usage_percent, "percent", "share of the link's rate that pacing reckons with")   \
-  FIELD(nic_backlog_max, "duration", "most data waiting in the NIC by the link model")            \
-  FIELD(device_queue_bytes_max, "bytes", "most data waiting by the device's reports; 0: 40 us")   \
-  FIELD(packet_overhead_bytes, "bytes", "on the wire per packet beyond Homa's")                   \
-  FIELD(payload_bytes_max, "bytes", "payload per DATA packet")                                    \
-  FIELD(defer_bytes_min, "bytes", "shorter packets are never held back by pacing")                \
-  FIELD(pacer_fifo_per_mille, "per mille", "share of sent bytes for the oldest message")          \
-  FIELD(unscheduled_bytes, "bytes", "sent of a message without waiting for a grant")              \
-  FIELD(max_incoming, "bytes", "most bytes granted and not received, over all messages")          \
-  FIELD(overcommit, "messages", "most messages granted at once")                                  \
-  FIELD(window, "bytes", "granted ahead per message; 0: max_incoming / (active + 1)")             \
-  FIELD(grant_fifo_per_mille, "per mille", "share of granted bytes for the oldest message")       \
-  FIELD(fifo_grant_increment, "bytes", "granted to the oldest message at a time")                 \
-  FIELD(grant_increment_min, "bytes", "a grant advances by no less, but at the end")              \
-  FIELD(priorities, "levels", "network priorities in use")                                        \
-  FIELD(cutoffs, "bytes", "by priority 0..7: longest message with that unscheduled priority")     \
-  FIELD(cutoff_interval, "duration", "recompute the cutoffs this often; 0: never")                \
-  FIELD(cutoff_messages_min, "messages", "fewer received in an interval: leave the cutoffs")      \
-  FIELD(cutoffs_reply_interval, "duration", "CUTOFFS at most this often to a peer")               \
-  FIELD(tick, "duration", "unit of the timers below")                                             \
-  FIELD(resend_ticks, "ticks", "silence before the first RESEND")                                 \
-  FIELD(resend_interval, "ticks", "silence between later RESENDs")                                \
-  FIELD(timeout_ticks, "ticks", "silence that ends an RPC")                                       \
-  FIELD(request_ack_ticks, "ticks", "after the last response byte: NEED_ACK")                     \
-  FIELD(need_ack_backoff_max, "duration", "intervals between NEED_ACKs double up to this")        \
-  FIELD(need_ack_give_up, "duration", "then an unacked response is dropped")                      \
-  FIELD(message_bytes_max, "bytes", "longest message sent or taken")                              \
-  FIELD(rpcs_max, "RPCs", "in progress, ours and served")                                         \
-  FIELD(served_rpcs_per_port_max, "RPCs", "unanswered requests per port")                         \
-  FIELD(receive_region_bytes, "bytes", "memory for incoming messages")                            \
-  FIELD(finished_ids_max, "ids", "remembered, so that no request runs twice")                     \
-  FIELD(peers_max, "peers", "above this, idle ones are forgotten")                                \
-  FIELD(peer_idle, "duration", "silence after which a peer is idle")                              \
-  FIELD(incast_bytes_max, "bytes", "unscheduled bytes over all awaited responses; 0: no limit")   \
+#define HOMA_CORE_FIELDS(FIELD)                                                                 \
+  FIELD(link_bits_per_second, "bit/s", "rate of the link; 0: packets are not paced")            \
+  FIELD(max_link_usage_percent, "percent", "share of the link's rate that pacing reckons with") \
+  FIELD(nic_backlog_max, "duration", "most data waiting in the NIC by the link model")          \
+  FIELD(device_queue_bytes_max, "bytes", "most data waiting by the device's reports; 0: 40 us") \
+  FIELD(packet_overhead_bytes, "bytes", "on the wire per packet beyond Homa's")                 \
+  FIELD(payload_bytes_max, "bytes", "payload per DATA packet")                                  \
+  FIELD(defer_bytes_min, "bytes", "shorter packets are never held back by pacing")              \
+  FIELD(pacer_fifo_per_mille, "per mille", "share of sent bytes for the oldest message")        \
+  FIELD(unscheduled_bytes, "bytes", "sent of a message without waiting for a grant")            \
+  FIELD(max_incoming, "bytes", "most bytes granted and not received, over all messages")        \
+  FIELD(overcommit, "messages", "most messages granted at once")                                \
+  FIELD(window, "bytes", "granted ahead per message; 0: max_incoming / (active + 1)")           \
+  FIELD(grant_fifo_per_mille, "per mille", "share of granted bytes for the oldest message")     \
+  FIELD(fifo_grant_increment, "bytes", "granted to the oldest message at a time")               \
+  FIELD(grant_increment_min, "bytes", "a grant advances by no less, but at the end")            \
+  FIELD(priorities, "levels", "network priorities in use")                                      \
+  FIELD(cutoffs, "bytes", "by priority 0..7: longest message with that unscheduled priority")   \
+  FIELD(cutoff_interval, "duration", "recompute the cutoffs this often; 0: never")              \
+  FIELD(cutoff_messages_min, "messages", "fewer received in an interval: leave the cutoffs")    \
+  FIELD(cutoffs_reply_interval, "duration", "CUTOFFS at most this often to a peer")             \
+  FIELD(tick, "duration", "unit of the timers below")                                           \
+  FIELD(resend_ticks, "ticks", "silence before the first RESEND")                               \
+  FIELD(resend_interval, "ticks", "silence between later RESENDs")                              \
+  FIELD(timeout_ticks, "ticks", "silence that ends an RPC")                                     \
+  FIELD(request_ack_ticks, "ticks", "after the last response byte: NEED_ACK")                   \
+  FIELD(need_ack_backoff_max, "duration", "intervals between NEED_ACKs double up to this")      \
+  FIELD(need_ack_give_up, "duration", "then an unacked response is dropped")                    \
+  FIELD(message_bytes_max, "bytes", "longest message sent or taken")                            \
+  FIELD(rpcs_max, "RPCs", "in progress, ours and served")                                       \
+  FIELD(served_rpcs_per_port_max, "RPCs", "unanswered requests per port")                       \
+  FIELD(receive_region_bytes, "bytes", "memory for incoming messages")                          \
+  FIELD(finished_ids_max, "ids", "remembered, so that no request runs twice")                   \
+  FIELD(peers_max, "peers", "above this, idle ones are forgotten")                              \
+  FIELD(peer_idle, "duration", "silence after which a peer is idle")                            \
+  FIELD(incast_bytes_max, "bytes", "unscheduled bytes over all awaited responses; 0: no limit") \
   FIELD(canary_no_grants, "switch", "planted fault for the test bench: never grant")
 
 struct Suffix {
@@ -171,14 +171,14 @@ Result<void, Error> set_field(CoreConfig& config, std::string_view name, std::st
   for (const ConfigField& field : kFields) {
     if (field.name != name) continue;
     if (auto set = field.set(config, value); !set) {
-      return Unexpected(Error{ErrorCode::kInvalidArgument,
-                              "parameter " + std::string(name) + ": \"" + std::string(value) +
-                                  "\" is not " + set.error().text});
+      return Unexpected(Error{ErrorCode::kInvalidArgument, "parameter " + std::string(name) +
+                                                               ": \"" + std::string(value) +
+                                                               "\" is not " + set.error().text});
     }
     return {};
   }
-  return Unexpected(Error{ErrorCode::kInvalidArgument,
-                          "there is no parameter named " + std::string(name)});
+  return Unexpected(
+      Error{ErrorCode::kInvalidArgument, "there is no parameter named " + std::string(name)});
 }
 
 Result<void, Error> set_fields(CoreConfig& config,

@@ -28,6 +28,7 @@ std::span<const ConfigField> config_fields();
 
 // kInvalidArgument names the field and what was expected. Ranges are CoreConfig::validate()'s.
 Result<void, Error> set_field(CoreConfig& config, std::string_view name, std::string_view value);
-Result<void, Error> set_fields(CoreConfig& config, const std::map<std::string, std::string>& values);
+Result<void, Error> set_fields(CoreConfig& config,
+                               const std::map<std::string, std::string>& values);
 
 }  // namespace homa::core

@@ -27,12 +27,17 @@ TEST(ConfigFields, SetsEachKindOfField) {
 
 TEST(ConfigFields, RefusesWhatIsNotAValueAndSaysWhatIs) {
   CoreConfig config;
-  for (const auto& [name, value] : std::map<std::string, std::string>{
-           {"unscheduled_bytes", "x"},       {"max_incoming", "-1"},
-           {"overcommit", "5000000000"},     {"tick", "5"},
-           {"resend_ticks", ""},             {"priorities", "256"},
-           {"cutoffs", "1,2,3"},             {"canary_no_grants", "yes"},
-           {"link_bits_per_second", "99999999999G"}, {"peer_idle", "1s "}}) {
+  for (const auto& [name, value] :
+       std::map<std::string, std::string>{{"unscheduled_bytes", "x"},
+                                          {"max_incoming", "-1"},
+                                          {"overcommit", "5000000000"},
+                                          {"tick", "5"},
+                                          {"resend_ticks", ""},
+                                          {"priorities", "256"},
+                                          {"cutoffs", "1,2,3"},
+                                          {"canary_no_grants", "yes"},
+                                          {"link_bits_per_second", "99999999999G"},
+                                          {"peer_idle", "1s "}}) {
     const auto set = set_field(config, name, value);
     ASSERT_FALSE(set) << name;
     EXPECT_NE(set.error().text.find(name), std::string::npos) << set.error().text;

@@ -25,14 +25,15 @@ void DatagramReceiver::rearm(std::size_t slot) {
 }
 
 std::size_t DatagramReceiver::post(std::size_t wanted) {
-  for (std::size_t i = 0; i < wanted; ++i) {
+  for (std::size_t i = 0; i < used_slots_; ++i) {
     Slot& slot = slots_[i];
     if (slot.posted) continue;
-    if (buffers_.empty()) return i;
+    if (buffers_.empty()) return std::min(i, wanted);
     slot.buffer = buffers_.take();
     slot.bytes = {buffers_.at(slot.buffer), ReceiveBuffers::kBufferBytes};
     slot.posted = true;
   }
+  used_slots_ = 0;
   return wanted;
 }
 
@@ -101,13 +102,18 @@ void DatagramReceiver::accept(std::size_t index) {
 
 void DatagramReceiver::fill(std::size_t frames_wanted, int& error) {
   const std::size_t wanted =
-      quiet_ ? 1 : std::clamp(frames_wanted / frames_per_datagram_, std::size_t{1}, kBatch);
+      std::clamp(frames_wanted / frames_per_datagram_, std::size_t{1}, slot_limit_);
   const std::size_t slots = post(wanted);
   next_ = 0;
   filled_ = 0;
   if (slots == 0) return;
   const std::size_t count = call_kernel(slots, error);
-  quiet_ = count == 0;
+  used_slots_ = std::max(used_slots_, count);
+  if (count == slot_limit_) {
+    slot_limit_ = std::min(slot_limit_ * 4, kBatch);
+  } else if (count == 0) {
+    slot_limit_ = 1;
+  }
   for (std::size_t i = 0; i < count; ++i) accept(i);
 }
 

@@ -66,8 +66,9 @@ class DatagramReceiver {
   std::array<Datagram, kBatch> datagrams_{};
   std::size_t next_ = 0;                 // first datagram not fully handed out
   std::size_t filled_ = 0;               // end of the datagrams
+  std::size_t used_slots_ = kBatch;      // of the last visit: those behind it have their buffers
+  std::size_t slot_limit_ = 1;           // 1 while it is quiet; grows and shrinks with the load
   std::size_t frames_per_datagram_ = 1;  // of the last visit: how many datagrams fill a batch
-  bool quiet_ = true;                    // the last visit found nothing
   std::uint32_t kernel_drops_ = 0;       // by SO_RXQ_OVFL, as last reported
 };
 

@@ -97,10 +97,28 @@ std::size_t DatagramSender::build(std::span<const TxFrame> frames, bool split) {
   return messages;
 }
 
+// sendto() is a tenth cheaper than sendmsg() with two pieces: it matters to a round trip of short
+// messages.
+ssize_t DatagramSender::send_single() {
+  const msghdr& message = messages_[0].msg_hdr;
+  const std::span<const iovec> pieces(message.msg_iov, message.msg_iovlen);
+  std::array<std::byte, kCopyMax> packet;
+  std::size_t length = 0;
+  bool whole = message.msg_controllen == 0 && pieces.size() <= 2;
+  for (const iovec& piece : pieces) {
+    whole = whole && length + piece.iov_len <= packet.size();
+    if (!whole) return sendmsg(options_.socket, &message, MSG_DONTWAIT);
+    std::memcpy(packet.data() + length, piece.iov_base, piece.iov_len);
+    length += piece.iov_len;
+  }
+  return sendto(options_.socket, packet.data(), length, MSG_DONTWAIT, &slots_[0].name.any,
+                message.msg_namelen);
+}
+
 std::size_t DatagramSender::call_kernel(std::size_t messages, int& error) {
   ++statistics_.send_calls;
   if (messages == 1) {
-    if (sendmsg(options_.socket, &messages_[0].msg_hdr, MSG_DONTWAIT) >= 0) return 1;
+    if (send_single() >= 0) return 1;
   } else {
     const int sent =
         sendmmsg(options_.socket, messages_.data(), static_cast<unsigned>(messages), MSG_DONTWAIT);

@@ -39,6 +39,7 @@ class DatagramSender {
   static constexpr std::size_t kBatch = 64;
   static constexpr std::size_t kSegmentsMax = 64;  // UDP_MAX_SEGMENTS of older kernels
   static constexpr std::size_t kRunBytesMax = 65'000;
+  static constexpr std::size_t kCopyMax = 512;  // copying this much costs less than gathering it
 
   enum class Verdict { kRetry, kDrop, kFull };
   struct Slot {
@@ -54,6 +55,7 @@ class DatagramSender {
   std::size_t run_length(std::span<const TxFrame> frames) const;
   bool reachable(const Address& destination) const;
   std::size_t call_kernel(std::size_t messages, int& error);
+  ssize_t send_single();
   Verdict judge(int error, const TxFrame& frame, std::size_t run, bool& retried);
   void drop(const TxFrame& frame, bool unreachable);
 

@@ -18,13 +18,12 @@ constexpr std::size_t kIpv4HeaderBytes = 20;
 constexpr std::size_t kIpv6HeaderBytes = 40;
 constexpr std::size_t kUdpHeaderBytes = 8;
 constexpr std::size_t kTcpHeaderBytes = 20;
+constexpr std::size_t kHomaHeaderBytes = 28;  // the part that all packets have
 constexpr int kExtensionsMax = 8;
 constexpr std::uint8_t kHomaTcpFlags = 6;
 constexpr std::uint16_t kHomaTcpUrgent = 0xb97d;
 
-Unexpected<FrameError> failure(FrameError error) {
-  return Unexpected<FrameError>(error);
-}
+Unexpected<FrameError> failure(FrameError error) { return Unexpected<FrameError>(error); }
 
 std::uint8_t byte_at(Bytes bytes, std::size_t at) {
   return std::to_integer<std::uint8_t>(bytes[at]);
@@ -129,14 +128,10 @@ Result<IpPacket, FrameError> decode_ipv6(Bytes bytes) {
 
 Result<Bytes, FrameError> decode_link(LinkLayer link, Bytes frame) {
   switch (link) {
-    case LinkLayer::kEthernet:
-      return behind_ethernet(frame);
-    case LinkLayer::kRawIp:
-      return frame;
-    case LinkLayer::kLinuxCooked:
-      return behind_ether_type(frame, 14, 16);
-    case LinkLayer::kLinuxCooked2:
-      return behind_ether_type(frame, 0, 20);
+    case LinkLayer::kEthernet: return behind_ethernet(frame);
+    case LinkLayer::kRawIp: return frame;
+    case LinkLayer::kLinuxCooked: return behind_ether_type(frame, 14, 16);
+    case LinkLayer::kLinuxCooked2: return behind_ether_type(frame, 0, 20);
     case LinkLayer::kLoopback:
       // The family's byte order and IPv6's number differ between systems; the version nibble says
       // the same for all of them.
@@ -149,12 +144,9 @@ Result<Bytes, FrameError> decode_link(LinkLayer link, Bytes frame) {
 Result<IpPacket, FrameError> decode_ip(Bytes bytes) {
   if (bytes.empty()) return failure(FrameError::kTooShort);
   switch (byte_at(bytes, 0) >> 4) {
-    case 4:
-      return decode_ipv4(bytes);
-    case 6:
-      return decode_ipv6(bytes);
-    default:
-      return failure(FrameError::kNotIp);
+    case 4: return decode_ipv4(bytes);
+    case 6: return decode_ipv6(bytes);
+    default: return failure(FrameError::kNotIp);
   }
 }
 
@@ -186,28 +178,35 @@ std::optional<HomaPart> find_homa(const IpPacket& ip, std::span<const std::uint1
   return std::nullopt;
 }
 
+// The next packet starts where the first one's ports, flags and urgent pointer are repeated.
+std::size_t packet_bytes(const HomaPart& part) {
+  const Bytes bytes = part.bytes;
+  if (part.carrier != Carrier::kUdp) return bytes.size();
+  for (std::size_t at = kHomaHeaderBytes; at + kHomaHeaderBytes <= bytes.size(); ++at) {
+    if (byte_at(bytes, at + 13) == kHomaTcpFlags &&
+        load_big_endian<std::uint16_t>(bytes.data() + at + 18) == kHomaTcpUrgent &&
+        std::equal(bytes.begin(), bytes.begin() + 4, bytes.begin() + static_cast<long>(at))) {
+      return at;
+    }
+  }
+  return bytes.size();
+}
+
 std::string_view to_string(FrameError error) {
   switch (error) {
-    case FrameError::kTooShort:
-      return "the frame ends inside a header";
-    case FrameError::kNotIp:
-      return "not IP";
-    case FrameError::kBadIpHeader:
-      return "contradictory IP header";
-    case FrameError::kManyExtensions:
-      return "too many IPv6 extension headers";
+    case FrameError::kTooShort: return "the frame ends inside a header";
+    case FrameError::kNotIp: return "not IP";
+    case FrameError::kBadIpHeader: return "contradictory IP header";
+    case FrameError::kManyExtensions: return "too many IPv6 extension headers";
   }
   return "?";
 }
 
 std::string_view to_string(Carrier carrier) {
   switch (carrier) {
-    case Carrier::kIp:
-      return "ip";
-    case Carrier::kUdp:
-      return "udp";
-    case Carrier::kTcp:
-      return "tcp";
+    case Carrier::kIp: return "ip";
+    case Carrier::kUdp: return "udp";
+    case Carrier::kTcp: return "tcp";
   }
   return "?";
 }

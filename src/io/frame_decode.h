@@ -79,4 +79,8 @@ Result<IpPacket, FrameError> decode_ip(std::span<const std::byte> bytes);
 // by.
 std::optional<HomaPart> find_homa(const IpPacket& ip, std::span<const std::uint16_t> udp_ports);
 
+// Bytes of each packet (the last may be shorter) where offload left several in one UDP datagram, as
+// captures on the sending or receiving host show them; otherwise all of part.bytes.
+std::size_t packet_bytes(const HomaPart& part);
+
 }  // namespace homa::io

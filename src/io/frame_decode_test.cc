@@ -11,9 +11,7 @@
 
 namespace homa::io {
 
-static void PrintTo(FrameError error, std::ostream* out) {
-  *out << to_string(error);
-}
+static void PrintTo(FrameError error, std::ostream* out) { *out << to_string(error); }
 
 namespace {
 
@@ -232,6 +230,25 @@ TEST(FindHoma, NativeUdpAndTcpShaped) {
   EXPECT_EQ(by_udp->source_udp_port, 7000);
   EXPECT_EQ(by_udp->destination_udp_port, 49152);
   EXPECT_EQ(to_hex(by_udp->bytes), to_hex(kBusy));  // without what lies behind the datagram
+}
+
+TEST(PacketBytes, SeesWhereOffloadJoinedPackets) {
+  HomaPart part;
+  part.carrier = Carrier::kUdp;
+  const Bytes payload(100, std::byte{0xaa});
+  const Bytes first = kBusy + payload;
+  const Bytes joined = first + first + kBusy;
+  part.bytes = joined;
+  EXPECT_EQ(packet_bytes(part), 128U);
+  part.bytes = first;
+  EXPECT_EQ(packet_bytes(part), 128U);
+  part.bytes = std::span(joined).first(128 + 27);  // too little for a second header
+  EXPECT_EQ(packet_bytes(part), 155U);
+  part.carrier = Carrier::kIp;
+  part.bytes = joined;
+  EXPECT_EQ(packet_bytes(part), joined.size());
+  part.bytes = {};
+  EXPECT_EQ(packet_bytes(part), 0U);
 }
 
 TEST(FindHoma, OtherTrafficIsNotHoma) {

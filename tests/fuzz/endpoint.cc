@@ -113,6 +113,8 @@ void Host::packet(std::span<const std::byte> bytes, const Address& from) {
   HOMA_CHECK(outcome.length > 0);
   HOMA_CHECK(std::uint64_t{outcome.payload_offset} + outcome.length <= bytes.size());
   HOMA_CHECK(outcome.buffer + outcome.length <= kRegionBytes);
+  const auto message_length = base::load_big_endian<std::uint32_t>(bytes.data() + 28);
+  HOMA_CHECK(std::uint64_t{outcome.message_offset} + outcome.length <= message_length);
   for (const Buffer& held : held_) {  // what the application reads must not change under it
     HOMA_CHECK(outcome.buffer + outcome.length <= held.at ||
                held.at + held.length <= outcome.buffer);
@@ -162,7 +164,8 @@ void Host::crafted_packet(base::ByteReader& input) {
   if (type == wire::PacketType::kData) {
     const std::uint32_t left =
         data.message_length - std::min(data.message_length, data.segment_offset);
-    bytes.resize(size + std::min<std::uint32_t>(left, 1424));
+    const bool too_long = raw(data.ack.client_id) % 8 == 7;
+    bytes.resize(size + (too_long ? 1424 : std::min<std::uint32_t>(left, 1424)));
   }
   packet(bytes, from);
 }

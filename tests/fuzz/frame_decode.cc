@@ -34,5 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!part) return 0;
   check_within(part->bytes, ip->payload);
   HOMA_CHECK(ip->fragment_offset == 0);
+  const std::size_t bytes = homa::io::packet_bytes(*part);
+  HOMA_CHECK(bytes <= part->bytes.size() && (bytes > 0 || part->bytes.empty()));
   return 0;
 }

@@ -90,7 +90,8 @@ class TwoHosts {
     if (!hosts->b) return nullptr;
     const bool up =
         hosts->a->run("ip link add net0 type veth peer name net0 netns " + hosts->b->path()) &&
-        hosts->a->run(configure("1", "2")) && hosts->b->run(configure("2", "1"));
+        hosts->a->run(configure("1", "2")) && hosts->b->run(configure("2", "1")) &&
+        hosts->a->run(kUntilUp) && hosts->b->run(kUntilUp);
     if (!up) {
       reason = "this kernel has no veth devices";
       return nullptr;
@@ -102,6 +103,11 @@ class TwoHosts {
   std::unique_ptr<Namespace> b;
 
  private:
+  // A device that was just switched on drops packets silently until the kernel has noticed.
+  static constexpr const char* kUntilUp =
+      "for i in $(seq 300); do "
+      "if ip link show net0 | grep -q 'state UP'; then exit 0; fi; sleep 0.01; done; exit 1";
+
   TwoHosts() = default;
   static std::string configure(const std::string& me, const std::string& other) {
     const std::string neighbour = " lladdr 02:00:00:00:77:0" + other + " dev net0 nud permanent; ";

@@ -1,0 +1,80 @@
+// The application's end of a channel: submits, takes completions, owns transmit memory.
+//
+// One thread at a time (its owner holds a lock). Nothing here blocks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/region_allocator.h"
+#include "channel/layout.h"
+#include "channel/region.h"
+#include "channel/ring.h"
+
+namespace homa::channel {
+
+class ApplicationEnd {
+ public:
+  // `wake_fd`: the engine's eventfd, open as long as this object lives.
+  ApplicationEnd(std::shared_ptr<Region> region, int wake_fd);
+  ~ApplicationEnd();  // tells the engine that the application is gone
+  ApplicationEnd(const ApplicationEnd&) = delete;
+  ApplicationEnd& operator=(const ApplicationEnd&) = delete;
+
+  // False: the ring is full. The engine sees it after publish().
+  bool submit(const Submission& submission) { return submissions_.push(submission); }
+  // Wakes the engine when it sleeps; `only_release`: only if it waits for memory.
+  void publish(bool only_release = false);
+  void wake_engine();
+
+  bool next(Completion* completion) { return completions_.pop(completion); }
+  // Frees the places of what next() gave, and lets the engine fill them when it waits for that.
+  void done_reading();
+  bool has_completions() { return !completions_.empty(); }
+
+  // For threads that watch the ring without owning this end: has anything come beyond `position`?
+  std::uint64_t position() const { return completions_.position(); }
+  bool anything_beyond(std::uint64_t position) const {
+    return completions_.waiting_beyond(position);
+  }
+
+  bool engine_gone() const { return header_.engine_gone.load(std::memory_order_acquire) != 0; }
+
+  // --- Transmit memory ---
+  // Offset of `bytes` (> 0) bytes; nullopt: exhausted.
+  std::optional<std::uint64_t> allocate(std::uint32_t bytes);
+  std::span<std::byte> memory(std::uint64_t offset, std::uint32_t bytes) const;
+  void free(std::uint64_t offset);
+  std::uint64_t transmit_bytes_used() const { return allocator_.used(); }
+
+  // --- Who wants to be woken ---
+  WakeWord& wake_word(std::uint32_t index) const { return region_->wake_words()[index]; }
+  // 1 + index of the wake word that the engine is to wake when a message comes; 0: none. Look for
+  // completions once more afterwards.
+  void set_sleeper(std::uint32_t index_plus_one) {
+    header_.sleeper.store(index_plus_one, std::memory_order_seq_cst);
+  }
+  // Asks for one write to descriptor() when the next message comes. Look once more afterwards.
+  void arm_descriptor() { header_.descriptor_armed.store(1, std::memory_order_seq_cst); }
+  bool descriptor_armed() const {
+    return header_.descriptor_armed.load(std::memory_order_seq_cst) != 0;
+  }
+  // False: the engine wrote to the descriptor, or is about to.
+  bool disarm_descriptor() {
+    return header_.descriptor_armed.exchange(0, std::memory_order_seq_cst) != 0;
+  }
+  int descriptor() const { return region_->descriptor(); }
+
+ private:
+  std::shared_ptr<Region> region_;
+  Header& header_;
+  int wake_fd_;
+  RingWriter<Submission> submissions_;
+  RingReader<Completion> completions_;
+  base::RegionAllocator allocator_;
+  Mapping lengths_;  // of the allocated blocks, by their first 256 bytes
+};
+
+}  // namespace homa::channel

@@ -1,0 +1,196 @@
+// The two ends of a channel together, and one end against garbage.
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <array>
+#include <thread>
+
+#include "channel/application_end.h"
+#include "channel/engine_end.h"
+#include "channel/wake.h"
+
+namespace homa::channel {
+namespace {
+
+bool readable(int fd) {
+  pollfd polled{fd, POLLIN, 0};
+  return ::poll(&polled, 1, 0) == 1;
+}
+
+class Channel : public ::testing::Test {
+ protected:
+  static std::shared_ptr<Region> make_region() {
+    ChannelConfig config;
+    config.submission_entries = 4;
+    config.completion_entries = 4;
+    config.transmit_bytes = 1 << 20;
+    return Region::create(config).value();
+  }
+  static Completion completion(std::uint64_t handle) {
+    Completion result;
+    result.kind = CompletionKind::kRequest;
+    result.handle = handle;
+    return result;
+  }
+
+  std::shared_ptr<Region> region_ = make_region();
+  std::shared_ptr<Region> wake_source_ = make_region();  // lends its eventfd as the engine's
+  int wake_fd_ = wake_source_->descriptor();
+  ApplicationEnd application_{region_, wake_fd_};
+  EngineEnd engine_{region_};
+};
+
+TEST_F(Channel, ConfigurationIsChecked) {
+  ChannelConfig config;
+  EXPECT_TRUE(config.validate());
+  config.submission_entries = 1000;
+  EXPECT_EQ(config.validate().error().code, ErrorCode::kInvalidArgument);
+  config = {};
+  config.transmit_bytes = 1;
+  EXPECT_NE(Region::create(config).error().text.find("transmit"), std::string::npos);
+}
+
+TEST_F(Channel, CompletionsThatFindNoRoomWaitInOrder) {
+  for (std::uint64_t i = 1; i <= 10; ++i) engine_.complete(completion(i), true);
+  engine_.publish();
+  Completion got;
+  std::uint64_t expected = 1;
+  while (expected <= 10) {
+    ASSERT_TRUE(application_.next(&got)) << expected;
+    EXPECT_EQ(got.handle, expected++);
+    application_.done_reading();
+    if (expected % 4 == 1) engine_.publish();
+  }
+  EXPECT_FALSE(application_.next(&got));
+}
+
+TEST_F(Channel, ASleepingEngineIsWokenOnceByWhatItWaitsFor) {
+  Submission submission;
+  submission.kind = SubmissionKind::kRelease;
+  engine_.announce_sleep(false);
+  EXPECT_FALSE(engine_.has_submissions());
+  ASSERT_TRUE(application_.submit(submission));
+  application_.publish(true);
+  EXPECT_FALSE(readable(wake_fd_)) << "memory is not short";
+  ASSERT_TRUE(application_.submit(submission));
+  application_.publish();
+  EXPECT_TRUE(readable(wake_fd_));
+  EXPECT_TRUE(clear_descriptor(wake_fd_));
+  ASSERT_TRUE(application_.submit(submission));
+  application_.publish();
+  EXPECT_FALSE(readable(wake_fd_)) << "it was woken already";
+  EXPECT_TRUE(engine_.announce_awake());
+
+  engine_.announce_sleep(true);
+  ASSERT_TRUE(application_.submit(submission));
+  application_.publish(true);
+  EXPECT_TRUE(readable(wake_fd_)) << "it waits for memory";
+}
+
+TEST_F(Channel, AnEngineThatNobodyWokeSaysSo) {
+  engine_.announce_sleep(false);
+  EXPECT_FALSE(engine_.announce_awake());
+}
+
+TEST_F(Channel, ReadingWakesAnEngineThatHoldsCompletions) {
+  for (std::uint64_t i = 1; i <= 5; ++i) engine_.complete(completion(i), true);
+  engine_.publish();
+  engine_.announce_sleep(false);
+  Completion got;
+  ASSERT_TRUE(application_.next(&got));
+  application_.done_reading();
+  EXPECT_TRUE(readable(wake_fd_));
+}
+
+TEST_F(Channel, OnlyMessagesWakeTheNamedSleeperAndTheDescriptor) {
+  application_.set_sleeper(3);
+  application_.arm_descriptor();
+  engine_.complete(completion(1), false);
+  engine_.publish();
+  EXPECT_EQ(application_.wake_word(2).load(), 0U);
+  EXPECT_FALSE(readable(application_.descriptor()));
+  engine_.complete(completion(2), true);
+  engine_.publish();
+  EXPECT_EQ(application_.wake_word(2).load(), 1U);
+  EXPECT_TRUE(readable(application_.descriptor()));
+  EXPECT_FALSE(application_.descriptor_armed());
+}
+
+TEST_F(Channel, ASleeperIsWokenAcrossThreads) {
+  std::thread sleeper([&] {
+    WakeWord& word = application_.wake_word(0);
+    application_.set_sleeper(1);
+    while (word.load() == 0) sleep_on(word, std::nullopt);
+  });
+  while (region_->header().sleeper.load() == 0) std::this_thread::yield();
+  engine_.complete(completion(1), true);
+  engine_.publish();
+  sleeper.join();
+  Completion got;
+  EXPECT_TRUE(application_.next(&got));
+}
+
+TEST_F(Channel, SleepingEndsAtItsDeadline) {
+  WakeWord word{0};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+  while (std::chrono::steady_clock::now() < deadline) sleep_on(word, deadline);
+  EXPECT_EQ(word.load(), 0U);
+}
+
+TEST_F(Channel, TransmitMemoryIsGivenOutAndTakenBack) {
+  const auto block = application_.allocate(1000);
+  ASSERT_TRUE(block);
+  EXPECT_EQ(application_.memory(*block, 1000).size(), 1000U);
+  ASSERT_TRUE(engine_.transmit(*block, 1000));
+  EXPECT_FALSE(application_.allocate(2 << 20));
+  application_.free(*block);
+  EXPECT_EQ(application_.transmit_bytes_used(), 0U);
+}
+
+TEST_F(Channel, SlicesOutsideTransmitMemoryAreRefused) {
+  constexpr std::uint64_t kSize = 1 << 20;
+  EXPECT_TRUE(engine_.transmit(kSize - 1, 1));
+  EXPECT_FALSE(engine_.transmit(kSize, 1));
+  EXPECT_FALSE(engine_.transmit(kSize - 1, 2));
+  EXPECT_FALSE(engine_.transmit(~std::uint64_t{0}, 2));
+  EXPECT_FALSE(engine_.transmit(1, ~std::uint64_t{0}));
+}
+
+TEST_F(Channel, GarbageInTheHeaderHurtsNobody) {
+  Header& header = region_->header();
+  header.sleeper = 0xffffffff;
+  header.layout.transmit = ~std::uint64_t{0};
+  header.layout.transmit_bytes = ~std::uint64_t{0};
+  engine_.complete(completion(1), true);
+  engine_.publish();
+  EXPECT_FALSE(engine_.transmit(1 << 20, 1));
+  EXPECT_FALSE(engine_.broken());
+  header.submission_tail = 77;
+  EXPECT_FALSE(engine_.has_submissions());
+  EXPECT_TRUE(engine_.broken());
+}
+
+TEST_F(Channel, TheApplicationSeesThatItsEngineIsGone) {
+  auto region = make_region();
+  ApplicationEnd application(region, wake_fd_);
+  {
+    const EngineEnd engine(region);
+    EXPECT_FALSE(application.engine_gone());
+  }
+  EXPECT_TRUE(application.engine_gone());
+}
+
+TEST_F(Channel, TheEngineSeesThatItsApplicationIsGone) {
+  auto region = make_region();
+  EngineEnd engine(region);
+  {
+    const ApplicationEnd application(region, wake_fd_);
+    EXPECT_FALSE(engine.application_gone());
+    engine.announce_sleep(false);
+  }
+  EXPECT_TRUE(engine.application_gone());
+  EXPECT_TRUE(readable(wake_fd_));
+}
+
+}  // namespace
+}  // namespace homa::channel

@@ -1,0 +1,76 @@
+#include "channel/engine_end.h"
+
+#include <utility>
+
+#include "channel/wake.h"
+
+namespace homa::channel {
+
+EngineEnd::EngineEnd(std::shared_ptr<Region> region)
+    : region_(std::move(region)),
+      header_(region_->header()),
+      transmit_(region_->transmit()),
+      wake_words_(region_->wake_words()),
+      submissions_(region_->submissions(), header_.submission_tail, header_.submission_head),
+      completions_(region_->completions(), header_.completion_tail, header_.completion_head) {}
+
+EngineEnd::~EngineEnd() {
+  publish();
+  header_.engine_gone.store(1, std::memory_order_seq_cst);
+  wake_application();
+}
+
+bool EngineEnd::next(Submission* submission) {
+  return held_.size() < kHeldMax && submissions_.pop(submission);
+}
+
+bool EngineEnd::has_submissions() { return held_.size() < kHeldMax && !submissions_.empty(); }
+
+void EngineEnd::complete(const Completion& completion, bool message) {
+  message_ = message_ || message;
+  if (!held_.empty() || !completions_.push(completion)) held_.push(completion);
+}
+
+void EngineEnd::flush_held() {
+  while (!held_.empty() && completions_.push(held_.front())) held_.pop();
+  if (held_.empty()) header_.completions_held.store(0, std::memory_order_relaxed);
+}
+
+void EngineEnd::publish() {
+  submissions_.publish();
+  if (!held_.empty()) {
+    flush_held();
+    if (!held_.empty()) header_.completions_held.store(1, std::memory_order_seq_cst);
+  }
+  if (!completions_.publish() && !message_) return;
+  if (std::exchange(message_, false)) wake_application();
+}
+
+void EngineEnd::wake_application() {
+  // The application may have written any number there.
+  const std::uint32_t sleeper = header_.sleeper.load(std::memory_order_seq_cst);
+  if (sleeper - 1 < wake_words_.size()) wake(wake_words_[sleeper - 1]);
+  if (header_.descriptor_armed.load(std::memory_order_seq_cst) != 0 &&
+      header_.descriptor_armed.exchange(0, std::memory_order_seq_cst) != 0) {
+    signal_descriptor(region_->descriptor());
+  }
+}
+
+std::optional<std::span<std::byte>> EngineEnd::transmit(std::uint64_t offset,
+                                                        std::uint64_t length) const {
+  if (offset > transmit_.size() || length > transmit_.size() - offset) return std::nullopt;
+  return transmit_.subspan(offset, length);
+}
+
+void EngineEnd::announce_sleep(bool release_wanted) {
+  header_.release_wanted.store(release_wanted ? 1 : 0, std::memory_order_relaxed);
+  header_.engine_sleeps.store(1, std::memory_order_seq_cst);
+  // Completions that found no room: the application may have made some just now.
+  if (!held_.empty()) publish();
+}
+
+bool EngineEnd::announce_awake() {
+  return header_.engine_sleeps.exchange(0, std::memory_order_seq_cst) == 0;
+}
+
+}  // namespace homa::channel

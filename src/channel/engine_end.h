@@ -1,0 +1,67 @@
+// The engine's end of a channel: takes submissions, gives completions, wakes whoever asked for it.
+//
+// The engine's thread only. Trusts nothing in the region: indices are checked by the rings, entries
+// are copies, and slices of transmit memory are checked against the layout that was created.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/ring.h"
+#include "channel/layout.h"
+#include "channel/region.h"
+#include "channel/ring.h"
+
+namespace homa::channel {
+
+class EngineEnd {
+ public:
+  explicit EngineEnd(std::shared_ptr<Region> region);
+  ~EngineEnd();  // no engine reads the channel any more; who waits is woken
+  EngineEnd(const EngineEnd&) = delete;
+  EngineEnd& operator=(const EngineEnd&) = delete;
+
+  // False: nothing there, or the application has to take completions first.
+  bool next(Submission* submission);
+  bool has_submissions();
+
+  // Never lost: what finds no room in the ring waits here. `message`: worth waking somebody for.
+  void complete(const Completion& completion, bool message);
+  // Makes what was completed visible, gives the places of submissions back, wakes who asked for it.
+  void publish();
+
+  // Whether the application broke the rings; nothing is read from it any more.
+  bool broken() const { return submissions_.broken() || completions_.broken(); }
+  bool application_gone() const {
+    return header_.application_gone.load(std::memory_order_acquire) != 0;
+  }
+
+  // `length` bytes of transmit memory; nullopt: not inside it.
+  std::optional<std::span<std::byte>> transmit(std::uint64_t offset, std::uint64_t length) const;
+
+  // Before the engine sleeps: from now on submitters wake it. Look for submissions once more.
+  void announce_sleep(bool release_wanted);
+  // After it slept. True: somebody wrote (or is about to write) the engine's eventfd.
+  bool announce_awake();
+
+ private:
+  void flush_held();
+  void wake_application();
+
+  // More than that unread, and submissions wait. Far more than an application can owe that reads
+  // completions whenever it submits.
+  static constexpr std::size_t kHeldMax = 1 << 17;
+
+  std::shared_ptr<Region> region_;
+  Header& header_;
+  std::span<std::byte> transmit_;
+  std::span<WakeWord> wake_words_;
+  RingReader<Submission> submissions_;
+  RingWriter<Completion> completions_;
+  base::Ring<Completion> held_;
+  bool message_ = false;  // one was completed since the last publish()
+};
+
+}  // namespace homa::channel

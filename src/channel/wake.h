@@ -1,0 +1,22 @@
+// Sleeping and waking on a word of shared memory (futex), and on an eventfd.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "channel/layout.h"
+
+namespace homa::channel {
+
+using SleepDeadline = std::optional<std::chrono::steady_clock::time_point>;
+
+// Sleeps until wake(word), or `deadline`; returns at once when the word is 1. May also return early
+// (a signal); the caller looks at the word.
+void sleep_on(WakeWord& word, SleepDeadline deadline);
+// Sets the word and, when it was 0, wakes the thread that sleeps on it.
+void wake(WakeWord& word);
+
+void signal_descriptor(int fd);  // makes an eventfd readable
+bool clear_descriptor(int fd);   // and unreadable; whether it was readable; never blocks
+
+}  // namespace homa::channel

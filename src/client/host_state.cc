@@ -1,0 +1,205 @@
+#include "client/host_state.h"
+
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <future>
+#include <utility>
+
+#include "client/socket_state.h"
+#include "core/config_fields.h"
+#include "engine/defaults.h"
+#include "io/open.h"
+
+namespace homa::client {
+namespace {
+
+constexpr Duration kCloseAtMost{50'000'000};
+
+io::IoConfig make_io_config(const HostConfig& config) {
+  io::IoConfig io;
+  io.backend = config.backend;
+  io.address = config.address;
+  io.interface = config.interface;
+  io.udp_port = config.udp_port;
+  io.mtu = config.mtu;
+  io.faults.loss = config.loss;
+  io.faults.duplication = config.duplication;
+  io.faults.reordering = config.reordering;
+  io.faults.seed = config.fault_seed;
+  io.pcap = config.pcap;
+  return io;
+}
+
+Result<core::CoreConfig, Error> make_core_config(const HostConfig& config,
+                                                 const io::IoCapabilities& capabilities) {
+  core::CoreConfig core = engine::defaults_for(capabilities);
+  core.receive_region_bytes = config.receive_bytes;
+  if (auto set = core::set_fields(core, config.parameters); !set) return Unexpected(set.error());
+  if (core.receive_region_bytes < core.message_bytes_max) {
+    return Unexpected(Error{ErrorCode::kInvalidArgument,
+                            "receive memory (" + std::to_string(core.receive_region_bytes) +
+                                " bytes) holds no message of message_bytes_max (" +
+                                std::to_string(core.message_bytes_max) + ")"});
+  }
+  if (auto valid = core.validate(); !valid) return Unexpected(valid.error());
+  return core;
+}
+
+Result<std::uint64_t, Error> random_seed() {
+  std::uint64_t seed = 0;
+  if (::getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+    return Unexpected(Error{ErrorCode::kSystem,
+                            std::string("cannot get random numbers: ") + std::strerror(errno)});
+  }
+  return seed;
+}
+
+std::string rate_in_words(std::uint64_t bits_per_second) {
+  if (bits_per_second == 0) return "link rate unknown, unpaced";
+  if (bits_per_second % 1'000'000'000 == 0) {
+    return std::to_string(bits_per_second / 1'000'000'000) + " Gbit/s";
+  }
+  return std::to_string(bits_per_second / 1'000'000) + " Mbit/s";
+}
+
+}  // namespace
+
+Result<EventFd, Error> EventFd::create() {
+  const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd >= 0) return EventFd(fd);
+  return Unexpected(Error{ErrorCode::kSystem, std::string("cannot create an eventfd: ") +
+                                                  std::strerror(errno) +
+                                                  "; raise the limit of open files"});
+}
+
+EventFd::EventFd(EventFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+EventFd::~EventFd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+HostState::HostState(const HostConfig& config, const core::CoreConfig& core_config,
+                     const io::IoCapabilities& capabilities, EventFd wake)
+    : config_(config),
+      core_config_(core_config),
+      capabilities_(capabilities),
+      wake_(std::move(wake)) {}
+
+Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& config) {
+  if (config.poll < std::chrono::microseconds::zero()) {
+    return Unexpected(Error{ErrorCode::kInvalidArgument, "HostConfig::poll is negative"});
+  }
+  channel::ChannelConfig channel;
+  channel.transmit_bytes = config.transmit_bytes;
+  if (auto valid = channel.validate(); !valid) return Unexpected(valid.error());
+  auto io = io::open(make_io_config(config));
+  if (!io) return Unexpected(io.error());
+  const io::IoCapabilities capabilities = (*io)->capabilities();
+  const auto core = make_core_config(config, capabilities);
+  if (!core) return Unexpected(core.error());
+  const auto seed = random_seed();
+  if (!seed) return Unexpected(seed.error());
+  auto wake = EventFd::create();
+  if (!wake) return Unexpected(wake.error());
+  auto host = std::shared_ptr<HostState>(
+      new HostState(config, *core, capabilities, std::move(wake).value()));
+  auto engine = engine::Engine::create(*core, std::move(io).value(), *seed, host->wake_.get());
+  if (!engine) return Unexpected(engine.error());
+  host->engine_ = std::move(engine).value();
+  host->receive_memory_ = host->engine_->receive_memory().bytes();
+  if (config.engine == HostConfig::Engine::kPolled) {
+    host->driver_.emplace(*host->engine_);
+  } else {
+    host->thread_.emplace(*host->engine_, Duration(config.poll));
+  }
+  return host;
+}
+
+HostState::~HostState() { stop(); }
+
+template <typename Task>
+void HostState::with_engine(Task task) {
+  if (driver_) return driver_->with_engine(task);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopped_) {
+      std::promise<void> done;
+      engine_->post([&] {
+        task();
+        done.set_value();
+      });
+      done.get_future().wait();
+      return;
+    }
+  }
+  task();
+}
+
+Result<std::shared_ptr<SocketState>, Error> HostState::open_socket(std::uint16_t port) {
+  channel::ChannelConfig config;
+  config.transmit_bytes = config_.transmit_bytes;
+  auto region = channel::Region::create(config);
+  if (!region) return Unexpected(region.error());
+  auto socket = std::make_shared<SocketState>(shared_from_this(), *region);
+  with_engine([&] { engine_->attach(*region); });
+  if (auto opened = socket->open(port); !opened) return Unexpected(opened.error());
+  const std::lock_guard lock(mutex_);
+  std::erase_if(sockets_, [](const auto& other) { return other.expired(); });
+  sockets_.push_back(socket);
+  return socket;
+}
+
+void HostState::stop() {
+  std::vector<std::weak_ptr<SocketState>> sockets;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || engine_ == nullptr) return;
+    stopped_ = true;
+    sockets.swap(sockets_);
+  }
+  for (const auto& weak : sockets) {
+    if (const auto socket = weak.lock()) socket->shutdown();
+  }
+  if (thread_) {
+    thread_->stop();
+  } else {
+    driver_->with_engine([&] { engine_->close(kCloseAtMost); });
+  }
+}
+
+std::string HostState::description() const {
+  const std::uint32_t packet = capabilities_.packet_bytes_max;
+  std::string text = capabilities_.name + " " + address().to_string() + ", packets of " +
+                     std::to_string(packet) + " bytes, " +
+                     rate_in_words(core_config_.link_bits_per_second);
+  return text + (driver_ ? ", polled" : ", threaded");
+}
+
+std::vector<Counter> HostState::counters() {
+  std::vector<Counter> result;
+  for (const trace::CounterValue& value : trace::read(engine_->counters())) {
+    result.push_back({std::string(value.name), std::string(value.meaning), value.value});
+  }
+  io::IoStatistics io;
+  with_engine([&] { io = engine_->io_statistics(); });
+  result.push_back({"io_receive_calls", "times packets were asked for", io.receive_calls});
+  result.push_back({"io_send_calls", "times packets were handed over", io.send_calls});
+  result.push_back({"io_frames_received", "packets the back end received", io.frames_received});
+  result.push_back({"io_frames_sent", "packets the back end sent", io.frames_sent});
+  result.push_back({"io_send_refused", "packets the device or kernel refused", io.send_refused});
+  result.push_back({"io_receive_dropped", "packets that were not for Homa", io.receive_dropped});
+  return result;
+}
+
+std::size_t HostState::poll() {
+  if (!driver_ || !driver_->try_begin()) return 0;
+  const std::size_t done = driver_->step(engine::clock_now());
+  driver_->end();
+  return done;
+}
+
+}  // namespace homa::client

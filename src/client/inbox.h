@@ -1,0 +1,106 @@
+// What a socket knows of its RPCs: those that it started, the requests that it serves, and the
+// messages that wait to be received. A plain data structure; its owner holds a lock.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory_resource>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "channel/layout.h"
+#include "homa/message.h"
+
+namespace homa::client {
+
+struct Waiter;
+
+// A message as the channel told of it, with the cookie that its send() was given.
+struct Incoming {
+  channel::Completion completion;
+  std::uint64_t cookie = 0;
+};
+
+class Inbox {
+ public:
+  explicit Inbox(std::uint32_t rpcs_max) : rpcs_max_(rpcs_max) {}
+
+  // --- RPCs of ours ---
+  // A handle for a new one; nullopt: as many as may be are in progress.
+  std::optional<RpcHandle> start(std::uint64_t cookie, bool is_private);
+  // In progress, or answered and not received yet.
+  bool knows(RpcHandle rpc) const { return find(rpc) != nullptr; }
+  // Its answer did not come yet.
+  bool is_waiting(RpcHandle rpc) const;
+  // Drops the RPC; gives what it had received, for its buffer to be released.
+  std::optional<channel::Completion> forget(RpcHandle rpc);
+  // The one thread that waits for this RPC's answer; nullptr: none. The RPC is known.
+  Waiter* waiter(RpcHandle rpc) const { return find(rpc)->waiter; }
+  void set_waiter(RpcHandle rpc, Waiter* waiter) {
+    if (Slot* slot = find(rpc)) slot->waiter = waiter;
+  }
+  std::vector<RpcHandle> in_progress() const;
+
+  // --- From the engine ---
+  void add_request(const channel::Completion& completion);
+  // A response or failure. False: its RPC is known no more.
+  bool add_answer(const channel::Completion& completion);
+  void served_ended(RpcHandle rpc) { served_.erase(rpc); }
+
+  // --- To the application ---
+  std::size_t ready() const { return ready_.size(); }  // what take_any() has
+  std::optional<Incoming> take_any();
+  std::optional<Incoming> take_answer(RpcHandle rpc);
+  // The request is answered or aborted: true once for each that was received.
+  bool finish_served(RpcHandle rpc) { return served_.erase(rpc) != 0; }
+  bool serves(RpcHandle rpc) const { return served_.contains(rpc); }
+
+  // Everything that came and was not taken, and every RPC: gone. Calls drop(completion) for each
+  // message, for its buffer to be released.
+  template <typename Drop>
+  void clear(Drop drop) {
+    while (auto incoming = take_any()) drop(incoming->completion);
+    for (const RpcHandle rpc : in_progress()) {
+      if (auto completion = forget(rpc)) drop(*completion);
+    }
+    served_.clear();
+  }
+
+ private:
+  using Hook = boost::intrusive::list_member_hook<>;
+  struct Node {
+    Incoming incoming;
+    Hook hook;
+  };
+  using List = boost::intrusive::list<Node, boost::intrusive::member_hook<Node, Hook, &Node::hook>>;
+  struct Slot {
+    RpcHandle handle = 0;  // 0: free
+    std::uint64_t cookie = 0;
+    Node* answer = nullptr;
+    Waiter* waiter = nullptr;
+    bool is_private = false;
+  };
+
+  Slot* find(RpcHandle rpc);
+  const Slot* find(RpcHandle rpc) const { return const_cast<Inbox*>(this)->find(rpc); }
+  Node* make_node(const channel::Completion& completion, std::uint64_t cookie);
+  Incoming take(Node* node);
+  void free_slot(Slot& slot);
+
+  std::uint32_t rpcs_max_;
+  std::uint64_t next_generation_ = 1;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::deque<Node> nodes_;  // all there ever were; their number only grows
+  List free_nodes_;
+  List ready_;
+  std::pmr::unsynchronized_pool_resource pool_;  // so that a steady load allocates nothing
+  std::pmr::unordered_set<RpcHandle> served_{&pool_};
+};
+
+}  // namespace homa::client

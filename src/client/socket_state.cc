@@ -1,0 +1,418 @@
+#include "client/socket_state.h"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <thread>
+#include <utility>
+
+#include "base/check.h"
+#include "client/words.h"
+
+namespace homa::client {
+
+using channel::Submission;
+using channel::SubmissionKind;
+
+namespace {
+
+// Longer messages are copied into transmit memory without holding the socket's lock.
+constexpr std::size_t kCopyLocked = 4096;
+constexpr std::uint32_t kStatusRecordsMax = 16'384;
+
+Submission submission_of(SubmissionKind kind, RpcHandle rpc = 0) {
+  Submission submission;
+  submission.kind = kind;
+  submission.handle = rpc;
+  return submission;
+}
+
+RpcStatus status_of(const channel::StatusRecord& record) {
+  constexpr const char* kStates[] = {"sending", "waiting", "receiving", "serving", "replying"};
+  RpcStatus status;
+  status.rpc = record.handle;
+  status.wire_id = record.wire_id;
+  status.peer = record.peer.address();
+  status.state = record.state < std::size(kStates) ? kStates[record.state] : "unknown";
+  status.send_length = record.send_length;
+  status.sent = record.sent;
+  status.send_granted = record.send_granted;
+  status.receive_length = record.receive_length;
+  status.received = record.received;
+  status.receive_granted = record.receive_granted;
+  status.gaps = record.gaps;
+  status.silent_ticks = record.silent_ticks;
+  return status;
+}
+
+}  // namespace
+
+SocketState::SocketState(std::shared_ptr<HostState> host, std::shared_ptr<channel::Region> region)
+    : host_(std::move(host)),
+      channel_(std::move(region), host_->wake_fd()),
+      inbox_(host_->core_config().rpcs_max) {
+  for (std::uint32_t index = channel::kWakeWords; index > 0; --index) {
+    free_indices_.push_back(index);
+  }
+}
+
+SocketState::~SocketState() { shutdown(); }
+
+Unexpected<Error> SocketState::fail(ErrorCode code, std::string text) {
+  last_error_ = Error{code, std::move(text)};
+  return Unexpected(last_error_);
+}
+
+Unexpected<Error> SocketState::closed() {
+  return fail(ErrorCode::kClosed, "the socket was closed or shut down");
+}
+
+void SocketState::submit(const Submission& submission) {
+  while (!channel_.submit(submission)) {
+    if (channel_.engine_gone()) return;
+    channel_.publish();
+    channel_.wake_engine();
+    drain();  // or the engine may wait for us while we wait for it
+    if (PolledDriver* driver = host_->driver()) {
+      driver->flush();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+// What was submitted is the engine's from now on. Gives the lock up.
+void SocketState::hand_over(Lock& lock) {
+  channel_.publish();
+  settle();
+  lock.unlock();
+  if (PolledDriver* driver = host_->driver()) driver->flush();
+}
+
+void SocketState::release_buffer(std::uint64_t buffer) {
+  Submission submission = submission_of(SubmissionKind::kRelease);
+  submission.memory = buffer;
+  if (!channel_.submit(submission)) to_release_.push_back(buffer);
+  channel_.publish(true);
+}
+
+void SocketState::flush_releases() {
+  if (channel_.engine_gone()) to_release_.clear();
+  for (const std::uint64_t buffer : std::exchange(to_release_, {})) release_buffer(buffer);
+}
+
+void SocketState::release(std::uint64_t buffer) {
+  const std::lock_guard lock(mutex_);
+  if (!channel_.engine_gone()) release_buffer(buffer);
+}
+
+// Submits something that the engine answers, and waits for that.
+Result<channel::Completion, Error> SocketState::ask(Lock& lock, Submission submission) {
+  Waiter waiter;
+  Answered answered;
+  answered.tag = submission.tag = next_tag_++;
+  answered.waiter = &waiter;
+  answered_.push_back(&answered);
+  submit(submission);
+  channel_.publish();
+  const Waited waited =
+      wait(lock, waiter, std::nullopt, [&] { return answered.answer.has_value(); });
+  answered_.erase(std::find(answered_.begin(), answered_.end(), &answered));
+  if (waited != Waited::kTaken) return closed();
+  return *answered.answer;
+}
+
+Result<void, Error> SocketState::open(std::uint16_t port) {
+  Lock lock(mutex_);
+  Submission submission = submission_of(SubmissionKind::kOpen);
+  submission.port = port;
+  const auto answer = ask(lock, submission);
+  if (!answer) return Unexpected(answer.error());
+  if (answer->code != 0) {
+    closed_ = true;
+    const auto code = static_cast<ErrorCode>(answer->code);
+    return fail(code, code == ErrorCode::kInUse
+                          ? "port " + std::to_string(port) + " is taken by another socket"
+                          : "cannot open port " + std::to_string(port) + ": " +
+                                std::string(to_string(code)));
+  }
+  port_ = answer->port;
+  return {};
+}
+
+Result<void, Error> SocketState::check_message(std::size_t bytes, const char* what) {
+  if (closed_ || channel_.engine_gone()) return closed();
+  if (bytes == 0) {
+    return fail(ErrorCode::kInvalidArgument, std::string("a ") + what + " has at least one byte");
+  }
+  const std::uint32_t longest = host_->core_config().message_bytes_max;
+  if (bytes > longest) {
+    return fail(ErrorCode::kTooLong, std::string("a ") + what + " has at most " +
+                                         std::to_string(longest) + " bytes (message_bytes_max), " +
+                                         "not " + std::to_string(bytes));
+  }
+  return {};
+}
+
+// Room in transmit memory, filled. The lock may be given up meanwhile.
+std::optional<std::uint64_t> SocketState::copy_in(Lock& lock, std::span<const std::byte> bytes) {
+  const auto length = static_cast<std::uint32_t>(bytes.size());
+  const auto memory = channel_.allocate(length);
+  if (!memory) return std::nullopt;
+  const std::span<std::byte> to = channel_.memory(*memory, length);
+  if (bytes.size() > kCopyLocked) lock.unlock();
+  std::memcpy(to.data(), bytes.data(), bytes.size());
+  if (!lock.owns_lock()) lock.lock();
+  return memory;
+}
+
+Result<RpcHandle, Error> SocketState::send(const SocketAddress& server,
+                                           std::span<const std::byte> request,
+                                           const SendOptions& options) {
+  Lock lock(mutex_);
+  if (auto good = check_message(request.size(), "request"); !good) return Unexpected(good.error());
+  if (server.port == 0 || server.port >= kFirstClientPort) {
+    return fail(ErrorCode::kInvalidArgument,
+                "servers have ports 1 to 32767, not " + std::to_string(server.port));
+  }
+  drain();
+  const auto memory = copy_in(lock, request);
+  if (!memory) {
+    settle();
+    return fail(ErrorCode::kNoMemory,
+                "the socket's transmit memory (" + std::to_string(host_->config().transmit_bytes) +
+                    " bytes) is full of messages on their way; receive, then try again");
+  }
+  const auto rpc = inbox_.start(options.cookie, options.is_private);
+  if (!rpc || closed_) {
+    channel_.free(*memory);
+    settle();
+    if (closed_) return closed();
+    return fail(ErrorCode::kNoMemory,
+                "there are as many RPCs in progress as may be (rpcs_max); "
+                "receive, then try again");
+  }
+  Submission submission = submission_of(SubmissionKind::kSend, *rpc);
+  submission.memory = *memory;
+  submission.length = static_cast<std::uint32_t>(request.size());
+  submission.peer = channel::PeerRecord::of(server);
+  submit(submission);
+  hand_over(lock);
+  return *rpc;
+}
+
+Message SocketState::make_message(const Incoming& incoming) {
+  const channel::Completion& completion = incoming.completion;
+  Message message;
+  message.rpc_ = completion.handle;
+  message.peer_ = completion.peer.address();
+  message.cookie_ = incoming.cookie;
+  if (completion.kind == channel::CompletionKind::kFailure) {
+    message.kind_ = Message::Kind::kFailure;
+    message.error_ = static_cast<ErrorCode>(completion.code);
+    last_error_ = Error{message.error_, failure_in_words(message.error_, message.peer_)};
+    return message;
+  }
+  message.kind_ = completion.kind == channel::CompletionKind::kRequest ? Message::Kind::kRequest
+                                                                       : Message::Kind::kResponse;
+  const std::span<const std::byte> memory = host_->receive_memory();
+  HOMA_CHECK(completion.memory <= memory.size() &&
+             completion.length <= memory.size() - completion.memory);
+  message.bytes_ = memory.subspan(completion.memory, completion.length);
+  message.buffer_ = completion.memory;
+  message.owner_ = shared_from_this();
+  return message;
+}
+
+Result<Message, Error> SocketState::finish(Lock&, Waited waited,
+                                           std::optional<Incoming>& incoming) {
+  if (incoming) return make_message(*incoming);
+  if (waited == Waited::kClosed) return closed();
+  // Not an error worth remembering: that nothing came is an answer.
+  return Unexpected(Error{ErrorCode::kWouldBlock, "nothing arrived in time"});
+}
+
+Result<Message, Error> SocketState::receive(Timeout timeout) {
+  Lock lock(mutex_);
+  std::optional<Incoming> incoming;
+  Waiter waiter;
+  waiter.any = true;
+  const Waited waited = wait(lock, waiter, timeout, [&] {
+    if (!closed_) incoming = inbox_.take_any();
+    return incoming.has_value();
+  });
+  return finish(lock, waited, incoming);
+}
+
+Result<Message, Error> SocketState::receive_response(RpcHandle rpc, Timeout timeout) {
+  Lock lock(mutex_);
+  if (closed_) return closed();
+  if (!inbox_.knows(rpc)) {
+    return fail(ErrorCode::kNoSuchRpc, "no such RPC was sent here, or its response was received");
+  }
+  if (inbox_.waiter(rpc) != nullptr) {
+    return fail(ErrorCode::kInvalidArgument, "another thread waits for this RPC's response");
+  }
+  std::optional<Incoming> incoming;
+  Waiter waiter;
+  waiter.rpc = rpc;
+  inbox_.set_waiter(rpc, &waiter);
+  const Waited waited = wait(lock, waiter, timeout, [&] {
+    incoming = inbox_.take_answer(rpc);
+    return incoming.has_value() || !inbox_.knows(rpc);
+  });
+  inbox_.set_waiter(rpc, nullptr);
+  if (waited == Waited::kTaken && !incoming) {
+    return fail(closed_ ? ErrorCode::kClosed : ErrorCode::kCancelled,
+                "the RPC was ended by another thread");
+  }
+  return finish(lock, waited, incoming);
+}
+
+Result<Message, Error> SocketState::call(const SocketAddress& server,
+                                         std::span<const std::byte> request, Timeout timeout) {
+  SendOptions options;
+  options.is_private = true;
+  const auto rpc = send(server, request, options);
+  if (!rpc) return Unexpected(rpc.error());
+  auto response = receive_response(*rpc, timeout);
+  if (!response && response.error().code == ErrorCode::kWouldBlock) {
+    static_cast<void>(abort(*rpc, ErrorCode::kOk).has_value());
+    const std::lock_guard lock(mutex_);
+    return fail(ErrorCode::kTimeout, failure_in_words(ErrorCode::kTimeout, server));
+  }
+  if (response && response->kind() == Message::Kind::kFailure) {
+    return Unexpected(Error{response->error(), failure_in_words(response->error(), server)});
+  }
+  return response;
+}
+
+Result<void, Error> SocketState::reply(RpcHandle rpc, std::span<const std::byte> response) {
+  Lock lock(mutex_);
+  if (auto good = check_message(response.size(), "response"); !good) return good;
+  drain();
+  const auto gone = [&] {
+    settle();
+    return fail(ErrorCode::kNoSuchRpc, "the request was answered already, or its client gave up");
+  };
+  if (!inbox_.serves(rpc)) return gone();
+  const auto memory = copy_in(lock, response);
+  if (!memory) {
+    settle();
+    return fail(ErrorCode::kNoMemory,
+                "the socket's transmit memory is full of messages on their way; try again");
+  }
+  if (closed_ || !inbox_.finish_served(rpc)) {
+    channel_.free(*memory);
+    if (closed_) return closed();
+    return gone();
+  }
+  Submission submission = submission_of(SubmissionKind::kReply, rpc);
+  submission.memory = *memory;
+  submission.length = static_cast<std::uint32_t>(response.size());
+  submit(submission);
+  hand_over(lock);
+  return {};
+}
+
+void SocketState::abort_locked(RpcHandle rpc, ErrorCode code) {
+  Submission submission = submission_of(SubmissionKind::kAbort, rpc);
+  submission.code =
+      static_cast<std::uint8_t>(code == ErrorCode::kOk ? ErrorCode::kCancelled : code);
+  submission.report = code == ErrorCode::kOk ? 0 : 1;
+  const bool was_waiting = inbox_.is_waiting(rpc);
+  if (code == ErrorCode::kOk) {
+    // A response that was not received yet goes with its RPC.
+    Waiter* waiter = inbox_.waiter(rpc);
+    const auto unread = inbox_.forget(rpc);
+    if (unread && unread->kind == channel::CompletionKind::kResponse) {
+      release_buffer(unread->memory);
+    }
+    if (waiter != nullptr) notify(*waiter);
+  }
+  if (was_waiting) submit(submission);
+}
+
+Result<void, Error> SocketState::abort(RpcHandle rpc, ErrorCode code) {
+  Lock lock(mutex_);
+  if (closed_) return closed();
+  drain();
+  if (inbox_.finish_served(rpc)) {
+    Submission submission = submission_of(SubmissionKind::kAbort, rpc);
+    submission.code =
+        static_cast<std::uint8_t>(code == ErrorCode::kOk ? ErrorCode::kCancelled : code);
+    submit(submission);
+  } else if (inbox_.knows(rpc)) {
+    abort_locked(rpc, code);
+  } else {
+    settle();
+    return fail(ErrorCode::kNoSuchRpc, "no such RPC is in progress");
+  }
+  hand_over(lock);
+  return {};
+}
+
+Result<void, Error> SocketState::abort_all(ErrorCode code) {
+  Lock lock(mutex_);
+  if (closed_) return closed();
+  drain();
+  for (const RpcHandle rpc : inbox_.in_progress()) abort_locked(rpc, code);
+  hand_over(lock);
+  return {};
+}
+
+int SocketState::descriptor() {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(descriptor_used_, true)) channel_.arm_descriptor();
+  drain();
+  settle();
+  return channel_.descriptor();
+}
+
+bool SocketState::is_open() {
+  const std::lock_guard lock(mutex_);
+  return !closed_ && !channel_.engine_gone();
+}
+
+void SocketState::shutdown() {
+  Lock lock(mutex_);
+  if (std::exchange(closed_, true)) return;
+  drain();
+  inbox_.clear([&](const channel::Completion& completion) {
+    if (completion.kind != channel::CompletionKind::kFailure) release_buffer(completion.memory);
+  });
+  submit(submission_of(SubmissionKind::kClose));
+  notify_all();
+  hand_over(lock);
+}
+
+Result<SocketStatus, Error> SocketState::status() {
+  Lock lock(mutex_);
+  if (closed_) return closed();
+  SocketStatus status;
+  status.port = port_;
+  status.last_error = last_error_;
+  std::uint32_t records = kStatusRecordsMax;
+  constexpr auto kRecordBytes = static_cast<std::uint32_t>(sizeof(channel::StatusRecord));
+  auto memory = channel_.allocate(records * kRecordBytes);
+  for (; !memory && records > 1; records /= 2)
+    memory = channel_.allocate(records / 2 * kRecordBytes);
+  if (!memory) return fail(ErrorCode::kNoMemory, "no transmit memory left for a status");
+  Submission submission = submission_of(SubmissionKind::kStatus);
+  submission.memory = *memory;
+  submission.length = records * kRecordBytes;
+  const auto answer = ask(lock, submission);
+  if (answer) {
+    const std::span<const std::byte> bytes = channel_.memory(*memory, answer->length);
+    for (std::size_t at = 0; at + kRecordBytes <= bytes.size(); at += kRecordBytes) {
+      channel::StatusRecord record;
+      std::memcpy(&record, bytes.data() + at, sizeof(record));
+      status.rpcs.push_back(status_of(record));
+    }
+  }
+  channel_.free(*memory);
+  if (!answer) return Unexpected(answer.error());
+  return status;
+}
+
+}  // namespace homa::client

@@ -1,0 +1,281 @@
+#include "engine/attachment.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+
+namespace homa::engine {
+
+using channel::Completion;
+using channel::CompletionKind;
+using channel::PeerRecord;
+using channel::Submission;
+using channel::SubmissionKind;
+
+Attachment::Attachment(const AttachmentContext& context, std::shared_ptr<channel::Region> region,
+                       std::uint16_t index, std::vector<std::uint16_t>& channel_by_port)
+    : context_(context),
+      end_(std::move(region)),
+      index_(index),
+      channel_by_port_(channel_by_port) {}
+
+std::size_t Attachment::take_submissions(Time now, std::size_t at_most) {
+  Submission submission;
+  std::size_t count = 0;
+  while (count < at_most && end_.next(&submission)) {
+    take(now, submission);
+    ++count;
+  }
+  return count;
+}
+
+void Attachment::take(Time now, const Submission& submission) {
+  switch (submission.kind) {
+    case SubmissionKind::kSend: return send(now, submission);
+    case SubmissionKind::kReply: return reply(now, submission);
+    case SubmissionKind::kAbort: return abort(now, submission);
+    case SubmissionKind::kRelease: return release(now, submission);
+    case SubmissionKind::kOpen: return open(submission);
+    case SubmissionKind::kClose: return close(now);
+    case SubmissionKind::kStatus: return status(submission);
+  }
+  refuse();
+}
+
+void Attachment::fail(const Submission& submission, ErrorCode code) {
+  Completion completion;
+  completion.kind = CompletionKind::kFailure;
+  completion.code = static_cast<std::uint8_t>(code);
+  completion.handle = submission.handle;
+  completion.peer = submission.peer;
+  end_.complete(completion, true);
+}
+
+Attachment::Started* Attachment::started(std::uint64_t handle) {
+  const std::uint32_t slot = channel::slot_of(handle);
+  if (handle == 0 || slot >= started_.size() || started_[slot].handle != handle) return nullptr;
+  return &started_[slot];
+}
+
+// Requests leave from a client's port: the channel's own, or one that is opened beside a server's.
+std::optional<Port> Attachment::source_port() {
+  if (closed_ || !port_) return std::nullopt;
+  if (is_client_port(*port_)) return port_;
+  if (!client_port_) {
+    if (const auto opened = open_port(Port{0})) client_port_ = *opened;
+  }
+  return client_port_;
+}
+
+void Attachment::send(Time now, const Submission& submission) {
+  const std::uint32_t slot = channel::slot_of(submission.handle);
+  if (submission.handle == 0 || channel::is_request_handle(submission.handle) ||
+      slot >= context_.endpoint.config().rpcs_max ||
+      (slot < started_.size() && started_[slot].handle != 0) ||
+      !end_.transmit(submission.memory, submission.length)) {
+    return refuse();
+  }
+  const auto refused = [&](ErrorCode code) {
+    fail(submission, code);
+    ++transmits_;
+    on_transmit_done(submission.memory);
+  };
+  const auto port = source_port();
+  if (!port) return refused(closed_ ? ErrorCode::kClosed : ErrorCode::kNoMemory);
+  const SocketAddress server = submission.peer.address();
+  const auto rpc = context_.endpoint.start(
+      now, core::Request{server.host, Port{server.port}, *port, submission.length,
+                         make_token(index_, submission.memory), submission.handle});
+  if (!rpc) return refused(rpc.error());
+  ++transmits_;
+  if (slot >= started_.size()) started_.resize(std::max<std::size_t>(64, std::size_t{slot} * 2));
+  started_[slot] = Started{submission.handle, *rpc};
+}
+
+// Whether `rpc` (any number) is a request to this channel's port.
+bool Attachment::serves(RpcId rpc) const {
+  if (!is_served(rpc) || !port_) return false;
+  const auto info = context_.endpoint.rpc(rpc);
+  return info && info->local_port == *port_;
+}
+
+void Attachment::reply(Time now, const Submission& submission) {
+  const RpcId rpc{submission.handle};
+  if (!end_.transmit(submission.memory, submission.length)) return refuse();
+  ++transmits_;
+  // The request may have ended just now: then there is nobody to tell.
+  if (closed_ || !serves(rpc) ||
+      !context_.endpoint.reply(now, rpc, submission.length,
+                               make_token(index_, submission.memory))) {
+    on_transmit_done(submission.memory);
+  }
+}
+
+void Attachment::abort(Time now, const Submission& submission) {
+  const auto code = static_cast<ErrorCode>(submission.code);
+  const bool report = submission.report != 0;
+  if (channel::is_request_handle(submission.handle)) {
+    const RpcId rpc{submission.handle};
+    if (!serves(rpc)) return;
+    // kNoSuchRpc: it ended by itself, and its end is on its way to the application.
+    static_cast<void>(context_.endpoint.abort(now, rpc, code, false).has_value());
+    return;
+  }
+  Started* const found = started(submission.handle);
+  if (found == nullptr) return;  // its response or failure is on its way
+  const RpcId rpc = found->rpc;
+  if (!report) *found = Started{};
+  static_cast<void>(context_.endpoint.abort(now, rpc, code, report).has_value());
+}
+
+void Attachment::release(Time now, const Submission& submission) {
+  const auto length = context_.receive.take(submission.memory, index_);
+  if (!length) return refuse();
+  --buffers_;
+  context_.endpoint.release(now, submission.memory, *length);
+}
+
+Result<Port, ErrorCode> Attachment::open_port(Port port) {
+  const auto opened = context_.endpoint.open_port(port);
+  if (opened) channel_by_port_[raw(*opened)] = static_cast<std::uint16_t>(index_ + 1);
+  return opened;
+}
+
+void Attachment::open(const Submission& submission) {
+  Completion completion;
+  completion.kind = CompletionKind::kOpened;
+  completion.tag = submission.tag;
+  if (closed_ || port_ || submission.port >= kFirstClientPort) {
+    completion.code = static_cast<std::uint8_t>(ErrorCode::kInvalidArgument);
+  } else if (const auto opened = open_port(Port{submission.port}); opened) {
+    port_ = *opened;
+    completion.port = raw(*opened);
+  } else {
+    completion.code = static_cast<std::uint8_t>(opened.error());
+  }
+  end_.complete(completion, true);
+}
+
+void Attachment::append_status(Port port, std::vector<channel::StatusRecord>& records) const {
+  for (const core::RpcInfo& info : context_.endpoint.rpcs(port)) {
+    channel::StatusRecord record;
+    record.handle = raw(info.id);
+    if (!is_served(info.id)) {
+      const auto at = std::find_if(started_.begin(), started_.end(),
+                                   [&](const Started& other) { return other.rpc == info.id; });
+      record.handle = at == started_.end() ? 0 : at->handle;
+    }
+    record.wire_id = raw(info.wire_id);
+    record.peer = PeerRecord::of({info.peer, raw(info.peer_port)});
+    record.state = static_cast<std::uint32_t>(info.state);
+    record.send_length = info.send_length;
+    record.sent = info.sent;
+    record.send_granted = info.send_granted;
+    record.receive_length = info.receive_length;
+    record.received = info.received;
+    record.receive_granted = info.receive_granted;
+    record.gaps = info.gaps;
+    record.silent_ticks = info.silent_ticks;
+    records.push_back(record);
+  }
+}
+
+// For tools: as many RPCs as fit into the memory that the application gave.
+void Attachment::status(const Submission& submission) {
+  const auto memory = end_.transmit(submission.memory, submission.length);
+  if (!memory) return refuse();
+  std::vector<channel::StatusRecord> records;
+  if (port_) append_status(*port_, records);
+  if (client_port_) append_status(*client_port_, records);
+  const std::size_t bytes =
+      std::min(records.size(), memory->size() / sizeof(channel::StatusRecord)) *
+      sizeof(channel::StatusRecord);
+  if (bytes > 0) std::memcpy(memory->data(), records.data(), bytes);
+  Completion completion;
+  completion.kind = CompletionKind::kStatus;
+  completion.tag = submission.tag;
+  completion.length = static_cast<std::uint32_t>(bytes);
+  end_.complete(completion, true);
+}
+
+void Attachment::deliver(CompletionKind kind, std::uint64_t handle, const core::Event& event) {
+  context_.receive.give(event.buffer, event.length, index_);
+  ++buffers_;
+  Completion completion;
+  completion.kind = kind;
+  completion.handle = handle;
+  completion.memory = event.buffer;
+  completion.length = event.length;
+  completion.peer = PeerRecord::of({event.peer, raw(event.peer_port)});
+  end_.complete(completion, true);
+}
+
+void Attachment::on_request(const core::Event& event) {
+  deliver(CompletionKind::kRequest, raw(event.rpc), event);
+}
+
+void Attachment::on_response(const core::Event& event) {
+  if (Started* found = started(event.cookie)) *found = Started{};
+  deliver(CompletionKind::kResponse, event.cookie, event);
+}
+
+void Attachment::on_failed(const core::Event& event) {
+  Completion completion;
+  completion.code = static_cast<std::uint8_t>(event.error);
+  completion.peer = PeerRecord::of({event.peer, raw(event.peer_port)});
+  if (is_served(event.rpc)) {
+    completion.kind = CompletionKind::kServedEnded;
+    completion.handle = raw(event.rpc);
+    return end_.complete(completion, false);
+  }
+  if (Started* found = started(event.cookie)) *found = Started{};
+  completion.kind = CompletionKind::kFailure;
+  completion.handle = event.cookie;
+  end_.complete(completion, true);
+}
+
+void Attachment::on_transmit_done(std::uint64_t offset) {
+  HOMA_CHECK(transmits_ > 0);
+  --transmits_;
+  if (dropped_) return;
+  Completion completion;
+  completion.kind = CompletionKind::kTransmitDone;
+  completion.memory = offset;
+  end_.complete(completion, false);
+}
+
+void Attachment::close(Time now) {
+  closed_ = true;
+  for (std::optional<Port>* port : {&port_, &client_port_}) {
+    if (!*port) continue;
+    context_.endpoint.close_port(now, **port);
+    channel_by_port_[raw(**port)] = 0;
+    port->reset();
+  }
+  started_.clear();
+}
+
+void Attachment::drop(Time now) {
+  if (dropped_) return;
+  Submission submission;
+  // Whatever it submitted last is done, but for what could keep it busy.
+  for (std::size_t i = 0; i < (1U << 20) && end_.next(&submission); ++i) {
+    take(now, submission);
+  }
+  close(now);
+  dropped_ = true;
+  context_.receive.take_all(index_, buffers_, [&](std::uint64_t offset, std::uint32_t length) {
+    context_.endpoint.release(now, offset, length);
+  });
+  buffers_ = 0;
+}
+
+std::span<const std::byte> Attachment::transmit(std::uint64_t offset, std::uint32_t length) const {
+  const auto bytes = end_.transmit(offset, length);
+  HOMA_CHECK(bytes.has_value());  // checked when it was submitted
+  return *bytes;
+}
+
+}  // namespace homa::engine

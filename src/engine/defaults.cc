@@ -1,0 +1,64 @@
+#include "engine/defaults.h"
+
+#include <algorithm>
+
+#include "wire/header.h"
+
+namespace homa::engine {
+namespace {
+
+constexpr std::uint64_t kGigabit = 1'000'000'000;
+constexpr Duration kSoftwareRoundTrip{100'000};
+constexpr std::uint32_t kPayloadBytesMax = 65'000;
+
+std::uint64_t bytes_in(Duration time, std::uint64_t bits_per_second) {
+  return static_cast<std::uint64_t>(time.count()) * (bits_per_second / 1'000) / 8'000'000;
+}
+
+// The straight line through (x0, y0) and (x1, y1).
+std::uint64_t between(std::uint64_t x, std::uint64_t x0, std::uint64_t y0, std::uint64_t x1,
+                      std::uint64_t y1) {
+  return y0 + (x - x0) * (y1 - y0) / (x1 - x0);
+}
+
+void set_slow_link(core::CoreConfig& config, std::uint64_t rate, Duration packet) {
+  const std::uint64_t round_trip = bytes_in(kSoftwareRoundTrip + 4 * packet, rate);
+  config.unscheduled_bytes =
+      static_cast<std::uint32_t>(std::clamp<std::uint64_t>(round_trip, 10'000, 30'000));
+  config.max_incoming = 10 * config.unscheduled_bytes;
+  config.nic_backlog_max = std::clamp(2 * packet, Duration(5'000), Duration(150'000));
+}
+
+void set_fast_link(core::CoreConfig& config, std::uint64_t rate) {
+  const std::uint64_t gigabits = std::min<std::uint64_t>(rate / kGigabit, 400);
+  config.nic_backlog_max = Duration(5'000);
+  config.unscheduled_bytes = static_cast<std::uint32_t>(
+      gigabits >= 25 ? 60'000 : between(gigabits, 10, 30'000, 25, 60'000));
+  config.max_incoming =
+      static_cast<std::uint32_t>(gigabits >= 25 ? between(gigabits, 25, 480'000, 100, 1'600'000)
+                                                : between(gigabits, 10, 400'000, 25, 480'000));
+}
+
+}  // namespace
+
+core::CoreConfig defaults_for(const io::IoCapabilities& capabilities) {
+  core::CoreConfig config;
+  config.link_bits_per_second = capabilities.link_bits_per_second;
+  config.packet_overhead_bytes = capabilities.overhead_bytes;
+  constexpr auto kHeader = static_cast<std::uint32_t>(wire::kDataHeaderBytes);
+  if (capabilities.packet_bytes_max > kHeader) {
+    config.payload_bytes_max = std::min(capabilities.packet_bytes_max - kHeader, kPayloadBytesMax);
+  }
+  const std::uint64_t rate =
+      config.link_bits_per_second == 0 ? 10 * kGigabit : config.link_bits_per_second;
+  if (rate < 10 * kGigabit) {
+    const std::uint64_t packet_bytes =
+        std::uint64_t{config.payload_bytes_max} + kHeader + config.packet_overhead_bytes;
+    set_slow_link(config, rate, transmission_time(packet_bytes, rate));
+  } else {
+    set_fast_link(config, rate);
+  }
+  return config;
+}
+
+}  // namespace homa::engine

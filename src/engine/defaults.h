@@ -1,0 +1,25 @@
+// The protocol's parameters for a back end and its link, before anyone sets one by hand.
+#pragma once
+
+#include <cstdint>
+
+#include "core/config.h"
+#include "io/packet_io.h"
+
+namespace homa::engine {
+
+// Packet sizes from `capabilities`; unscheduled bytes, grants and pacing from the link's rate:
+//
+//   link        unscheduled_bytes            max_incoming             nic_backlog_max
+//   < 10 Gbit/s rate x RTT, 10,000..30,000   10 x unscheduled_bytes   two packets, 5..150 us
+//   10 Gbit/s   30,000                       400,000                  5 us
+//   25 Gbit/s   60,000                       480,000                  5 us
+//   100 Gbit/s  60,000                       1,600,000                5 us
+//
+// The values from 10 Gbit/s up are those of docs/protocol.md#defaults; between two lines,
+// max_incoming grows with the rate. Below, RTT is taken as 100 us of software and four packet
+// times, and the device may hold two packets, since an engine that sleeps cannot wake for each. An
+// unknown rate counts as 10 Gbit/s, unpaced.
+core::CoreConfig defaults_for(const io::IoCapabilities& capabilities);
+
+}  // namespace homa::engine

@@ -1,0 +1,124 @@
+// The engine: drives one core::Endpoint with packets, the clock and the channels of applications.
+//
+// One step: take packets (a batch), copy their payload once into the receive region; take what
+// applications submitted; fire timers that are due; hand events to channels; send what may be sent,
+// straight from transmit memory. What the device does not take is kept and tried again. No system
+// call but the back end's own; no allocation once the load is steady.
+//
+// An Engine belongs to one thread at a time: to an EngineThread, or to whoever holds the lock of a
+// host with a polled engine. Only post() may be called by others.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "base/time.h"
+#include "channel/region.h"
+#include "core/endpoint.h"
+#include "engine/attachment.h"
+#include "engine/receive_region.h"
+#include "io/packet_io.h"
+#include "trace/trace.h"
+
+namespace homa::engine {
+
+// CLOCK_MONOTONIC, as the endpoint's time.
+Time clock_now();
+
+class Engine {
+ public:
+  // `config` is valid, with a receive region. `wake_fd` is an eventfd; it outlives the engine.
+  static Result<std::unique_ptr<Engine>, Error> create(const core::CoreConfig& config,
+                                                       std::unique_ptr<io::PacketIo> io,
+                                                       std::uint64_t seed, int wake_fd);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Serves a further channel until its application is gone.
+  void attach(std::shared_ptr<channel::Region> region);
+
+  // Does what is due at `now`, in bounded time. Returns how much that was; 0: nothing to do until
+  // next_deadline(), a packet or a submission.
+  std::size_t step(Time now);
+  // The same without looking for packets: takes submissions and sends.
+  std::size_t flush(Time now);
+  // When the next step has something to do if nothing arrives; kNever: idle.
+  Time next_deadline() const;
+
+  // Sleeps until there is something to do, but not beyond `until`. Submitters wake it.
+  void sleep(Time now, Time until);
+
+  // Ends every channel's RPCs, tells the peers, sends that for as long as `at_most`, and closes the
+  // back end. Nothing more happens after it; received messages stay where they are.
+  void close(Duration at_most);
+
+  // Any thread: runs `task` in a coming step, on the engine's thread. Wakes the engine.
+  void post(std::function<void()> task);
+  // Any thread: ends a sleep().
+  void wake();
+
+  const core::Endpoint& endpoint() const { return endpoint_; }
+  const trace::Counters& counters() const { return recorder_.counters; }  // any thread
+  io::IoStatistics io_statistics() const { return io_ ? io_->statistics() : statistics_; }
+  const channel::Mapping& receive_memory() const { return receive_.memory(); }
+  std::size_t channels() const { return live_; }
+
+ private:
+  static constexpr std::size_t kBatch = 64;
+  static constexpr Duration kLongestSleep{3'600'000'000'000};
+  static constexpr std::size_t kBatchesPerStep = 4;
+  static constexpr std::size_t kSubmissionsPerStep = 256;  // of each channel
+
+  Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
+         int wake_fd, ReceiveRegion receive);
+
+  Time forward(Time now);
+  std::size_t work(Time now, std::size_t done);
+  std::size_t receive(Time now);
+  void take_errors(Time now);
+  std::size_t run_posted();
+  std::size_t take_submissions(Time now);
+  std::size_t dispatch_events(Time now);
+  void dispatch(Time now, const core::Event& event);
+  void transmit_done(std::uint64_t token);
+  std::size_t transmit(Time now);
+  void send_all(Time until);
+  void make_frames(std::size_t count);
+  bool frame_pending(std::uint64_t token) const;
+  void publish();
+  bool anything_to_do();
+
+  trace::Recorder recorder_;
+  core::Endpoint endpoint_;
+  std::unique_ptr<io::PacketIo> io_;  // null after close()
+  io::IoStatistics statistics_;       // its last
+  int wake_fd_;
+  ReceiveRegion receive_;
+  std::vector<std::uint16_t> channel_by_port_;  // 1 + index in attachments_; 0: nobody's
+  Attachments attachments_;
+  std::size_t live_ = 0;
+  Time last_now_{};
+  bool feedback_;
+
+  // Packets on their way to the device: [first_frame_, frames_count_) are still to be taken.
+  std::array<core::TxPacket, kBatch> packets_;
+  std::array<io::TxFrame, kBatch> frames_;
+  std::size_t first_frame_ = 0, frames_count_ = 0;
+  Time retry_ = kNever;                     // when to offer them again
+  std::vector<std::uint64_t> done_tokens_;  // done, but a frame of theirs still waits
+  std::array<io::RxFrame, kBatch> received_;
+
+  std::atomic<bool> sleeping_{false};
+  std::atomic<bool> posted_flag_{false};
+  std::mutex posted_mutex_;
+  std::vector<std::function<void()>> posted_;
+};
+
+}  // namespace homa::engine

@@ -1,0 +1,372 @@
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "channel/application_end.h"
+#include "channel/wake.h"
+#include "engine/defaults.h"
+#include "engine/fake_network.h"
+
+namespace homa::engine {
+namespace {
+
+using channel::ApplicationEnd;
+using channel::Completion;
+using channel::CompletionKind;
+using channel::Submission;
+using channel::SubmissionKind;
+
+constexpr std::uint16_t kServerPort = 4000;
+
+// A host with one engine; steps by hand.
+struct TestHost {
+  TestHost(FakeNetwork& network, const Address& address) : local(address) {
+    auto owned = std::make_unique<FakeIo>(network, address);
+    io = owned.get();
+    core::CoreConfig config = defaults_for(owned->capabilities());
+    config.receive_region_bytes = 8 << 20;
+    wake = channel::Region::create({}).value();
+    engine = Engine::create(config, std::move(owned), 1, wake->descriptor()).value();
+  }
+
+  std::unique_ptr<ApplicationEnd> open(std::uint16_t port) {
+    regions.push_back(channel::Region::create({}).value());
+    engine->attach(regions.back());
+    auto application = std::make_unique<ApplicationEnd>(regions.back(), wake->descriptor());
+    Submission submission;
+    submission.kind = SubmissionKind::kOpen;
+    submission.port = port;
+    EXPECT_TRUE(application->submit(submission));
+    application->publish();
+    engine->step(now);
+    Completion opened;
+    EXPECT_TRUE(application->next(&opened));
+    EXPECT_EQ(opened.kind, CompletionKind::kOpened);
+    EXPECT_EQ(opened.code, 0);
+    application->done_reading();
+    return application;
+  }
+
+  Address local;
+  FakeIo* io = nullptr;
+  std::shared_ptr<channel::Region> wake;
+  std::vector<std::shared_ptr<channel::Region>> regions;
+  std::unique_ptr<Engine> engine;
+  Time now{std::chrono::seconds(1)};
+};
+
+class EngineTest : public ::testing::Test {
+ protected:
+  // Time goes on by 10 us a step.
+  void run(int steps = 50) {
+    for (int i = 0; i < steps; ++i) {
+      for (TestHost* host : {&a_, &b_}) host->engine->step(host->now += Duration(10'000));
+    }
+  }
+
+  static std::uint64_t put(ApplicationEnd& from, std::uint32_t length, std::byte fill) {
+    const auto memory = from.allocate(length);
+    EXPECT_TRUE(memory);
+    std::ranges::fill(from.memory(*memory, length), fill);
+    return *memory;
+  }
+  void send(ApplicationEnd& from, std::uint64_t handle, std::uint32_t length, std::byte fill) {
+    Submission submission;
+    submission.kind = SubmissionKind::kSend;
+    submission.handle = handle;
+    submission.length = length;
+    submission.memory = put(from, length, fill);
+    submission.peer = channel::PeerRecord::of({b_.local, kServerPort});
+    ASSERT_TRUE(from.submit(submission));
+    from.publish();
+  }
+  static void reply(ApplicationEnd& from, std::uint64_t handle, std::uint32_t length) {
+    Submission submission;
+    submission.kind = SubmissionKind::kReply;
+    submission.handle = handle;
+    submission.length = length;
+    submission.memory = put(from, length, std::byte{0x22});
+    ASSERT_TRUE(from.submit(submission));
+    from.publish();
+  }
+  // The next completion of `kind`; transmit memory is taken back on the way.
+  static std::optional<Completion> next(ApplicationEnd& at, CompletionKind kind) {
+    Completion completion;
+    while (at.next(&completion)) {
+      at.done_reading();
+      if (completion.kind == CompletionKind::kTransmitDone) at.free(completion.memory);
+      if (completion.kind == kind) return completion;
+    }
+    return std::nullopt;
+  }
+  static void release(ApplicationEnd& at, std::uint64_t memory) {
+    Submission submission;
+    submission.kind = SubmissionKind::kRelease;
+    submission.memory = memory;
+    ASSERT_TRUE(at.submit(submission));
+    at.publish();
+  }
+  // A request and its response, checked; returns the response's completion.
+  Completion exchange(ApplicationEnd& client, ApplicationEnd& server, std::uint64_t handle,
+                      std::uint32_t length) {
+    send(client, handle, length, std::byte{0x11});
+    run();
+    const auto request = next(server, CompletionKind::kRequest);
+    EXPECT_TRUE(request);
+    if (!request) return {};
+    const auto bytes =
+        b_.engine->receive_memory().bytes().subspan(request->memory, request->length);
+    EXPECT_TRUE(std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0x11}; }));
+    release(server, request->memory);
+    reply(server, request->handle, 77);
+    run();
+    const auto response = next(client, CompletionKind::kResponse);
+    EXPECT_TRUE(response);
+    return response.value_or(Completion{});
+  }
+
+  FakeNetwork network_;
+  TestHost a_{network_, Address::v4(10, 0, 0, 1)};
+  TestHost b_{network_, Address::v4(10, 0, 0, 2)};
+};
+
+TEST_F(EngineTest, CarriesARequestAndItsResponse) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  const std::uint64_t handle = channel::make_handle(0, 1);
+  const Completion response = exchange(*client, *server, handle, 5'000);
+  EXPECT_EQ(response.handle, handle);
+  EXPECT_EQ(response.length, 77U);
+  EXPECT_EQ(response.peer.address(), (SocketAddress{b_.local, kServerPort}));
+  release(*client, response.memory);
+  run();
+  EXPECT_EQ(a_.engine->endpoint().receive_region_used(), 0U);
+  EXPECT_EQ(b_.engine->endpoint().receive_region_used(), 0U);
+  static_cast<void>(next(*client, CompletionKind::kRequest));
+  EXPECT_EQ(client->transmit_bytes_used(), 0U);
+}
+
+TEST_F(EngineTest, FramesThatTheDeviceDoesNotTakeAreKeptAndNeverLost) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  a_.io->room = 3;
+  send(*client, channel::make_handle(0, 1), 20'000, std::byte{0x11});
+  a_.engine->step(a_.now);
+  EXPECT_EQ(a_.io->room, 0U);
+  EXPECT_LE(a_.engine->next_deadline(), a_.now + Duration(1'000'000));
+  for (int i = 0; i < 20 && !next(*server, CompletionKind::kRequest); ++i) {
+    a_.io->room = 1;
+    run(1);
+    if (i == 19) FAIL() << "the request did not arrive";
+  }
+  EXPECT_EQ(a_.engine->counters().retransmitted_packets.load(), 0U);
+}
+
+TEST_F(EngineTest, TransmitMemoryComesBackOnlyWhenNoFramePointsIntoIt) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  a_.io->room = 0;
+  const std::uint64_t handle = channel::make_handle(0, 1);
+  send(*client, handle, 5'000, std::byte{0x11});
+  a_.engine->step(a_.now);
+  Submission abort;
+  abort.kind = SubmissionKind::kAbort;
+  abort.handle = handle;
+  abort.code = static_cast<std::uint8_t>(ErrorCode::kCancelled);
+  ASSERT_TRUE(client->submit(abort));
+  client->publish();
+  run();
+  EXPECT_FALSE(next(*client, CompletionKind::kTransmitDone));
+  a_.io->room = 1'000;
+  run();
+  EXPECT_TRUE(next(*client, CompletionKind::kTransmitDone));
+}
+
+TEST_F(EngineTest, SleepsUntilItsDeadlineAndNotWhenSubmissionsWait) {
+  const auto client = a_.open(0);
+  a_.engine->sleep(a_.now, a_.now + Duration(5'000'000));
+  EXPECT_EQ(a_.io->waits, 1);
+  EXPECT_EQ(a_.io->last_wait, Duration(5'000'000));
+  Submission submission;
+  submission.kind = SubmissionKind::kRelease;
+  ASSERT_TRUE(client->submit(submission));
+  client->publish();
+  a_.engine->sleep(a_.now, kNever);
+  EXPECT_EQ(a_.io->waits, 1);
+  a_.engine->step(a_.now);
+  a_.engine->post([] {});
+  a_.engine->sleep(a_.now, kNever);
+  EXPECT_EQ(a_.io->waits, 1);
+}
+
+TEST_F(EngineTest, UnreachableHostsFailTheirRpcs) {
+  const auto client = a_.open(0);
+  send(*client, channel::make_handle(0, 1), 100, std::byte{1});
+  a_.engine->step(a_.now);
+  io::IoError error;
+  error.kind = io::IoError::Kind::kProtocolUnreachable;
+  error.peer = b_.local;
+  a_.io->pending_errors.push_back(error);
+  run(2);
+  const auto failure = next(*client, CompletionKind::kFailure);
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(static_cast<ErrorCode>(failure->code), ErrorCode::kPeerUnreachable);
+}
+
+TEST_F(EngineTest, AnApplicationThatVanishesLeavesNothingBehind) {
+  auto client = a_.open(0);
+  auto server = b_.open(kServerPort);
+  const std::size_t channels = b_.engine->channels();
+  send(*client, channel::make_handle(0, 1), 5'000, std::byte{1});
+  send(*client, channel::make_handle(1, 2), 50'000, std::byte{2});
+  run();
+  EXPECT_GT(b_.engine->endpoint().receive_region_used(), 0U);
+  server.reset();
+  client.reset();
+  run(300);
+  EXPECT_EQ(b_.engine->endpoint().receive_region_used(), 0U);
+  EXPECT_EQ(a_.engine->endpoint().rpcs_in_progress(), 0U);
+  EXPECT_EQ(b_.engine->endpoint().rpcs_in_progress(), 0U);
+  EXPECT_EQ(b_.engine->channels(), channels - 1);
+  EXPECT_TRUE(b_.open(kServerPort));
+}
+
+TEST_F(EngineTest, ReleasesCountOnceAndOnlyForTheirHolder) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  const auto stranger = b_.open(kServerPort + 1);
+  send(*client, channel::make_handle(0, 1), 1'000, std::byte{1});
+  run();
+  const auto request = next(*server, CompletionKind::kRequest);
+  ASSERT_TRUE(request);
+  release(*stranger, request->memory);
+  release(*server, request->memory + 256);
+  release(*server, ~std::uint64_t{0});
+  run(2);
+  EXPECT_GT(b_.engine->endpoint().receive_region_used(), 0U);
+  release(*server, request->memory);
+  release(*server, request->memory);
+  run(2);
+  EXPECT_EQ(b_.engine->endpoint().receive_region_used(), 0U);
+  EXPECT_EQ(b_.engine->counters().submissions_refused.load(), 4U);
+}
+
+TEST_F(EngineTest, StrangersCannotAnswerOrEndRequestsOfOthers) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  const auto stranger = b_.open(kServerPort + 1);
+  send(*client, channel::make_handle(0, 1), 1'000, std::byte{1});
+  run();
+  const auto request = next(*server, CompletionKind::kRequest);
+  ASSERT_TRUE(request);
+  reply(*stranger, request->handle, 10);
+  Submission abort;
+  abort.kind = SubmissionKind::kAbort;
+  abort.handle = request->handle;
+  ASSERT_TRUE(stranger->submit(abort));
+  stranger->publish();
+  run();
+  EXPECT_FALSE(next(*client, CompletionKind::kFailure));
+  reply(*server, request->handle, 10);
+  run();
+  EXPECT_TRUE(next(*client, CompletionKind::kResponse));
+}
+
+TEST_F(EngineTest, BrokenRingsCostTheirApplicationItsChannelOnly) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  const auto broken = b_.open(kServerPort + 1);
+  b_.regions.back()->header().submission_tail = 1'000'000;
+  run(2);
+  EXPECT_TRUE(broken->engine_gone());
+  const Completion response = exchange(*client, *server, channel::make_handle(0, 1), 100);
+  EXPECT_EQ(response.length, 77U);
+}
+
+// Random submissions, and random words all over what the application can write, while two others
+// talk: they notice nothing.
+TEST_F(EngineTest, GarbageHurtsNobodyElse) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  std::minstd_rand random(7);
+  const auto word = [&] {
+    const std::uint64_t value = std::uint64_t{random()} << 32 | random();
+    return random() % 2 == 0 ? value : value % 4'096;
+  };
+  for (std::uint64_t round = 0; round < 60; ++round) {
+    TestHost& host = round % 2 == 0 ? a_ : b_;
+    const auto vandal = host.open(0);
+    for (int i = 0; i < 500; ++i) {
+      Submission submission;
+      submission.kind = static_cast<SubmissionKind>(word() % 9);
+      submission.length = static_cast<std::uint32_t>(word());
+      submission.handle = word();
+      submission.memory = word();
+      submission.port = static_cast<std::uint16_t>(word());
+      submission.peer = channel::PeerRecord::of({b_.local, static_cast<std::uint16_t>(word())});
+      if (!vandal->submit(submission)) break;
+    }
+    vandal->publish();
+    run(2);
+    channel::Header& header = host.regions.back()->header();
+    header.sleeper = static_cast<std::uint32_t>(word());
+    if (round % 3 == 0) header.completion_head = word();
+    if (round % 4 == 0) header.submission_tail = word();
+    const Completion response =
+        exchange(*client, *server, channel::make_handle(0, round + 1), 2'000);
+    ASSERT_EQ(response.length, 77U) << "round " << round;
+    release(*client, response.memory);
+  }
+  EXPECT_GT(a_.engine->counters().submissions_refused.load(), 1'000U);
+}
+
+TEST_F(EngineTest, ClosingSendsWhatWasGivenAndTellsPeers) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  send(*client, channel::make_handle(0, 1), 100, std::byte{1});
+  send(*client, channel::make_handle(1, 2), 100, std::byte{2});
+  run();
+  const auto first = next(*server, CompletionKind::kRequest);
+  ASSERT_TRUE(first);
+  reply(*server, first->handle, 10);
+  b_.engine->close(std::chrono::milliseconds(50));
+  EXPECT_TRUE(server->engine_gone());
+  for (int i = 0; i < 20; ++i) a_.engine->step(a_.now += Duration(10'000));
+  const auto response = next(*client, CompletionKind::kResponse);
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->handle, channel::make_handle(0, 1));
+  const auto failure = next(*client, CompletionKind::kFailure);
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(static_cast<ErrorCode>(failure->code), ErrorCode::kNoSuchSocket);
+  EXPECT_EQ(b_.engine->step(b_.now), 0U);
+}
+
+TEST(Defaults, FollowTheLink) {
+  io::IoCapabilities capabilities;
+  capabilities.packet_bytes_max = 1472;
+  capabilities.overhead_bytes = 66;
+  for (const auto& [gigabits, unscheduled, incoming] : {std::tuple{10U, 30'000U, 400'000U},
+                                                        {25U, 60'000U, 480'000U},
+                                                        {100U, 60'000U, 1'600'000U}}) {
+    capabilities.link_bits_per_second = gigabits * 1'000'000'000ULL;
+    const core::CoreConfig config = defaults_for(capabilities);
+    EXPECT_EQ(config.unscheduled_bytes, unscheduled);
+    EXPECT_EQ(config.max_incoming, incoming);
+    EXPECT_EQ(config.payload_bytes_max, 1416U);
+    EXPECT_EQ(config.packet_overhead_bytes, 66U);
+    EXPECT_TRUE(config.validate());
+  }
+  capabilities.link_bits_per_second = 200'000'000;
+  const core::CoreConfig slow = defaults_for(capabilities);
+  EXPECT_EQ(slow.unscheduled_bytes, 10'000U);
+  EXPECT_EQ(slow.max_incoming, 100'000U);
+  EXPECT_GT(slow.nic_backlog_max, Duration(100'000));
+  capabilities.link_bits_per_second = 0;
+  EXPECT_EQ(defaults_for(capabilities).unscheduled_bytes, 30'000U);
+}
+
+}  // namespace
+}  // namespace homa::engine
