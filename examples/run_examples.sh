@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Runs the examples against each other over loopback: run_examples.sh FOLDER_OF_THE_PROGRAMS
+set -euo pipefail
+cd "$1"
+address=127.0.81.1  # other tests use other addresses of the loopback network
+log=$(mktemp)
+./kv_server $address >"$log" &
+server=$!
+trap 'kill $server; wait $server 2>/dev/null || true; rm -f "$log"' EXIT
+for _ in $(seq 100); do
+  grep -q serving "$log" && break
+  sleep 0.05
+done
+
+expect() {  # expect OUTPUT COMMAND...
+  local expected=$1 actual
+  shift
+  actual=$("$@")
+  if [[ $actual != "$expected" ]]; then
+    echo "$*: \"$actual\" instead of \"$expected\"" >&2
+    exit 1
+  fi
+}
+
+expect created ./kv_client $address:4000 put city New York
+expect replaced ./kv_client $address:4000 put city Paris
+expect Paris ./kv_client $address:4000 get city
+expect Paris ./client $address:4000 "get city"
+expect deleted ./client $address:4000 "delete city"
+expect "no such key" ./kv_client $address:4000 get city
+expect "$(printf 'response %d\n' 1 2 3)" ./epoll_loop 3
+if ./client $address:4001 hello 2>/dev/null; then
+  echo "client: a port without a socket answered" >&2
+  exit 1
+fi
+echo "examples: all as expected"

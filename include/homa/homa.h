@@ -1,0 +1,143 @@
+/* Homa for C programs: the same hosts and sockets as in homa/host.h and homa/socket.h.
+ *
+ * Errors: functions that return int give 0 for success or a negative HOMA_E...; those that return a
+ * pointer give NULL and put the cause into `error`. homa_last_error() has the sentence.
+ * Threads: any thread may call any function at any time; several may wait on one socket.
+ * Signals: a call that was interrupted goes on waiting; no message is lost.
+ */
+#ifndef HOMA_HOMA_H_
+#define HOMA_HOMA_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The numbers of homa::ErrorCode; functions return them negated. */
+enum homa_error {
+  HOMA_OK = 0,
+  HOMA_ETIMEOUT = 1,       /* the peer did not respond in time */
+  HOMA_ENOSOCKET = 2,      /* no socket is bound to that port at the peer */
+  HOMA_EUNREACHABLE = 3,   /* no Homa at the peer, or no route to it */
+  HOMA_ERESTARTED = 4,     /* the server lost the RPC: it died or was restarted */
+  HOMA_ECANCELLED = 5,     /* aborted, by this side or by the peer */
+  HOMA_EOVERLOADED = 6,    /* the peer refused the request for want of resources */
+  HOMA_ENOTSERVER = 7,     /* the port belongs to a socket that takes no requests */
+  HOMA_ETOOLONG = 8,       /* the message is longer than the limit */
+  HOMA_EINVALID = 9,       /* a parameter of the call is wrong */
+  HOMA_ENORPC = 10,        /* the id names no RPC in progress */
+  HOMA_EWOULDBLOCK = 11,   /* nothing to receive now */
+  HOMA_ECLOSED = 12,       /* the socket or host was closed, or shut down */
+  HOMA_EINUSE = 13,        /* the port is taken */
+  HOMA_ENOMEMORY = 14,     /* a configured capacity is exhausted */
+  HOMA_ENOTPERMITTED = 15, /* a privilege is missing */
+  HOMA_ESYSTEM = 16,       /* an operating system call failed */
+  HOMA_ESTALE = 17         /* refused: so old that it may have run before */
+};
+
+/* "timeout", "no such socket", ...; `error` as a function returned it, or without its sign. */
+const char* homa_strerror(int error);
+/* The sentence that belongs to the calling thread's last error; valid until its next call. */
+const char* homa_last_error(void);
+
+typedef struct homa_host homa_host;         /* one engine; a process needs one */
+typedef struct homa_socket_s homa_socket_t; /* sends requests, or receives them and replies */
+
+/* --- Hosts --- */
+
+/* "udp", "127.0.0.1", ...: what is 0 or NULL has its default. Set size to sizeof(struct). */
+struct homa_host_config {
+  size_t size;
+  const char* backend;   /* "udp" (default), "raw", "xdp", "auto" */
+  const char* address;   /* local IP address; default: any */
+  const char* interface; /* network device; default: the one that holds `address` */
+  int32_t udp_port;      /* of the engine; 0: the default port; -1: any free one */
+  uint32_t mtu;
+  int32_t polled;          /* 1: the engine runs inside this host's calls */
+  int32_t poll_us;         /* poll this long before sleeping; 0: the default; -1: not at all */
+  uint64_t receive_bytes;  /* memory for incoming messages */
+  uint64_t transmit_bytes; /* per socket, for outgoing ones */
+  const char* parameters;  /* protocol parameters: "name=value name=value ..." */
+};
+
+/* `config` may be NULL. NULL: see `error` (may be NULL) and homa_last_error(). */
+homa_host* homa_host_open(const struct homa_host_config* config, int* error);
+/* Shuts its sockets down, tells the peers, stops the engine. Sockets still have to be closed. */
+void homa_host_close(homa_host* host);
+/* Writes "10.0.0.1%7000" and the like; returns its length, or -HOMA_EINVALID if it does not fit. */
+int homa_host_address(const homa_host* host, char* text, size_t size);
+/* Polled hosts: does what is due now; returns how much that was. */
+size_t homa_host_poll(homa_host* host);
+
+/* --- Addresses --- */
+
+struct homa_address {
+  uint8_t ip[16];    /* network byte order; IPv4 as ::ffff:a.b.c.d */
+  uint16_t udp_port; /* of the engine */
+  uint16_t port;     /* of the socket */
+};
+/* "10.0.0.1:4000", "[fe80::1]:4000", "10.0.0.1%7000:4000", "name:4000" (looked up: may block). */
+int homa_parse_address(const char* text, struct homa_address* address);
+/* Writes the same; returns its length, or -HOMA_EINVALID if it does not fit. */
+int homa_format_address(const struct homa_address* address, char* text, size_t size);
+
+/* --- Sockets --- */
+
+/* port 0: a client's socket; 1..32767: a server's. */
+homa_socket_t* homa_socket(homa_host* host, uint16_t port, int* error);
+uint16_t homa_port(const homa_socket_t* socket);
+/* Ends the socket for all threads: waiters get -HOMA_ECLOSED, RPCs end, peers learn of it. */
+void homa_shutdown(homa_socket_t* socket);
+/* The same, and frees it: no other thread may be inside a call or call again. NULL is nothing. */
+void homa_close(homa_socket_t* socket);
+/* For poll and epoll: readable while there are messages to receive. See Socket::descriptor(). */
+int homa_poll_fd(homa_socket_t* socket);
+
+/* Flags of homa_send(). */
+#define HOMA_PRIVATE 1u /* only homa_recv() with this RPC's id gets the response */
+
+/* Starts an RPC: copies `request` and puts its id (never 0) into `id`. */
+int homa_send(homa_socket_t* socket, const void* request, size_t length,
+              const struct homa_address* server, uint64_t* id, uint64_t cookie, unsigned flags);
+
+enum homa_kind { HOMA_REQUEST = 0, HOMA_RESPONSE = 1, HOMA_FAILURE = 2 };
+
+/* What was received: bytes in place, valid until homa_release(). */
+struct homa_message {
+  const void* data;
+  size_t length;
+  uint64_t id;
+  uint64_t cookie;
+  int32_t kind;  /* enum homa_kind */
+  int32_t error; /* HOMA_FAILURE: enum homa_error */
+  struct homa_address peer;
+  void* internal;
+};
+
+/* `id` 0: the next message of the socket; else the response to that RPC, private or not.
+ * timeout_us: how long to wait; 0: not at all; negative: for ever. -HOMA_EWOULDBLOCK: none came. An
+ * RPC that failed is a message of kind HOMA_FAILURE. */
+int homa_recv(homa_socket_t* socket, uint64_t id, int64_t timeout_us, struct homa_message* message);
+/* Gives the message's bytes back. A message that is released or all zero is nothing. */
+void homa_release(struct homa_message* message);
+
+/* Answers a request by its id. */
+int homa_reply(homa_socket_t* socket, const void* response, size_t length, uint64_t id);
+
+/* homa_send() and homa_recv() in one. A failed RPC gives its error; when the time is up, the RPC is
+ * aborted and the error is -HOMA_ETIMEOUT. */
+int homa_invoke(homa_socket_t* socket, const void* request, size_t length,
+                const struct homa_address* server, int64_t timeout_us,
+                struct homa_message* response);
+
+/* Ends one RPC, ours or a request that we serve; id 0: all of ours. error 0: silently; else
+ * homa_recv() gives a failure with that code (enum homa_error). The peer learns of it. */
+int homa_abort(homa_socket_t* socket, uint64_t id, int error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HOMA_HOMA_H_ */

@@ -1,0 +1,223 @@
+// The C interface: each function is one of the C++ API's.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "homa/homa.h"
+#include "homa/host.h"
+
+struct homa_host {
+  homa::Host host;
+};
+
+struct homa_socket_s {
+  homa::Socket socket;
+};
+
+namespace {
+
+using homa::Error;
+using homa::ErrorCode;
+
+static_assert(HOMA_ESTALE == static_cast<int>(ErrorCode::kStale), "homa_error is ErrorCode");
+static_assert(HOMA_EWOULDBLOCK == static_cast<int>(ErrorCode::kWouldBlock));
+static_assert(HOMA_FAILURE == static_cast<int>(homa::Message::Kind::kFailure));
+
+thread_local std::string last_error;
+
+int fail(const Error& error) {
+  last_error = error.text;
+  return -static_cast<int>(error.code);
+}
+
+int invalid(const char* text) { return fail({ErrorCode::kInvalidArgument, text}); }
+
+homa::SocketAddress address_of(const homa_address& from) {
+  homa::SocketAddress address;
+  std::copy(std::begin(from.ip), std::end(from.ip), address.host.ip.begin());
+  address.host.udp_port = from.udp_port;
+  address.port = from.port;
+  return address;
+}
+
+homa_address address_of(const homa::SocketAddress& from) {
+  homa_address address{};
+  std::copy(from.host.ip.begin(), from.host.ip.end(), address.ip);
+  address.udp_port = from.host.udp_port;
+  address.port = from.port;
+  return address;
+}
+
+int write_text(const std::string& text, char* to, size_t size) {
+  if (to == nullptr || size <= text.size()) return invalid("the buffer is too small");
+  std::memcpy(to, text.c_str(), text.size() + 1);
+  return static_cast<int>(text.size());
+}
+
+std::span<const std::byte> bytes_of(const void* data, size_t length) {
+  return {static_cast<const std::byte*>(data), length};
+}
+
+homa::Timeout timeout_of(int64_t microseconds) {
+  if (microseconds < 0) return std::nullopt;
+  constexpr int64_t kMost = std::chrono::nanoseconds::max().count() / 1'000;
+  return std::chrono::microseconds(std::min(microseconds, kMost));
+}
+
+std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
+
+homa::Result<homa::HostConfig, Error> config_of(const homa_host_config& from) {
+  homa::HostConfig config;
+  if (from.backend != nullptr) config.backend = from.backend;
+  config.address = text_or_empty(from.address);
+  config.interface = text_or_empty(from.interface);
+  if (from.udp_port < -1 || from.udp_port > 0xffff) {
+    return homa::Unexpected(Error{ErrorCode::kInvalidArgument, "udp_port is -1 to 65535"});
+  }
+  if (from.udp_port != 0) {
+    config.udp_port = static_cast<std::uint16_t>(std::max(from.udp_port, 0));
+  }
+  config.mtu = from.mtu;
+  if (from.polled != 0) config.engine = homa::HostConfig::Engine::kPolled;
+  if (from.poll_us != 0) config.poll = std::chrono::microseconds(std::max(from.poll_us, 0));
+  if (from.receive_bytes != 0) config.receive_bytes = from.receive_bytes;
+  if (from.transmit_bytes != 0) config.transmit_bytes = from.transmit_bytes;
+  std::istringstream words(text_or_empty(from.parameters));
+  for (std::string word; words >> word;) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos) {
+      return homa::Unexpected(
+          Error{ErrorCode::kInvalidArgument, "parameters are name=value, not " + word});
+    }
+    config.parameters[word.substr(0, equals)] = word.substr(equals + 1);
+  }
+  return config;
+}
+
+void fill(homa_message* to, homa::Message message) {
+  *to = homa_message{};
+  to->data = message.bytes().data();
+  to->length = message.size();
+  to->id = message.rpc();
+  to->cookie = message.cookie();
+  to->kind = static_cast<int32_t>(message.kind());
+  to->error = static_cast<int32_t>(message.error());
+  to->peer = address_of(message.peer());
+  if (!message.bytes().empty()) to->internal = new homa::Message(std::move(message));
+}
+
+}  // namespace
+
+const char* homa_strerror(int error) {
+  const int code = error < 0 ? -error : error;
+  if (code > HOMA_ESTALE) return "unknown error";
+  // The words are literals, so they end in a zero.
+  return homa::to_string(static_cast<ErrorCode>(code)).data();
+}
+
+const char* homa_last_error(void) { return last_error.c_str(); }
+
+homa_host* homa_host_open(const homa_host_config* config, int* error) {
+  const auto refuse = [&](const Error& why) {
+    const int code = fail(why);
+    if (error != nullptr) *error = code;
+    return nullptr;
+  };
+  homa_host_config given{};
+  if (config != nullptr) {
+    std::memcpy(&given, config, std::min(config->size, sizeof(given)));
+  }
+  const auto parsed = config_of(given);
+  if (!parsed) return refuse(parsed.error());
+  auto host = homa::Host::open(*parsed);
+  if (!host) return refuse(host.error());
+  return new homa_host{std::move(host).value()};
+}
+
+void homa_host_close(homa_host* host) { delete host; }
+
+int homa_host_address(const homa_host* host, char* text, size_t size) {
+  return write_text(host->host.address().to_string(), text, size);
+}
+
+size_t homa_host_poll(homa_host* host) { return host->host.poll(); }
+
+int homa_parse_address(const char* text, homa_address* address) {
+  const auto parsed = homa::SocketAddress::parse(text);
+  if (!parsed) return fail(parsed.error());
+  *address = address_of(*parsed);
+  return 0;
+}
+
+int homa_format_address(const homa_address* address, char* text, size_t size) {
+  return write_text(address_of(*address).to_string(), text, size);
+}
+
+homa_socket_t* homa_socket(homa_host* host, uint16_t port, int* error) {
+  auto socket = port == 0 ? host->host.client() : host->host.serve(port);
+  if (socket) return new homa_socket_s{std::move(socket).value()};
+  const int code = fail(socket.error());
+  if (error != nullptr) *error = code;
+  return nullptr;
+}
+
+uint16_t homa_port(const homa_socket_t* socket) { return socket->socket.port(); }
+
+void homa_shutdown(homa_socket_t* socket) { socket->socket.shutdown(); }
+
+void homa_close(homa_socket_t* socket) { delete socket; }
+
+int homa_poll_fd(homa_socket_t* socket) { return socket->socket.descriptor(); }
+
+int homa_send(homa_socket_t* socket, const void* request, size_t length, const homa_address* server,
+              uint64_t* id, uint64_t cookie, unsigned flags) {
+  if ((flags & ~HOMA_PRIVATE) != 0) return invalid("unknown flags");
+  homa::SendOptions options;
+  options.cookie = cookie;
+  options.is_private = (flags & HOMA_PRIVATE) != 0;
+  const auto rpc = socket->socket.send(address_of(*server), bytes_of(request, length), options);
+  if (!rpc) return fail(rpc.error());
+  if (id != nullptr) *id = *rpc;
+  return 0;
+}
+
+int homa_recv(homa_socket_t* socket, uint64_t id, int64_t timeout_us, homa_message* message) {
+  *message = homa_message{};
+  auto received = id == 0 ? socket->socket.receive(timeout_of(timeout_us))
+                          : socket->socket.receive_response(id, timeout_of(timeout_us));
+  if (!received) return fail(received.error());
+  fill(message, std::move(received).value());
+  return 0;
+}
+
+void homa_release(homa_message* message) {
+  delete static_cast<homa::Message*>(message->internal);
+  *message = homa_message{};
+}
+
+int homa_reply(homa_socket_t* socket, const void* response, size_t length, uint64_t id) {
+  const auto replied = socket->socket.reply(id, bytes_of(response, length));
+  return replied ? 0 : fail(replied.error());
+}
+
+int homa_invoke(homa_socket_t* socket, const void* request, size_t length,
+                const homa_address* server, int64_t timeout_us, homa_message* response) {
+  *response = homa_message{};
+  auto received =
+      socket->socket.call(address_of(*server), bytes_of(request, length), timeout_of(timeout_us));
+  if (!received) return fail(received.error());
+  fill(response, std::move(received).value());
+  return 0;
+}
+
+int homa_abort(homa_socket_t* socket, uint64_t id, int error) {
+  const int positive = error < 0 ? -error : error;
+  if (positive > HOMA_ESTALE) return invalid("unknown error code");
+  const auto code = static_cast<ErrorCode>(positive);
+  const auto aborted = id == 0 ? socket->socket.abort_all(code) : socket->socket.abort(id, code);
+  return aborted ? 0 : fail(aborted.error());
+}
