@@ -148,7 +148,7 @@ constexpr std::uint32_t slot_of(std::uint64_t handle) {
 }
 constexpr bool is_request_handle(std::uint64_t handle) { return (handle & 1) != 0; }
 
-using WakeWord = std::atomic<std::uint32_t>;  // 0: asleep or about to; 1: woken
+using WakeWord = std::atomic<std::uint32_t>;  // 0: awake, or about to sleep; 1: woken; 2: asleep
 
 static_assert(sizeof(PeerRecord) == 20);
 static_assert(sizeof(Submission) == 64 && sizeof(Completion) == 64);

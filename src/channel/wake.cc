@@ -10,6 +10,8 @@
 namespace homa::channel {
 namespace {
 
+constexpr std::uint32_t kAsleep = 2;  // the word's thread is in the kernel, or about to be
+
 // The words may lie in memory that processes share: no FUTEX_PRIVATE_FLAG.
 long futex(WakeWord& word, int operation, std::uint32_t value, const timespec* deadline) {
   return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation, value, deadline,
@@ -26,12 +28,18 @@ void sleep_on(WakeWord& word, SleepDeadline deadline) {
     until.tv_sec = seconds.count();
     until.tv_nsec = std::chrono::nanoseconds(since_boot - seconds).count();
   }
+  std::uint32_t seen = 0;
+  if (!word.compare_exchange_strong(seen, kAsleep) && seen != kAsleep) return;
   // FUTEX_WAIT_BITSET takes an absolute time on CLOCK_MONOTONIC, which is what steady_clock reads.
-  futex(word, FUTEX_WAIT_BITSET, 0, deadline ? &until : nullptr);
+  futex(word, FUTEX_WAIT_BITSET, kAsleep, deadline ? &until : nullptr);
+  seen = kAsleep;
+  word.compare_exchange_strong(seen, 0);
 }
 
 void wake(WakeWord& word) {
-  if (word.exchange(1, std::memory_order_seq_cst) == 0) futex(word, FUTEX_WAKE_BITSET, 1, nullptr);
+  if (word.exchange(1, std::memory_order_seq_cst) == kAsleep) {
+    futex(word, FUTEX_WAKE_BITSET, 1, nullptr);
+  }
 }
 
 void signal_descriptor(int fd) {

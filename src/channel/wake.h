@@ -11,9 +11,9 @@ namespace homa::channel {
 using SleepDeadline = std::optional<std::chrono::steady_clock::time_point>;
 
 // Sleeps until wake(word), or `deadline`; returns at once when the word is 1. May also return early
-// (a signal); the caller looks at the word.
+// (a signal); the caller looks at the word, which is then 0 or 1. One thread per word.
 void sleep_on(WakeWord& word, SleepDeadline deadline);
-// Sets the word and, when it was 0, wakes the thread that sleeps on it.
+// Sets the word to 1 and wakes the thread that sleeps on it; no system call when none does.
 void wake(WakeWord& word);
 
 void signal_descriptor(int fd);  // makes an eventfd readable

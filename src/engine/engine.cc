@@ -108,10 +108,9 @@ std::size_t Engine::receive(Time now) {
 }
 
 void Engine::take_errors(Time now) {
-  std::array<io::IoError, 8> errors;
-  const std::size_t count = io_->errors(errors);
+  const std::size_t count = io_->errors(errors_);
   for (std::size_t i = 0; i < count; ++i) {
-    const io::IoError& error = errors[i];
+    const io::IoError& error = errors_[i];
     const std::size_t quoted = std::min(error.quoted_length, error.quoted.size());
     endpoint_.on_unreachable(
         now, {error.peer, kind_of(error.kind), std::span(error.quoted).first(quoted)});

@@ -114,6 +114,7 @@ class Engine {
   Time retry_ = kNever;                     // when to offer them again
   std::vector<std::uint64_t> done_tokens_;  // done, but a frame of theirs still waits
   std::array<io::RxFrame, kBatch> received_;
+  std::array<io::IoError, 8> errors_;
 
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> posted_flag_{false};
