@@ -51,9 +51,7 @@ MemoryPair::MemoryPair(const MemoryPairConfig& config)
   HOMA_CHECK(server_.endpoint.open_port(kServerPort).has_value());
 }
 
-Time MemoryPair::now() {
-  return Time(std::chrono::steady_clock::now().time_since_epoch());
-}
+Time MemoryPair::now() { return Time(std::chrono::steady_clock::now().time_since_epoch()); }
 
 void MemoryPair::start_some() {
   while (in_progress_ < config_.outstanding) {

@@ -4,7 +4,7 @@ target_compile_options(homa_compiler INTERFACE
   -Wall -Wextra -Wpedantic -Werror
   $<$<COMPILE_LANGUAGE:CXX>:-Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
     -Woverloaded-virtual -Wold-style-cast -Wextra-semi>
-  # Functions of ours cannot be replaced at load time: g++ may inline them under -fPIC, as clang does.
+  # Our functions cannot be replaced at load time: g++ may inline them under -fPIC, as clang does.
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-semantic-interposition>
   # g++ 12 sees dangling and null pointers in its own library at -O2 and under sanitizers.
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-array-bounds -Wno-stringop-overflow -Wno-maybe-uninitialized

@@ -1,4 +1,4 @@
-# The AF_XDP back end: needs libxdp, libbpf and a clang that compiles for BPF. Where they are absent,
+# The AF_XDP back end: needs libxdp, libbpf and a clang that compiles for BPF. Where one is absent,
 # Homa is built without it and says so when it is asked for.
 find_package(PkgConfig QUIET)
 if(PKG_CONFIG_FOUND)
@@ -38,7 +38,8 @@ if(HOMA_XDP)
     COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}/io
     COMMAND ${CMAKE_COMMAND} -DINPUT=${object} -DOUTPUT=${header} -DNAME=kXdpProgramObject
       -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
-    DEPENDS ${source} ${PROJECT_SOURCE_DIR}/src/io/xdp_filter.h ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${source} ${PROJECT_SOURCE_DIR}/src/io/xdp_filter.h
+      ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
     COMMENT "Compiling the XDP program" VERBATIM)
   target_sources(homa_io PRIVATE ${header})
   target_include_directories(homa_io PRIVATE ${generated})

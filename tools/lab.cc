@@ -26,13 +26,9 @@ using Json = nlohmann::json;
 constexpr const char* kStateFolder = "/run/homa/labs";
 constexpr const char* kPackages = "apt-get install iproute2 ethtool";
 
-Error error_of(ErrorCode code, std::string text) {
-  return Error{code, std::move(text)};
-}
+Error error_of(ErrorCode code, std::string text) { return Error{code, std::move(text)}; }
 
-fs::path state_file(const std::string& name) {
-  return fs::path(kStateFolder) / (name + ".json");
-}
+fs::path state_file(const std::string& name) { return fs::path(kStateFolder) / (name + ".json"); }
 
 Json to_json(const LabConfig& config) {
   return Json{{"name", config.name},
@@ -192,15 +188,9 @@ Result<void, Error> LabConfig::validate() const {
 std::string Lab::host_namespace(int host) const {
   return fmt::format("homa-{}-{}", config_.name, host);
 }
-std::string Lab::switch_namespace() const {
-  return fmt::format("homa-{}-switch", config_.name);
-}
-std::string Lab::host_address(int host) {
-  return fmt::format("10.77.0.{}", host);
-}
-std::string Lab::host_address_v6(int host) {
-  return fmt::format("fd77::{:x}", host);
-}
+std::string Lab::switch_namespace() const { return fmt::format("homa-{}-switch", config_.name); }
+std::string Lab::host_address(int host) { return fmt::format("10.77.0.{}", host); }
+std::string Lab::host_address_v6(int host) { return fmt::format("fd77::{:x}", host); }
 
 Result<void, Error> lab_available() {
   if (::geteuid() != 0) {

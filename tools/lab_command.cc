@@ -31,16 +31,11 @@ struct Options {
 int report(const Error& error) {
   fmt::print(stderr, "homa lab: {}\n", error.text);
   switch (error.code) {
-    case ErrorCode::kNotPermitted:
-      return kUnavailable;
-    case ErrorCode::kInvalidArgument:
-      return kUsage;
-    case ErrorCode::kCancelled:
-      return StopGuard::exit_status();
-    case ErrorCode::kSystem:
-      return lab_available() ? kFailure : kUnavailable;
-    default:
-      return kFailure;
+    case ErrorCode::kNotPermitted: return kUnavailable;
+    case ErrorCode::kInvalidArgument: return kUsage;
+    case ErrorCode::kCancelled: return StopGuard::exit_status();
+    case ErrorCode::kSystem: return lab_available() ? kFailure : kUnavailable;
+    default: return kFailure;
   }
 }
 

@@ -11,9 +11,7 @@ namespace {
 // checksum and gap. They take the link's time, so they count.
 constexpr int kWireOverhead = 24;
 
-std::uint64_t frame_bytes(const LabConfig& config) {
-  return config.mtu + 14;
-}
+std::uint64_t frame_bytes(const LabConfig& config) { return config.mtu + 14; }
 
 // A shaper whose timer fires late must be able to catch up, or the link never reaches its rate;
 // more than needed would let bursts pass faster than the link.

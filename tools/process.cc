@@ -95,9 +95,7 @@ int wait_for(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-void on_stop(int signal) {
-  g_stop_signal.store(signal);
-}
+void on_stop(int signal) { g_stop_signal.store(signal); }
 
 void pass_on(int signal) {
   g_stop_signal.store(signal);
@@ -208,9 +206,7 @@ StopGuard::~StopGuard() {
   }
 }
 
-bool StopGuard::stop_requested() {
-  return g_stop_signal.load() != 0;
-}
+bool StopGuard::stop_requested() { return g_stop_signal.load() != 0; }
 
 int StopGuard::exit_status() {
   const int signal = g_stop_signal.load();

@@ -12,7 +12,7 @@ namespace homa::base {
 }
 }  // namespace homa::base
 
-#define HOMA_CHECK(condition)                                             \
-  (__builtin_expect(static_cast<bool>(condition), true)                   \
-       ? static_cast<void>(0)                                             \
+#define HOMA_CHECK(condition)                           \
+  (__builtin_expect(static_cast<bool>(condition), true) \
+       ? static_cast<void>(0)                           \
        : ::homa::base::check_failed(#condition, __FILE__, __LINE__))

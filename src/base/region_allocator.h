@@ -30,8 +30,8 @@ class RegionAllocator {
 
  private:
   static constexpr std::uint64_t kUnit = 256;
-  static constexpr unsigned kOrders = 33;       // blocks of kUnit << 0 .. kUnit << 32
-  static constexpr unsigned kQuickOrders = 6;   // up to 8 KiB
+  static constexpr unsigned kOrders = 33;      // blocks of kUnit << 0 .. kUnit << 32
+  static constexpr unsigned kQuickOrders = 6;  // up to 8 KiB
   static constexpr std::size_t kQuickDepth = 64;
   static constexpr std::uint32_t kNone = 0xffffffff;
   // state_ of a block's first unit: what it is, and its order.
@@ -46,7 +46,7 @@ class RegionAllocator {
 
   std::uint64_t units_;
   std::uint64_t used_ = 0;
-  std::unique_ptr<std::uint8_t[]> state_;       // 0 for units inside a block
+  std::unique_ptr<std::uint8_t[]> state_;             // 0 for units inside a block
   std::unique_ptr<std::uint32_t[]> next_, previous_;  // free lists; valid for free blocks only
   std::array<std::uint32_t, kOrders> heads_;
   std::array<std::vector<std::uint32_t>, kQuickOrders> quick_;

@@ -20,8 +20,8 @@ inline constexpr Time kNever = Time::max();
 // Nanoseconds that `bytes` take at `bits_per_second`, rounded up; 0 bits per second means no limit.
 constexpr Duration transmission_time(std::uint64_t bytes, std::uint64_t bits_per_second) {
   if (bits_per_second == 0) return Duration::zero();
-  return Duration(static_cast<std::int64_t>(
-      (bytes * 8'000'000'000ULL + bits_per_second - 1) / bits_per_second));
+  return Duration(static_cast<std::int64_t>((bytes * 8'000'000'000ULL + bits_per_second - 1) /
+                                            bits_per_second));
 }
 
 }  // namespace homa

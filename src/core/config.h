@@ -36,26 +36,26 @@ struct CoreConfig {
   // --- Priorities (docs/protocol.md#priorities) ---
   Priority priorities = 8;  // 1..8 levels in use, the highest ones of the eight
   std::array<std::uint32_t, kPriorities> cutoffs = {0, 0, 0, 0, 0xffffffff, 15'000, 2'800, 200};
-  Duration cutoff_interval{0};  // recompute the cutoffs this often; 0: never
-  std::uint32_t cutoff_messages_min = 1'000;       // fewer received in an interval: leave them
-  Duration cutoffs_reply_interval{4'000'000};      // CUTOFFS at most this often to a peer
+  Duration cutoff_interval{0};                 // recompute the cutoffs this often; 0: never
+  std::uint32_t cutoff_messages_min = 1'000;   // fewer received in an interval: leave them
+  Duration cutoffs_reply_interval{4'000'000};  // CUTOFFS at most this often to a peer
 
   // --- Loss and silence (docs/protocol.md#loss) ---
   Duration tick{1'000'000};
-  std::uint32_t resend_ticks = 5;       // silence before the first RESEND
-  std::uint32_t resend_interval = 5;    // and between later ones
-  std::uint32_t timeout_ticks = 100;    // silence that ends an RPC
-  std::uint32_t request_ack_ticks = 2;  // after the last response byte: NEED_ACK
+  std::uint32_t resend_ticks = 5;             // silence before the first RESEND
+  std::uint32_t resend_interval = 5;          // and between later ones
+  std::uint32_t timeout_ticks = 100;          // silence that ends an RPC
+  std::uint32_t request_ack_ticks = 2;        // after the last response byte: NEED_ACK
   Duration need_ack_backoff_max{64'000'000};  // NEED_ACK intervals double up to this
   Duration need_ack_give_up{1'000'000'000};   // then the server drops the response, counted
 
   // --- Capacities ---
-  std::uint32_t message_bytes_max = 1'000'000;  // longest message sent or taken
-  std::uint32_t rpcs_max = 16'384;              // in progress, ours and served; at most 1 << 20
+  std::uint32_t message_bytes_max = 1'000'000;      // longest message sent or taken
+  std::uint32_t rpcs_max = 16'384;                  // in progress, ours and served; at most 1 << 20
   std::uint32_t served_rpcs_per_port_max = 16'384;  // unanswered requests per port (overloaded)
-  std::uint64_t receive_region_bytes = 64 << 20;  // message buffers; 0: unlimited and unallocated
-  std::uint32_t finished_ids_max = 65'536;      // remembered, so that no request runs twice
-  std::uint32_t peers_max = 5'000;              // above this, idle peers are collected
+  std::uint64_t receive_region_bytes = 64 << 20;    // message buffers; 0: unlimited and unallocated
+  std::uint32_t finished_ids_max = 65'536;          // remembered, so that no request runs twice
+  std::uint32_t peers_max = 5'000;                  // above this, idle peers are collected
   Duration peer_idle{120'000'000'000};
 
   // --- Incast (docs/protocol.md#incast) ---

@@ -41,16 +41,16 @@ struct RxPacket {
 };
 
 enum class DropReason : std::uint8_t {
-  kMalformed,        // wire::ParseError; counted by error
-  kNoSuchPort,       // a request for a port that nobody bound
-  kUnknownRpc,       // a packet for an RPC that is not, or no longer, here
-  kFinished,         // a request that ran before
-  kDuplicate,        // bytes that are here already
-  kMismatch,         // contradicts what the RPC's earlier packets said
-  kTooLong,          // message longer than the limit
-  kNoBuffer,         // no room in the receive region now
-  kOverloaded,       // no room for a further request
-  kNotForClient,     // a request to a client's port
+  kMalformed,     // wire::ParseError; counted by error
+  kNoSuchPort,    // a request for a port that nobody bound
+  kUnknownRpc,    // a packet for an RPC that is not, or no longer, here
+  kFinished,      // a request that ran before
+  kDuplicate,     // bytes that are here already
+  kMismatch,      // contradicts what the RPC's earlier packets said
+  kTooLong,       // message longer than the limit
+  kNoBuffer,      // no room in the receive region now
+  kOverloaded,    // no room for a further request
+  kNotForClient,  // a request to a client's port
 };
 inline constexpr std::size_t kDropReasons = 10;
 std::string_view to_string(DropReason reason);
@@ -164,8 +164,8 @@ class Endpoint {
   // Ends an RPC, ours or served. The peer is told `code`; kOk: nobody is told, nothing is sent, and
   // no ack is owed (the simulator's one-way messages). `report`: an Event::kFailed follows.
   Result<void, ErrorCode> abort(Time now, RpcId rpc, ErrorCode code, bool report);
-  // The application is done with a message's buffer (from kRequest or kResponse). False, and nothing
-  // happens, when that is no such buffer: the pair may come from another process.
+  // The application is done with a message's buffer (from kRequest or kResponse). False, and
+  // nothing happens, when that is no such buffer: the pair may come from another process.
   bool release(Time now, BufferOffset buffer, std::uint32_t length);
 
   // --- To the network and applications ---

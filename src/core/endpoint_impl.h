@@ -1,5 +1,6 @@
-// The inside of Endpoint: it only dispatches. The rules are in the leaves that it owns; what happens
-// to one RPC is in endpoint_receive.cc, endpoint_transmit.cc, endpoint_timers.cc and endpoint_rpcs.cc.
+// The inside of Endpoint: it only dispatches. The rules are in the leaves that it owns; what
+// happens to one RPC is in endpoint_receive.cc, endpoint_transmit.cc, endpoint_timers.cc and
+// endpoint_rpcs.cc.
 #pragma once
 
 #include <array>

@@ -328,9 +328,8 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   heard(now, *rpc);
   MessageOut& out = rpc->out;
   const bool everything = resend->length == wire::kEverythingSent;
-  const auto end = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(everything ? out.sent() : std::uint64_t{resend->offset} + resend->length,
-                              out.length()));
+  const auto end = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      everything ? out.sent() : std::uint64_t{resend->offset} + resend->length, out.length()));
   const std::uint32_t was_sent = out.sent();
   out.grant(end);  // asked for beyond what was granted: that grant was lost
   // The shortest round trip seen may hold a server's work: no longer than a tick counts.

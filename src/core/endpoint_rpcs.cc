@@ -76,8 +76,8 @@ Peer* Endpoint::Impl::get_peer(Time now, const Address& address) {
 }
 
 Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request) {
-  if (request.length == 0 || raw(request.server_port) == 0 ||
-      is_client_port(request.server_port) || !ports_[raw(request.client_port)].open) {
+  if (request.length == 0 || raw(request.server_port) == 0 || is_client_port(request.server_port) ||
+      !ports_[raw(request.client_port)].open) {
     return Unexpected(ErrorCode::kInvalidArgument);
   }
   if (request.length > config_.message_bytes_max) return Unexpected(ErrorCode::kTooLong);

@@ -47,7 +47,8 @@ class Pair : public testing::Test {
     Node& client = *nodes_[0];
     client.transmit.push_back(pattern(length, 7));
     const auto rpc = client.endpoint.start(
-        now_, Request{nodes_[1]->address, kServer, kClient, length, client.transmit.size() - 1, cookie});
+        now_,
+        Request{nodes_[1]->address, kServer, kClient, length, client.transmit.size() - 1, cookie});
     EXPECT_TRUE(rpc);
     return rpc ? *rpc : kNoRpc;
   }
@@ -137,8 +138,9 @@ TEST_F(Pair, EveryLengthComesBackIntact) {
     EXPECT_EQ(response.cookie, length);
     ASSERT_EQ(response.length, length);
     const auto expected = pattern(length, 7);
-    EXPECT_TRUE(std::equal(expected.begin(), expected.end(),
-                           nodes_[0]->region.begin() + static_cast<std::ptrdiff_t>(response.buffer)));
+    EXPECT_TRUE(
+        std::equal(expected.begin(), expected.end(),
+                   nodes_[0]->region.begin() + static_cast<std::ptrdiff_t>(response.buffer)));
     EXPECT_EQ(events[1].kind, Event::Kind::kTransmitDone);
     EXPECT_TRUE(nodes_[0]->endpoint.release(now_, response.buffer, length));
   }

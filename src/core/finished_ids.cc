@@ -25,8 +25,7 @@ void FinishedIds::add(Peer& peer, WireId client_id) {
   if (entry.life != 0) {
     set_.erase(set_.iterator_to(entry));
     if (entry.peer->life == entry.life) {
-      entry.peer->finished_below =
-          WireId{std::max(raw(entry.peer->finished_below), raw(entry.id))};
+      entry.peer->finished_below = WireId{std::max(raw(entry.peer->finished_below), raw(entry.id))};
     }
   }
   entry.peer = &peer;

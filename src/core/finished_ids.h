@@ -21,7 +21,6 @@ class FinishedIds {
   // It ran, or is so old that it may have.
   bool may_have_run(const Peer& peer, WireId client_id) const;
 
-
  private:
   struct Entry {
     boost::intrusive::unordered_set_member_hook<> hook;

@@ -1,13 +1,14 @@
 // Who may send how much to us: the receiver's side of Homa (docs/protocol.md#grants).
 //
-// At most `overcommit` messages are active, fewest bytes still to receive first, and every peer gets
-// one active message before any gets a second. Active ones are granted a window ahead of what has
-// arrived, all together no more than max_incoming; a share goes to the oldest message out of turn.
+// At most `overcommit` messages are active, fewest bytes still to receive first, and every peer
+// gets one active message before any gets a second. Active ones are granted a window ahead of what
+// has arrived, all together no more than max_incoming; a share goes to the oldest message out of
+// turn.
 #pragma once
 
+#include <array>
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -25,8 +26,9 @@ struct PeerGrants;
 struct GrantState {
   std::uint32_t length = 0;
   std::uint32_t received = 0;
-  std::uint32_t granted = 0;  // bytes that the sender may have sent by now: unscheduled, then grants
-  std::uint64_t age = 0;      // smaller is older, unique
+  std::uint32_t granted =
+      0;                  // bytes that the sender may have sent by now: unscheduled, then grants
+  std::uint64_t age = 0;  // smaller is older, unique
   PeerGrants* peer = nullptr;
   Rpc* rpc = nullptr;
   bool tracked = false;
@@ -110,10 +112,10 @@ class GrantScheduler {
   void deactivate(GrantState& state);  // leaves it neither active nor waiting
   void wait(GrantState& state);
   void stop_waiting(GrantState& state);
-  void fill();                         // free slots go to the best that wait
-  void compete(GrantState& state);     // a waiting message that may outrank an active one
+  void fill();                      // free slots go to the best that wait
+  void compete(GrantState& state);  // a waiting message that may outrank an active one
   GrantState* victim_for(const GrantState& newcomer);
-  void settle(std::size_t index);      // keeps active_ sorted after its entry shrank
+  void settle(std::size_t index);  // keeps active_ sorted after its entry shrank
   void book(GrantState& state, std::uint32_t offset);
   std::optional<Grant> next_fifo();
   std::optional<Grant> next_ranked();
@@ -121,11 +123,11 @@ class GrantScheduler {
   const CoreConfig& config_;
   const PriorityMap& priorities_;
   std::vector<GrantState*> active_;  // sorted: fewest bytes to receive first
-  std::vector<Bucket> buckets_;      // peers with waiting messages, by how many active ones they have
+  std::vector<Bucket> buckets_;  // peers with waiting messages, by how many active ones they have
   ByAgeSet by_age_;
   std::uint64_t incoming_ = 0;
-  std::uint64_t fifo_credit_ = 0;     // thousandths of bytes
-  std::uint32_t fifo_left_ = 0;       // of the current grant out of turn
+  std::uint64_t fifo_credit_ = 0;  // thousandths of bytes
+  std::uint32_t fifo_left_ = 0;    // of the current grant out of turn
 };
 
 }  // namespace homa::core

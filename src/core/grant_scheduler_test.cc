@@ -95,7 +95,8 @@ TEST_F(Grants, EveryPeerGetsOneBeforeAnyGetsASecond) {
 }
 
 TEST_F(Grants, WhenAllPeersHoldOneOnlyAShorterMessageDisplaces) {
-  for (std::size_t i = 0; i < 8; ++i) announce(peers_[i], 100'000 * (static_cast<std::uint32_t>(i) + 1));
+  for (std::size_t i = 0; i < 8; ++i)
+    announce(peers_[i], 100'000 * (static_cast<std::uint32_t>(i) + 1));
   GrantState& longer = announce(peers_[8], 900'000);
   EXPECT_FALSE(longer.active);
   GrantState& shorter = announce(peers_[9], 50'000);

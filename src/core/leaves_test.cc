@@ -87,7 +87,8 @@ TEST(Priorities, CutoffsFollowTheTraffic) {
   PriorityMap map(8, config.cutoffs);
   for (int i = 0; i < 2'000; ++i) map.count(100, 100);
   EXPECT_TRUE(map.recompute(1'000));
-  // All bytes are unscheduled: seven levels for them, one left for grants; one size fills the first.
+  // All bytes are unscheduled: seven levels for them, one left for grants; one size fills the
+  // first.
   EXPECT_GE(map.cutoffs()[7], 100U);
   EXPECT_EQ(map.cutoffs()[0], 0U);
   const auto version = map.version();
@@ -193,7 +194,9 @@ TEST(PeerTable, CollectsOnlyIdlePeersAndOnlyWhenThereAreMany) {
   config.peers_max = 10;
   PeerTable peers(config);
   std::uint32_t collected = 0;
-  const auto address = [](unsigned i) { return Address::v4(10, 0, 0, static_cast<std::uint8_t>(i)); };
+  const auto address = [](unsigned i) {
+    return Address::v4(10, 0, 0, static_cast<std::uint8_t>(i));
+  };
   for (unsigned i = 0; i < 10; ++i) peers.get(at(0), address(i), collected);
   Peer* busy = peers.get(at(0), address(0), collected);
   busy->rpcs = 1;
@@ -212,7 +215,8 @@ TEST(PeerTable, IsBoundedAgainstInventedAddresses) {
   std::uint32_t collected = 0;
   int refused = 0;
   for (unsigned i = 0; i < 200; ++i) {
-    if (peers.get(at(0), Address::v4(10, 1, 0, static_cast<std::uint8_t>(i)), collected) == nullptr) {
+    if (peers.get(at(0), Address::v4(10, 1, 0, static_cast<std::uint8_t>(i)), collected) ==
+        nullptr) {
       ++refused;
     }
   }
@@ -228,7 +232,8 @@ TEST(FinishedIds, RefusesWhatRanEvenAfterItLeftTheRing) {
   peer.incarnation = 5;
   FinishedIds finished(8);
   for (std::uint64_t id = 100; id < 200; id += 2) finished.add(peer, WireId{id});
-  for (std::uint64_t id = 100; id < 200; id += 2) EXPECT_TRUE(finished.may_have_run(peer, WireId{id}));
+  for (std::uint64_t id = 100; id < 200; id += 2)
+    EXPECT_TRUE(finished.may_have_run(peer, WireId{id}));
   EXPECT_FALSE(finished.may_have_run(peer, WireId{200}));
   peers.restart(peer, 6);
   EXPECT_FALSE(finished.may_have_run(peer, WireId{150})) << "a new engine starts its ids anew";

@@ -49,7 +49,9 @@ TEST(MessageIn, RefusesASenderWhoLeavesHolesWithoutBound) {
 
 TEST(MessageIn, AgreesWithABitmapOnRandomRanges) {
   std::mt19937 random(3);
-  const auto below = [&](std::uint32_t limit) { return static_cast<std::uint32_t>(random() % limit); };
+  const auto below = [&](std::uint32_t limit) {
+    return static_cast<std::uint32_t>(random() % limit);
+  };
   for (int round = 0; round < 300; ++round) {
     const std::uint32_t length = 1 + below(400);
     MessageIn in;

@@ -1,6 +1,6 @@
 // How much may be in the NIC: what is queued there can no longer be overtaken by a shorter message
-// (docs/protocol.md#pacing). A model of the link says when it will be idle; the device's own report,
-// where the back end has one, catches links that are slower than their name.
+// (docs/protocol.md#pacing). A model of the link says when it will be idle; the device's own
+// report, where the back end has one, catches links that are slower than their name.
 #pragma once
 
 #include <cstdint>

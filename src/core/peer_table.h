@@ -22,7 +22,7 @@ struct Peer {
   std::uint64_t life = 0;         // unique number; a new one when the peer's engine restarts
   std::uint32_t incarnation = 0;  // of its engine; 0: not heard yet, or a kernel
   std::uint32_t previous_incarnation = 0;  // before its last restart; 0: none
-  std::uint32_t rpcs = 0;         // in progress with it: keeps it from being collected
+  std::uint32_t rpcs = 0;                  // in progress with it: keeps it from being collected
   Time last_used{};
   Cutoffs cutoffs{};
   std::uint16_t cutoff_version = 0;  // of `cutoffs`; 0: none arrived
@@ -30,8 +30,8 @@ struct Peer {
   bool cutoffs_were_sent = false;
   AckBook acks;
   PeerGrants grants;
-  Duration round_trip{0};       // shortest seen; 0: none yet
-  WireId finished_below{};      // requests up to this id may have run (FinishedIds)
+  Duration round_trip{0};   // shortest seen; 0: none yet
+  WireId finished_below{};  // requests up to this id may have run (FinishedIds)
 
   boost::intrusive::unordered_set_member_hook<> table_hook;
   boost::intrusive::list_member_hook<> use_hook;
@@ -67,15 +67,15 @@ class PeerTable {
       boost::intrusive::hash<Hash>, boost::intrusive::equal<Equal>,
       boost::intrusive::power_2_buckets<true>>;
   using ByUse = boost::intrusive::list<
-      Peer, boost::intrusive::member_hook<Peer, boost::intrusive::list_member_hook<>,
-                                          &Peer::use_hook>>;
+      Peer,
+      boost::intrusive::member_hook<Peer, boost::intrusive::list_member_hook<>, &Peer::use_hook>>;
 
   bool collect_one(Time now);
 
   const CoreConfig& config_;
   std::uint64_t lives_ = 0;
   Peer* last_found_ = nullptr;
-  std::deque<Peer> storage_;    // never shrinks: a collected peer's place is used again
+  std::deque<Peer> storage_;  // never shrinks: a collected peer's place is used again
   std::vector<Peer*> unused_;
   std::vector<Table::bucket_type> buckets_;
   Table peers_;

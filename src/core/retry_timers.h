@@ -35,7 +35,8 @@ class RetryTimers {
  private:
   static constexpr std::int64_t kSlots = 512;
   using Slot = boost::intrusive::list<
-      Timer, boost::intrusive::member_hook<Timer, boost::intrusive::list_member_hook<>, &Timer::hook>,
+      Timer,
+      boost::intrusive::member_hook<Timer, boost::intrusive::list_member_hook<>, &Timer::hook>,
       boost::intrusive::constant_time_size<false>>;
 
   std::int64_t tick_at(Time now) const { return now.time_since_epoch() / tick_; }

@@ -31,21 +31,21 @@ struct Rpc {
 
   State state = State::kFree;
   bool is_client = false;
-  bool heard = false;           // the peer showed that it knows this RPC
-  std::uint32_t resends = 0;    // RESEND rounds (or NEED_ACKs) since the peer was last heard
+  bool heard = false;         // the peer showed that it knows this RPC
+  std::uint32_t resends = 0;  // RESEND rounds (or NEED_ACKs) since the peer was last heard
   Port local_port{};
   Port peer_port{};
   std::uint32_t slot = 0;
-  WireId client_id{};           // as its client names it on the wire
-  RpcId id{};                   // as our application names it
+  WireId client_id{};  // as its client names it on the wire
+  RpcId id{};          // as our application names it
   Peer* peer = nullptr;
-  std::uint32_t peer_incarnation = 0;      // of the peer's engine when the RPC began; 0: unknown
-  std::uint32_t response_limit = 0;        // served: unscheduled bytes the client takes; 0: no limit
+  std::uint32_t peer_incarnation = 0;  // of the peer's engine when the RPC began; 0: unknown
+  std::uint32_t response_limit = 0;    // served: unscheduled bytes the client takes; 0: no limit
   std::uint64_t cookie = 0;
-  BufferOffset buffer = 0;                 // of `in`, while has_buffer
+  BufferOffset buffer = 0;  // of `in`, while has_buffer
   bool has_buffer = false;
   Time last_heard{};
-  Time next_need_ack{};                    // replying: not before this
+  Time next_need_ack{};  // replying: not before this
   MessageIn in;
   MessageOut out;
   GrantState grant;

@@ -45,7 +45,8 @@ class SendQueue {
   };
   template <auto Hook>
   using ListOf = boost::intrusive::list<
-      MessageOut, boost::intrusive::member_hook<MessageOut, boost::intrusive::list_member_hook<>, Hook>>;
+      MessageOut,
+      boost::intrusive::member_hook<MessageOut, boost::intrusive::list_member_hook<>, Hook>>;
   template <auto Hook, typename Order>
   using SetOf = boost::intrusive::set<
       MessageOut, boost::intrusive::compare<Order>,

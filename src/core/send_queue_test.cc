@@ -31,7 +31,8 @@ TEST(SendQueue, TheOneWithFewestBytesLeftGoesFirst) {
     order.push_back(next->token());
     send_one(queue, *next);
   }
-  EXPECT_EQ(order, (std::vector<std::uint64_t>{1, 1, 1, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(order,
+            (std::vector<std::uint64_t>{1, 1, 1, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
 }
 
 TEST(SendQueue, AmongEqualsTheOlderGoesFirst) {
@@ -60,8 +61,8 @@ TEST(SendQueue, TheOldestGetsItsShareOfTheBytes) {
       if (next == &shorter) shorter_bytes += bytes;
     }
   }
-  const double share = static_cast<double>(oldest.sent()) /
-                       static_cast<double>(oldest.sent() + shorter_bytes);
+  const double share =
+      static_cast<double>(oldest.sent()) / static_cast<double>(oldest.sent() + shorter_bytes);
   EXPECT_NEAR(share, 0.05, 0.002);
   queue.remove(oldest);
 }

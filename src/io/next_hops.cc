@@ -32,8 +32,8 @@ struct Request {
     const rtattr attribute{static_cast<std::uint16_t>(RTA_LENGTH(size)), type};
     std::memcpy(attributes.data() + at, &attribute, sizeof attribute);
     std::memcpy(attributes.data() + at + sizeof attribute, data, size);
-    header.nlmsg_len = static_cast<std::uint32_t>(NLMSG_ALIGN(header.nlmsg_len) +
-                                                  RTA_ALIGN(RTA_LENGTH(size)));
+    header.nlmsg_len =
+        static_cast<std::uint32_t>(NLMSG_ALIGN(header.nlmsg_len) + RTA_ALIGN(RTA_LENGTH(size)));
   }
 };
 

@@ -1,6 +1,7 @@
 // Where frames to a host go: asks the kernel for the route and the neighbour, has it resolve and
 // confirm neighbours, and hears of every change. For back ends that write Ethernet headers
-// themselves. Kernel: rtnetlink(7). Belongs to one thread; never blocks (the kernel answers at once).
+// themselves. Kernel: rtnetlink(7). Belongs to one thread; never blocks (the kernel answers at
+// once).
 #pragma once
 
 #include <array>

@@ -16,7 +16,7 @@ namespace homa::io {
 struct FaultConfig {
   double loss = 0;
   double duplication = 0;
-  double reordering = 0;                             // fraction of packets held back
+  double reordering = 0;                              // fraction of packets held back
   std::chrono::nanoseconds reorder_delay{1'000'000};  // and for how long
   std::uint64_t seed = 1;
   bool any() const { return loss > 0 || duplication > 0 || reordering > 0; }
@@ -26,12 +26,12 @@ struct IoConfig {
   std::string backend = "udp";  // "udp", "raw", "xdp" (or "xdp:OPTION=VALUE,..."), "auto"
   std::string address;          // local IP address; empty: the only or default one (udp: any)
   std::string interface;        // device; empty: the one that holds `address`
-  std::uint16_t udp_port = kDefaultUdpPort;  // udp, xdp; 0: any free one
-  std::uint32_t mtu = 0;        // 0: the device's
+  std::uint16_t udp_port = kDefaultUdpPort;     // udp, xdp; 0: any free one
+  std::uint32_t mtu = 0;                        // 0: the device's
   std::uint32_t socket_buffer_bytes = 8 << 20;  // kernel socket buffers, where there are any
-  std::string chosen_because;   // set by "auto": goes into the note in the capabilities
+  std::string chosen_because;  // set by "auto": goes into the note in the capabilities
   FaultConfig faults;
-  std::string pcap;             // write every packet to this file; empty: no
+  std::string pcap;  // write every packet to this file; empty: no
 };
 
 // The back end with the decorators that `config` asks for. The error names what was tried, on what,

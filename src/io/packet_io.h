@@ -38,21 +38,21 @@ struct TxFrame {
 struct IoError {
   enum class Kind : std::uint8_t { kPortUnreachable, kProtocolUnreachable, kHostUnreachable };
   Kind kind = Kind::kHostUnreachable;
-  Address peer;                                // whom the packet was for
-  std::array<std::byte, 28> quoted{};          // its Homa header, as far as known
+  Address peer;                        // whom the packet was for
+  std::array<std::byte, 28> quoted{};  // its Homa header, as far as known
   std::size_t quoted_length = 0;
 };
 
 struct IoCapabilities {
-  std::string name;                  // "udp", "raw", "xdp", ...
-  std::string note;                  // how, and with "auto" why this one: for people; may be empty
-  Address local;                     // our address, as peers see it
-  std::uint32_t packet_bytes_max = 0;  // Homa header and payload in one packet
-  std::uint32_t overhead_bytes = 0;    // on the wire per packet: Ethernet (38), IP, UDP
+  std::string name;  // "udp", "raw", "xdp", ...
+  std::string note;  // how, and with "auto" why this one: for people; may be empty
+  Address local;     // our address, as peers see it
+  std::uint32_t packet_bytes_max = 0;      // Homa header and payload in one packet
+  std::uint32_t overhead_bytes = 0;        // on the wire per packet: Ethernet (38), IP, UDP
   std::uint64_t link_bits_per_second = 0;  // 0: not known
-  bool priorities = false;           // the priority of a frame reaches the network
-  bool segmentation = false;         // runs of frames cost one system call
-  bool queue_feedback = false;       // device_queue_bytes() has values
+  bool priorities = false;                 // the priority of a frame reaches the network
+  bool segmentation = false;               // runs of frames cost one system call
+  bool queue_feedback = false;             // device_queue_bytes() has values
 };
 
 struct IoStatistics {
@@ -60,7 +60,7 @@ struct IoStatistics {
   std::uint64_t frames_sent = 0;
   std::uint64_t receive_calls = 0;  // system calls, or ring visits
   std::uint64_t send_calls = 0;
-  std::uint64_t send_refused = 0;   // frames the device had no room for, or the kernel refused
+  std::uint64_t send_refused = 0;     // frames the device had no room for, or the kernel refused
   std::uint64_t receive_dropped = 0;  // frames dropped before they became Homa packets
 };
 

@@ -80,7 +80,8 @@ Result<void, Error> open_device(const XdpOptions& options, const Device& device,
   parts.hops = std::move(*hops);
   XdpRingsConfig rings_config;
   rings_config.interface = device.interface;
-  rings_config.queues = options.queues > 0 ? options.queues : receive_queues(parts.control, device.interface);
+  rings_config.queues =
+      options.queues > 0 ? options.queues : receive_queues(parts.control, device.interface);
   rings_config.ring = options.ring;
   rings_config.frame_bytes = device.mtu + kFrameReserved > kSmallFrame ? kLargeFrame : kSmallFrame;
   rings_config.copy = options.copy;

@@ -5,8 +5,8 @@
 #include <linux/types.h>
 
 struct homa_xdp_filter {
-  __u32 address[4];  /* ours, network byte order; IPv4 in [0] */
-  __u16 udp_port;    /* of UDP encapsulation, network byte order */
+  __u32 address[4]; /* ours, network byte order; IPv4 in [0] */
+  __u16 udp_port;   /* of UDP encapsulation, network byte order */
   __u16 is_v6;
 };
 

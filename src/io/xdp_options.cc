@@ -39,12 +39,15 @@ bool set(XdpOptions& options, std::string_view key, std::string_view value) {
                             options.carriage);
   }
   if (key == "mode") {
-    return choose<XdpMode>(value, {{"auto", XdpMode::kAuto}, {"native", XdpMode::kNative},
-                                   {"generic", XdpMode::kGeneric}}, options.mode);
+    return choose<XdpMode>(
+        value,
+        {{"auto", XdpMode::kAuto}, {"native", XdpMode::kNative}, {"generic", XdpMode::kGeneric}},
+        options.mode);
   }
   if (key == "copy") {
-    return choose<Copy>(value, {{"auto", Copy::kAuto}, {"copy", Copy::kCopy},
-                                {"zerocopy", Copy::kZeroCopy}}, options.copy);
+    return choose<Copy>(
+        value, {{"auto", Copy::kAuto}, {"copy", Copy::kCopy}, {"zerocopy", Copy::kZeroCopy}},
+        options.copy);
   }
   if (key == "wakeup") {
     return choose<bool>(value, {{"on", true}, {"off", false}}, options.need_wakeup);

@@ -102,7 +102,8 @@ void remove_stale(unsigned index, std::uint32_t id) {
   }
 }
 
-// A link's descriptor, or -errno. A device taken by a dead process of ours is freed and tried again.
+// A link's descriptor, or -errno. A device taken by a dead process of ours is freed and tried
+// again.
 int link(int program, unsigned index, std::uint32_t flags) {
   auto options = sized<bpf_link_create_opts>();
   options.flags = flags;
@@ -173,8 +174,8 @@ Result<std::unique_ptr<XdpProgram>, Error> XdpProgram::attach(const std::string&
   const int fd = bpf_program__fd(program);
   int status = mode == XdpMode::kGeneric ? -EOPNOTSUPP : link(fd, index, XDP_FLAGS_DRV_MODE);
   result->native_ = status >= 0;
-  const bool try_generic = mode == XdpMode::kGeneric ||
-                           (mode == XdpMode::kAuto && status != -EBUSY && status != -EPERM);
+  const bool try_generic =
+      mode == XdpMode::kGeneric || (mode == XdpMode::kAuto && status != -EBUSY && status != -EPERM);
   if (status < 0 && try_generic) {
     if (mode == XdpMode::kAuto) result->reason_ = why_not_native(-status);
     status = link(fd, index, XDP_FLAGS_SKB_MODE);

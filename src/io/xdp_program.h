@@ -1,6 +1,6 @@
-// The XDP program on a network device, which steers Homa's packets to AF_XDP sockets. It is attached
-// by a link that dies with its last descriptor: when the process ends, however it ends, the kernel
-// removes the program and the interface is as it was.
+// The XDP program on a network device, which steers Homa's packets to AF_XDP sockets. It is
+// attached by a link that dies with its last descriptor: when the process ends, however it ends,
+// the kernel removes the program and the interface is as it was.
 #pragma once
 
 #include <memory>

@@ -16,12 +16,12 @@ namespace homa::io {
 
 struct XdpRingsConfig {
   std::string interface;
-  std::uint32_t queues = 1;         // receive queues 0..queues-1 get a socket each
-  std::uint32_t ring = 2048;        // frames per queue and direction; a power of two, 64..32768
+  std::uint32_t queues = 1;          // receive queues 0..queues-1 get a socket each
+  std::uint32_t ring = 2048;         // frames per queue and direction; a power of two, 64..32768
   std::uint32_t frame_bytes = 2048;  // 2048 or 4096
   enum class Copy : std::uint8_t { kAuto, kCopy, kZeroCopy };
   Copy copy = Copy::kAuto;
-  bool need_wakeup = true;           // system calls only where the driver asks for them
+  bool need_wakeup = true;            // system calls only where the driver asks for them
   std::uint32_t busy_poll_usecs = 0;  // preferred busy polling; 0: off
 };
 

@@ -15,9 +15,7 @@
 namespace homa::wire {
 
 // How GoogleTest shows a reason.
-static void PrintTo(ParseError error, std::ostream* out) {
-  *out << to_string(error);
-}
+static void PrintTo(ParseError error, std::ostream* out) { *out << to_string(error); }
 
 namespace {
 

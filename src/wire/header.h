@@ -31,12 +31,12 @@ enum class PacketType : std::uint8_t {
 };
 
 enum class ParseError : std::uint8_t {
-  kTooShort,           // shorter than its type's minimum
-  kUnknownType,        // a type that does not exist
-  kZeroLength,         // DATA of an empty message
-  kBeyondMessage,      // DATA with bytes past the message's length
-  kEmptyData,          // DATA without payload
-  kTooManyAcks,        // ACK that claims more than five
+  kTooShort,       // shorter than its type's minimum
+  kUnknownType,    // a type that does not exist
+  kZeroLength,     // DATA of an empty message
+  kBeyondMessage,  // DATA with bytes past the message's length
+  kEmptyData,      // DATA without payload
+  kTooManyAcks,    // ACK that claims more than five
 };
 inline constexpr std::size_t kParseErrors = 6;
 std::string_view to_string(PacketType type);

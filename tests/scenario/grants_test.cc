@@ -75,7 +75,7 @@ TEST(ScenarioGrants, OnlySoManyAreActiveAndTheNextOneTakesOver) {
     0    out    GRANT a offset=11424
     1    in     DATA b length=90000 incoming=1424 bytes=0-1424      # must wait
     2    in     DATA a length=12848 incoming=11424 bytes=1424-2848
-    2    out    GRANT a offset=12848                                # fully granted: its place is free
+    2    out    GRANT a offset=12848                                # fully granted: leaves
     2    out    GRANT b offset=11424
     3    in     DATA c length=50000 incoming=1424 bytes=0-1424      # shorter: takes b's place
     3    out    GRANT c offset=11424

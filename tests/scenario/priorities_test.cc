@@ -74,7 +74,7 @@ TEST(ScenarioPriorities, ScheduledBytesGoAtTheirGrantsLevel) {
     0    app    start a length=50000
     0    out    DATA a bytes=0-40000 prio=4
     1    in     GRANT a offset=45000 priority=2
-    1    out    DATA a bytes=40000-45696 prio=2     # the packet in which the limit falls is finished
+    1    out    DATA a bytes=40000-45696 prio=2     # the packet where the limit falls is finished
     2    in     GRANT a offset=44000 priority=3     # does not advance: nothing changes
     3    in     GRANT a offset=50000 priority=1
     3    out    DATA a bytes=45696-50000 prio=1

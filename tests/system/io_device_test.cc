@@ -77,8 +77,9 @@ TEST_F(IoDevice, WithoutAnAddressTheSmallestMtuAndTheFirstRealDeviceCount) {
 }
 
 TEST_F(IoDevice, LinkLocalAddressesWork) {
-  ASSERT_TRUE(hosts_->a->run("ip addr add fe80::77:1/64 dev net0 nodad;"
-                             "ip neigh replace fe80::77:2 lladdr 02:00:00:00:77:02 dev net0"));
+  ASSERT_TRUE(
+      hosts_->a->run("ip addr add fe80::77:1/64 dev net0 nodad;"
+                     "ip neigh replace fe80::77:2 lladdr 02:00:00:00:77:02 dev net0"));
   ASSERT_TRUE(hosts_->b->run("ip addr add fe80::77:2/64 dev net0 nodad"));
   for (const std::string backend : {"udp", "raw"}) {
     IoConfig config;

@@ -54,8 +54,8 @@ class XdpTest : public testing::Test {
     config.backend = backend;
     config.address = v6 ? Lab::host_address_v6(host) : Lab::host_address(host);
     std::optional<Result<std::unique_ptr<PacketIo>, Error>> opened;
-    const auto entered = in_namespace((*lab_)->host_namespace(host),
-                                      [&] { opened.emplace(io::open(config)); });
+    const auto entered =
+        in_namespace((*lab_)->host_namespace(host), [&] { opened.emplace(io::open(config)); });
     if (!entered) return Unexpected<Error>(entered.error());
     return std::move(*opened);
   }
@@ -90,8 +90,8 @@ class XdpTest : public testing::Test {
       EXPECT_EQ(::bind(server, reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
       if (type == SOCK_STREAM) ::listen(server, 1);
     }));
-    EXPECT_TRUE(in_namespace((*lab_)->host_namespace(2),
-                             [&] { client = ::socket(AF_INET, type, 0); }));
+    EXPECT_TRUE(
+        in_namespace((*lab_)->host_namespace(2), [&] { client = ::socket(AF_INET, type, 0); }));
     const timeval limit{1, 0};
     for (const int fd : {server, client}) {
       ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -103,8 +103,8 @@ class XdpTest : public testing::Test {
     char text[16] = {};
     sockaddr_in from{};
     socklen_t length = sizeof from;
-    const ssize_t got = ::recvfrom(peer, text, sizeof text, 0,
-                                   reinterpret_cast<sockaddr*>(&from), &length);
+    const ssize_t got =
+        ::recvfrom(peer, text, sizeof text, 0, reinterpret_cast<sockaddr*>(&from), &length);
     EXPECT_EQ(got, 5);
     if (type == SOCK_STREAM) length = 0;
     if (got == 5) ::sendto(peer, text, 5, 0, reinterpret_cast<sockaddr*>(&from), length);
@@ -212,8 +212,8 @@ TEST_F(XdpTest, ANeighbourThatMovesIsFollowed) {
   ASSERT_TRUE(a && b);
   exchange(*a, *b);
   on_host(2, {"ip", "link", "set", "eth0", "address", "02:00:00:00:77:77"});
-  on_host(1, {"ip", "neigh", "replace", Lab::host_address(2), "lladdr", "02:00:00:00:77:77",
-              "dev", "eth0", "nud", "reachable"});
+  on_host(1, {"ip", "neigh", "replace", Lab::host_address(2), "lladdr", "02:00:00:00:77:77", "dev",
+              "eth0", "nud", "reachable"});
   receive_n(*a, 1, milliseconds(50));
   exchange(*a, *b);
 }

@@ -52,7 +52,8 @@ class Planted(unittest.TestCase):
 
     def test_calls_that_core_must_not_make(self):
         for code in ["auto t = std::chrono::steady_clock::now();", "clock_gettime(0, &t);",
-                     "std::random_device d;", "std::uniform_int_distribution<int> d;", "int r = rand();",
+                     "std::random_device d;", "std::uniform_int_distribution<int> d;",
+                     "int r = rand();",
                      "std::thread t(f);", "std::mutex m;", "int s = socket(1, 2, 3);",
                      "#include <sys/socket.h>", "std::unordered_map<int, int> m;",
                      "thread_local int n;", "assert(n > 0);", "using namespace std;", "#if 0"]:
