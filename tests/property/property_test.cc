@@ -72,7 +72,11 @@ core::CoreConfig random_config(Random& random) {
   config.priorities = static_cast<Priority>(random.between(1, 8));
   config.grant_fifo_per_mille = static_cast<std::uint32_t>(random.below(3) * 50);
   config.pacer_fifo_per_mille = static_cast<std::uint32_t>(random.below(3) * 50);
-  config.receive_region_bytes = 16 << 20;
+  // Now and then so little memory that messages must wait for room.
+  config.receive_region_bytes = random.chance(0.2) ? 1 << 20 : 16 << 20;
+  config.incast_bytes_max = random.chance(0.2) ? 50'000 : 0;
+  config.cutoff_interval = random.chance(0.2) ? milliseconds(2) : milliseconds(0);
+  config.cutoff_messages_min = 5;
   config.message_bytes_max = 300'000;
   config.need_ack_give_up = seconds(1);
   return config;
@@ -210,7 +214,11 @@ TEST(Property, AServerThatRestartsNeverRunsARequestTwice) {
     VirtualNetwork network(experiment.network, workload, nullptr);
     workload.begin(network, experiment.plan);
     const HostIndex victim = random.below(experiment.network.hosts);
-    network.at(at(microseconds(random.between(10'000, 50'000))), [&] {
+    // Killed, and back when no packet of its former life is on its way any longer.
+    const Time killed = at(microseconds(random.between(10'000, 50'000)));
+    network.at(killed, [&] { network.set_unplugged(victim, true); });
+    network.at(killed + experiment.network.reorder_delay_max + milliseconds(1), [&] {
+      network.set_unplugged(victim, false);
       network.restart(victim);
       workload.note_restart(network, victim);
     });

@@ -84,8 +84,19 @@ void GrantChecker::on_received(VirtualNetwork&, HostIndex host, HostIndex source
           std::max<std::uint64_t>(message.limit, std::uint64_t{resend->offset} + resend->length);
     }
   } else if (const auto* data = std::get_if<wire::DataHeader>(&*header)) {
-    if (outcome.kind != core::RxOutcome::Kind::kDeliver) return;
     const MessageKey key{source, host, raw(data->common.sender_id)};
+    if (outcome.kind == core::RxOutcome::Kind::kDropped &&
+        outcome.reason == core::DropReason::kNoBuffer) {
+      // Announced; nothing of it counts before it gets a buffer and arrives.
+      Incoming& waiting = incoming_[key];
+      if (waiting.length == 0) {
+        waiting.length = data->message_length;
+        waiting.granted = std::min(data->incoming, data->message_length);
+        waiting.silent = true;
+      }
+      return;
+    }
+    if (outcome.kind != core::RxOutcome::Kind::kDeliver) return;
     Incoming& message = incoming_[key];
     const std::uint64_t before = message.outstanding();
     message.silent = false;
