@@ -167,6 +167,36 @@ TEST(ScenarioGrants, ASenderThatIsSilentLosesItsPlace) {
                options);
 }
 
+// Incast control: all responses together may send that much without a grant.
+TEST(ScenarioGrants, AClientLimitsTheUnscheduledBytesOfItsResponses) {
+  ScenarioOptions options;
+  options.config.incast_bytes_max = 10'000;
+  run_scenario(R"(
+    0    app    start a length=10
+    0    out    DATA a bytes=0-10 limit=10000
+    0    app    start b length=10
+    0    out    DATA b bytes=0-10 limit=5000
+    1    in     DATA a length=10 bytes=0-10
+    1    event  response a
+    1    in     DATA b length=10 bytes=0-10
+    1    event  response b
+    2    end
+  )",
+               options);
+}
+
+TEST(ScenarioGrants, AServerKeepsToTheLimitOfItsClient) {
+  run_scenario(R"(
+    0    in     DATA a length=10 bytes=0-10 limit=1424
+    0    event  request a
+    1    app    reply a length=5000
+    1    out    DATA a length=5000 incoming=1424 bytes=0-1424
+    2    in     GRANT a offset=5000 priority=3
+    2    out    DATA a bytes=1424-5000 prio=3
+    3    end
+  )");
+}
+
 TEST(ScenarioGrants, MessagesThatWaitForBuffersAreAskedForWhenThereIsRoom) {
   ScenarioOptions options;
   options.config.receive_region_bytes = 1 << 20;

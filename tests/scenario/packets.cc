@@ -192,7 +192,7 @@ std::vector<std::byte> encode_data(const Line& line, const PacketFields& fields,
                                    std::uint32_t begin, std::uint32_t end) {
   wire::DataHeader data = data_header(line, fields);
   data.common.sequence = begin;
-  data.segment_offset = begin;
+  data.segment_offset = line.has("implicit") ? wire::kExplicitOffsetAbsent : begin;
   std::vector<std::byte> packet = bytes_of(data);
   packet.resize(packet.size() + (end - begin), std::byte{0x5a});
   return packet;

@@ -69,6 +69,28 @@ TEST(ScenarioPriorities, ASenderWithOldCutoffsIsToldAtMostEveryFourMilliseconds)
   )");
 }
 
+// Short messages only: other cutoffs balance their bytes better.
+TEST(ScenarioPriorities, CutoffsFollowTheTraffic) {
+  ScenarioOptions options;
+  options.config.cutoff_interval = std::chrono::milliseconds(10);
+  options.config.cutoff_messages_min = 3;
+  run_scenario(R"(
+    1    in     DATA a length=100 bytes=0-100
+    1    event  request a
+    2    in     DATA b length=1000 bytes=0-1000
+    2    event  request b
+    3    in     DATA c length=1000 bytes=0-1000
+    3    event  request c
+    30   in     DATA d length=10 bytes=0-10 cutoffs=1
+    30   out    CUTOFFS d version=2
+    30   event  request d
+    31   in     DATA e length=10 bytes=0-10 cutoffs=2
+    31   event  request e
+    32   end
+  )",
+               options);
+}
+
 TEST(ScenarioPriorities, ScheduledBytesGoAtTheirGrantsLevel) {
   run_scenario(R"(
     0    app    start a length=50000

@@ -157,6 +157,55 @@ TEST(ScenarioRpc, RequestsArriveInAnyOrderAndPartlyTwice) {
   )");
 }
 
+// A kernel's first transmissions name their offset in one field only, its retransmissions in both.
+TEST(ScenarioRpc, AKernelsOffsetsAreUnderstood) {
+  run_scenario(R"(
+    0    in     DATA a length=4000 bytes=0-1424 implicit
+    0    in     DATA a length=4000 bytes=2848-4000 implicit
+    5    out    RESEND a offset=1424 length=1424
+    6    in     DATA a length=4000 bytes=1424-2848 again
+    6    event  request a length=4000
+    900  end
+  )");
+}
+
+TEST(ScenarioRpc, ARequestBeyondTheServersCapacityIsRefused) {
+  ScenarioOptions options;
+  options.config.served_rpcs_per_port_max = 1;
+  run_scenario(R"(
+    0    in     DATA a length=100 bytes=0-100
+    0    event  request a
+    1    in     DATA b length=100 bytes=0-100 drop=overloaded
+    1    out    ERROR b error=overloaded
+    2    app    reply a length=10
+    2    out    DATA a bytes=0-10
+    3    in     DATA c length=100 bytes=0-100 ack=a
+    3    event  request c
+    900  end
+  )",
+               options);
+}
+
+TEST(ScenarioRpc, IdlePeersAreForgottenWhenThereAreMany) {
+  ScenarioOptions options;
+  options.known_peers = 0;
+  options.config.peers_max = 1;
+  options.config.peer_idle = std::chrono::milliseconds(10);
+  run_scenario(R"(
+    0    in     DATA a length=10 bytes=0-10 peer=1
+    0    event  request a
+    0    app    reply a length=10
+    0    out    DATA a bytes=0-10
+    1    in     ACK a acks=a
+    1    check  peers=1 rpcs=0
+    5000 in     DATA b length=10 bytes=0-10 peer=2
+    5000 event  request b
+    5000 check  peers=1
+    5001 end
+  )",
+               options);
+}
+
 TEST(ScenarioRpc, ARequestRunsOnlyOnce) {
   run_scenario(R"(
     0    in     DATA a length=100 bytes=0-100

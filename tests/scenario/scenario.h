@@ -23,6 +23,7 @@
 //          abort RPC error=WORD [report] [as=error]  close server|client
 //          release RPC                               (with hold_buffers)
 //   in     DATA RPC length=N bytes=A-B [incoming=N] [again] [ack=RPC] [cutoffs=VERSION] [limit=N]
+//               [implicit]: the offset is in `sequence` only, as a kernel's first transmissions
 //          GRANT RPC offset=N [priority=N]           RESEND RPC offset=N length=N|all [priority=N]
 //          UNKNOWN|BUSY|NEED_ACK RPC                 ACK RPC [acks=RPC,RPC]
 //          CUTOFFS version=N values=A,B,..(8)        ERROR RPC error=WORD
