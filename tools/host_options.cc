@@ -85,6 +85,11 @@ HostConfig HostOptions::host_config() const {
   return config;
 }
 
+std::optional<std::chrono::microseconds> HostOptions::poll() const {
+  if (poll_option_->count() == 0) return std::nullopt;
+  return std::chrono::microseconds(poll_us_);
+}
+
 io::IoConfig HostOptions::io_config() const {
   const HostConfig host = host_config();
   io::IoConfig config;

@@ -8,7 +8,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,8 @@ class HostOptions {
   HostConfig host_config() const;
   io::IoConfig io_config() const;  // the same choice for tools that need no host
   bool polled() const { return polled_; }
+  // --poll, where the user gave it.
+  std::optional<std::chrono::microseconds> poll() const;
 
  private:
   std::string backend_ = "udp";
