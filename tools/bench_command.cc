@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bench_latency.h"
 #include "bench_session.h"
 #include "host_options.h"
 #include "process.h"
@@ -33,6 +34,9 @@ struct Options {
   std::string lab;
   bool loopback = false;
   bool threaded = false;
+  bool unloaded = false;
+  bool spin = false;
+  bool switched = false;
   std::string json;
   HostOptions host;
 };
@@ -44,6 +48,15 @@ Result<std::vector<BenchProtocol>, Error> protocols_of(const Options& options) {
   for (const std::string& name : CLI::detail::split(options.protocols, ',')) {
     if (name == "homa") {
       protocols.push_back({});
+      continue;
+    }
+    if (name == "udp-echo" || name == "tcp-echo") {
+      if (!options.unloaded) {
+        return Unexpected(usage(name + " carries no RPCs: it is for --unloaded"));
+      }
+      protocols.push_back(
+          {name == "udp-echo" ? BenchProtocol::Kind::kUdpEcho : BenchProtocol::Kind::kTcpEcho, "",
+           1});
       continue;
     }
     if (name != "tcp" && !name.starts_with("tcp-")) {
@@ -101,6 +114,9 @@ Result<BenchPlace, Error> place_of(const Options& options) {
   place.lab.buffer = *buffer;
   place.lab.buffer_in_bytes = options.buffer.find_first_not_of("0123456789") != std::string::npos;
   place.lab.owner = ::getpid();
+  // An idle network is a bare veth pair unless a switch is asked for.
+  place.lab.direct = options.unloaded && !options.switched;
+  if (place.lab.direct) place.lab.hosts = 2;
   if (options.hosts < 2 || options.hosts > 250) return Unexpected(usage("--hosts is 2 to 250"));
   if (*rate == 0 && options.concurrency == 0) {
     return Unexpected(usage("without a rate there is no share of it: use --concurrency"));
@@ -110,6 +126,11 @@ Result<BenchPlace, Error> place_of(const Options& options) {
 
 HostConfig homa_config(const Options& options) {
   HostConfig config = options.host.host_config();
+  if (options.spin) {
+    config.engine = HostConfig::Engine::kPolled;
+    config.poll = options.host.poll().value_or(std::chrono::seconds(1));
+    return config;
+  }
   if (!options.threaded && !options.host.polled()) {
     // One thread per host, engine inside, that sleeps when it has nothing to do: hosts share CPUs.
     config.engine = HostConfig::Engine::kPolled;
@@ -158,6 +179,17 @@ int run_all(const Options& options, const std::vector<BenchProtocol>& protocols,
   return clean ? kSuccess : kFailure;
 }
 
+int latency(const Options& options, const std::vector<BenchProtocol>& protocols,
+            const BenchLoad& load, BenchSession& session) {
+  session.set_spin(options.spin);
+  LatencyPlan plan;
+  plan.protocols = protocols;
+  plan.sizes.sizes = unloaded_sizes(load.workload);
+  plan.sizes.response_bytes = load.response_bytes;
+  plan.sizes.repeats_max = 20'000;
+  return run_latency(session, plan, options.json);
+}
+
 int bench(const Options& options) {
   const auto protocols = protocols_of(options);
   const auto load = load_of(options);
@@ -174,6 +206,7 @@ int bench(const Options& options) {
   auto session = BenchSession::open(*place, homa_config(options));
   if (!session) return report_bench_error("homa bench", session.error());
   session->set_message_bytes_max(options.message_bytes_max);
+  if (options.unloaded) return latency(options, *protocols, *load, *session);
   return run_all(options, *protocols, *load, *session);
 }
 
@@ -233,6 +266,12 @@ void add_bench_command(CLI::App& app, Run& run) {
       ->capture_default_str();
   add_load_options(*bench_app, *options);
   add_place_options(*bench_app, *options);
+  bench_app->add_flag("--unloaded", options->unloaded,
+                      "no load: round trips one at a time, protocols in turn, and their ratios "
+                      "to the first bare echo among them (udp-echo, tcp-echo)");
+  bench_app->add_flag("--switched", options->switched,
+                      "with --unloaded: in a lab with a switch, not over a bare veth pair");
+  bench_app->add_flag("--spin", options->spin, "both sides spin: Homa's engine, and bare echoes");
   bench_app->add_option("--json", options->json, "write results to this file; -: standard output");
   bench_app->add_flag("--threaded", options->threaded,
                       "the engine in a thread of its own (default: in the load generator's)");

@@ -2,7 +2,15 @@
 
 namespace homa::tools {
 
-std::string BenchProtocol::name() const { return is_homa() ? "homa" : "tcp-" + congestion_control; }
+std::string BenchProtocol::name() const {
+  switch (kind) {
+    case Kind::kHoma: return "homa";
+    case Kind::kUdpEcho: return "udp-echo";
+    case Kind::kTcpEcho: return "tcp-echo";
+    case Kind::kTcp: break;
+  }
+  return "tcp-" + congestion_control;
+}
 
 double BenchLoad::mean_rpc_bytes() const {
   const double request = workload.mean_bytes();

@@ -26,13 +26,15 @@ struct BenchHostPlace {
 };
 
 struct BenchProtocol {
-  enum class Kind : std::uint8_t { kHoma, kTcp };
+  enum class Kind : std::uint8_t { kHoma, kTcp, kUdpEcho, kTcpEcho };
   Kind kind = Kind::kHoma;
   std::string congestion_control;  // TCP only
   int connections = 1;             // TCP only: per ordered pair of hosts
 
-  std::string name() const;  // "homa", "tcp-cubic", ...
+  std::string name() const;  // "homa", "tcp-cubic", "udp-echo", ...
   bool is_homa() const { return kind == Kind::kHoma; }
+  // Bare echoes carry no RPCs: they only serve to measure the idle network.
+  bool is_echo() const { return kind == Kind::kUdpEcho || kind == Kind::kTcpEcho; }
 };
 
 struct BenchLoad {
@@ -60,6 +62,7 @@ struct BenchSetup {
   HostConfig homa;  // address and UDP port are filled in per host
   std::uint16_t tcp_port = 7100;
   std::uint32_t message_bytes_max = 1'000'000;
+  bool spin = false;  // bare echoes spin; each host has a CPU of its own, as far as there are any
 };
 
 }  // namespace homa::tools

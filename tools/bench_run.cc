@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -50,6 +51,9 @@ Result<std::unique_ptr<BenchTransport>, Error> make_transport(const BenchSetup& 
                                                               const BenchProtocol& protocol,
                                                               const BenchTask& task,
                                                               const BenchPattern& pattern) {
+  if (protocol.is_echo()) {
+    return make_echo_transport(setup, self, protocol.kind == BenchProtocol::Kind::kTcpEcho);
+  }
   if (!protocol.is_homa()) return make_tcp_transport(setup, self, protocol, pattern);
   const std::uint32_t response =
       std::visit([](const auto& each) { return each.response_bytes; }, task);
@@ -84,6 +88,22 @@ Result<void, Error> host_work(const BenchSetup& setup, std::size_t self,
   return {};
 }
 
+// Two that spin on one CPU would measure the scheduler.
+void take_own_cpu(std::size_t self) {
+  cpu_set_t allowed, chosen;
+  CPU_ZERO(&allowed);
+  CPU_ZERO(&chosen);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  std::size_t wanted = self % static_cast<std::size_t>(std::max(1, CPU_COUNT(&allowed)));
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed) && wanted-- == 0) {
+      CPU_SET(cpu, &chosen);
+      (void)::sched_setaffinity(0, sizeof chosen, &chosen);
+      return;
+    }
+  }
+}
+
 [[noreturn]] void host_main(const BenchSetup& setup, std::size_t self,
                             const BenchProtocol& protocol, const BenchTask& task,
                             const BenchShared& shared, int fd, pid_t parent) {
@@ -92,6 +112,7 @@ Result<void, Error> host_work(const BenchSetup& setup, std::size_t self,
   if (::getppid() != parent) ::_exit(1);
   // Arrivals are due to the microsecond; the default slack is 50.
   ::prctl(PR_SET_TIMERSLACK, 1UL);
+  if (setup.spin) take_own_cpu(self);
   const auto worked = host_work(setup, self, protocol, task, shared, Rendezvous(fd));
   if (!worked) shared.host(self).fail(worked.error().text);
   shared.host(self).done.store(true);

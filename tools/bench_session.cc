@@ -40,13 +40,18 @@ Result<BenchSession, Error> BenchSession::open(const BenchPlace& place, const Ho
     for (int host = 1; host <= config.hosts; ++host) {
       session.setup_.hosts.push_back({lab->host_namespace(host), Lab::host_address(host)});
     }
+    if (config.direct) {
+      session.description_ = "two hosts joined by a veth pair";
+      return session;
+    }
     session.description_ = fmt::format(
         "lab of {} hosts at {}, {} {} of buffer per switch port and priority", config.hosts,
         format_rate(config.rate), config.buffer, config.buffer_in_bytes ? "bytes" : "packets");
   }
-  // What the pacer reckons with; a veth itself has no rate.
+  // What the pacer reckons with; a veth itself has no rate, and on loopback there is no link.
   auto& parameters = session.setup_.homa.parameters;
-  if (session.rate_ != 0 && parameters.find("link_bits_per_second") == parameters.end()) {
+  if (session.rate_ != 0 && !place.loopback &&
+      parameters.find("link_bits_per_second") == parameters.end()) {
     parameters["link_bits_per_second"] = std::to_string(session.rate_);
   }
   return session;

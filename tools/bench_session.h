@@ -28,6 +28,7 @@ class BenchSession {
   std::uint64_t rate() const { return rate_; }
   const BenchSetup& setup() const { return setup_; }
   const std::string& description() const { return description_; }
+  void set_spin(bool spin) { setup_.spin = spin; }
   void set_message_bytes_max(std::uint32_t bytes) { setup_.message_bytes_max = bytes; }
 
   // The idle network's figures; measured at the first call for these arguments.

@@ -54,4 +54,8 @@ Result<std::unique_ptr<BenchTransport>, Error> make_homa_transport(const BenchSe
                                                                    std::uint32_t response_bytes,
                                                                    const BenchPattern& pattern);
 
+// Hosts 0 and 1 only, one message at a time; spinning where setup.spin says so.
+Result<std::unique_ptr<BenchTransport>, Error> make_echo_transport(const BenchSetup& setup,
+                                                                   std::size_t self, bool tcp);
+
 }  // namespace homa::tools

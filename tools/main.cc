@@ -1,6 +1,8 @@
 #include <array>
 
+#include "bench_command.h"
 #include "command.h"
+#include "demo.h"
 #include "dump.h"
 #include "lab_command.h"
 #include "ping.h"
@@ -11,9 +13,11 @@ namespace homa::tools {
 namespace {
 
 // One line per subcommand, in the order --help shows them.
-constexpr std::array<AddCommand, 5> kCommands = {
+constexpr std::array<AddCommand, 7> kCommands = {
     add_serve_command,
     add_ping_command,
+    add_bench_command,
+    add_demo_command,
     add_dump_command,
     add_lab_command,
     add_sim_command,

@@ -26,9 +26,7 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::steady_clock;
 
-bool exists(const std::string& name) {
-  return std::filesystem::exists("/run/netns/" + name);
-}
+bool exists(const std::string& name) { return std::filesystem::exists("/run/netns/" + name); }
 
 class LabTest : public testing::Test {
  protected:
