@@ -48,12 +48,6 @@ Result<BenchSession, Error> BenchSession::open(const BenchPlace& place, const Ho
         "lab of {} hosts at {}, {} {} of buffer per switch port and priority", config.hosts,
         format_rate(config.rate), config.buffer, config.buffer_in_bytes ? "bytes" : "packets");
   }
-  // What the pacer reckons with; a veth itself has no rate, and on loopback there is no link.
-  auto& parameters = session.setup_.homa.parameters;
-  if (session.rate_ != 0 && !place.loopback &&
-      parameters.find("link_bits_per_second") == parameters.end()) {
-    parameters["link_bits_per_second"] = std::to_string(session.rate_);
-  }
   return session;
 }
 
