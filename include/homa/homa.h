@@ -5,8 +5,7 @@
  * Threads: any thread may call any function at any time; several may wait on one socket.
  * Signals: a call that was interrupted goes on waiting; no message is lost.
  */
-#ifndef HOMA_HOMA_H_
-#define HOMA_HOMA_H_
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -139,5 +138,3 @@ int homa_abort(homa_socket_t* socket, uint64_t id, int error);
 #ifdef __cplusplus
 }
 #endif
-
-#endif /* HOMA_HOMA_H_ */
