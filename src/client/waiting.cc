@@ -13,6 +13,7 @@
 namespace homa::client {
 namespace {
 
+constexpr std::uint32_t kWoken = 1;  // of a wake word: see channel::WakeWord
 constexpr std::uint32_t kLooksPerClock = 32;            // at the ring, between two at the clock
 constexpr std::chrono::hours kForever{24 * 365 * 100};  // longer timeouts are none
 
@@ -172,7 +173,7 @@ void SocketState::drive(Lock& lock, Waiter& waiter, Deadline deadline) {
 }
 
 void SocketState::notify(Waiter& waiter) {
-  if (waiter.word->load(std::memory_order_relaxed) != 0) return;
+  if (waiter.word->load(std::memory_order_relaxed) == kWoken) return;
   channel::wake(*waiter.word);
   if (waiter.driving) host_->driver()->wake();
 }
