@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "io/system_call.h"
+
 namespace homa::io {
 
 DatagramReceiver::DatagramReceiver(const Options& options, IoStatistics& statistics)
@@ -40,7 +42,7 @@ std::size_t DatagramReceiver::post(std::size_t wanted) {
 std::size_t DatagramReceiver::call_kernel(std::size_t slots, int& error) {
   ++statistics_.receive_calls;
   if (slots == 1) {
-    const ssize_t length = recvmsg(options_.socket, &messages_[0].msg_hdr, MSG_DONTWAIT);
+    const ssize_t length = receive_message(options_.socket, &messages_[0].msg_hdr, MSG_DONTWAIT);
     if (length >= 0) {
       messages_[0].msg_len = static_cast<unsigned>(length);
       return 1;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "io/system_call.h"
+
 namespace homa::io {
 namespace {
 
@@ -107,12 +109,12 @@ ssize_t DatagramSender::send_single() {
   bool whole = message.msg_controllen == 0 && pieces.size() <= 2;
   for (const iovec& piece : pieces) {
     whole = whole && length + piece.iov_len <= packet.size();
-    if (!whole) return sendmsg(options_.socket, &message, MSG_DONTWAIT);
+    if (!whole) return send_message(options_.socket, &message, MSG_DONTWAIT);
     std::memcpy(packet.data() + length, piece.iov_base, piece.iov_len);
     length += piece.iov_len;
   }
-  return sendto(options_.socket, packet.data(), length, MSG_DONTWAIT, &slots_[0].name.any,
-                message.msg_namelen);
+  return send_to(options_.socket, packet.data(), length, MSG_DONTWAIT, &slots_[0].name.any,
+                 message.msg_namelen);
 }
 
 std::size_t DatagramSender::call_kernel(std::size_t messages, int& error) {
