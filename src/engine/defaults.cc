@@ -24,8 +24,17 @@ std::uint64_t between(std::uint64_t x, std::uint64_t x0, std::uint64_t y0, std::
 void set_slow_link(core::CoreConfig& config, std::uint64_t rate, Duration packet) {
   const std::uint64_t round_trip = bytes_in(kSoftwareRoundTrip + 4 * packet, rate);
   config.unscheduled_bytes =
-      static_cast<std::uint32_t>(std::clamp<std::uint64_t>(round_trip, 10'000, 30'000));
-  config.max_incoming = 10 * config.unscheduled_bytes;
+      static_cast<std::uint32_t>(std::clamp<std::uint64_t>(round_trip, 20'000, 30'000));
+  // Priorities keep what is granted ahead out of the way of short messages, so there may be enough
+  // of it to fill the link while senders wait for their processors.
+  config.max_incoming = 400'000;
+  // What takes milliseconds to cross the link when all goes well is not lost after five: a message of
+  // low priority waits until all that was granted before it has passed.
+  const Duration drain = transmission_time(config.max_incoming, rate);
+  const auto patience = static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(3 * drain / config.tick, config.resend_ticks, 100));
+  config.timeout_ticks *= patience / config.resend_ticks;
+  config.resend_ticks = config.resend_interval = patience;
   config.nic_backlog_max = std::clamp(2 * packet, Duration(5'000), Duration(150'000));
 }
 

@@ -361,8 +361,11 @@ TEST(Defaults, FollowTheLink) {
   }
   capabilities.link_bits_per_second = 200'000'000;
   const core::CoreConfig slow = defaults_for(capabilities);
-  EXPECT_EQ(slow.unscheduled_bytes, 10'000U);
-  EXPECT_EQ(slow.max_incoming, 100'000U);
+  EXPECT_EQ(slow.unscheduled_bytes, 20'000U);
+  EXPECT_EQ(slow.max_incoming, 400'000U);
+  EXPECT_EQ(slow.resend_ticks, 48U) << "three times what max_incoming takes";
+  EXPECT_EQ(slow.timeout_ticks, 900U);
+  EXPECT_TRUE(slow.validate());
   EXPECT_GT(slow.nic_backlog_max, Duration(100'000));
   capabilities.link_bits_per_second = 0;
   EXPECT_EQ(defaults_for(capabilities).unscheduled_bytes, 30'000U);
