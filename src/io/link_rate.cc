@@ -48,7 +48,9 @@ class Attributes {
   T value(std::uint16_t type) const {
     T result{};
     const Bytes found = find(type);
-    std::memcpy(&result, found.data(), std::min(found.size(), sizeof result));
+    if (!found.empty()) {  // memcpy() takes no null pointer, not even for no bytes
+      std::memcpy(&result, found.data(), std::min(found.size(), sizeof result));
+    }
     return result;
   }
 

@@ -214,10 +214,11 @@ TEST(Property, AServerThatRestartsNeverRunsARequestTwice) {
     VirtualNetwork network(experiment.network, workload, nullptr);
     workload.begin(network, experiment.plan);
     const HostIndex victim = random.below(experiment.network.hosts);
-    // Killed, and back when no packet of its former life is on its way any longer.
+    // Killed, and back when no packet of its former life is on its way any longer, nor an answer.
     const Time killed = at(microseconds(random.between(10'000, 50'000)));
     network.at(killed, [&] { network.set_unplugged(victim, true); });
-    network.at(killed + experiment.network.reorder_delay_max + milliseconds(1), [&] {
+    const Duration longest = experiment.network.reorder_delay_max + experiment.network.delay;
+    network.at(killed + 2 * longest + milliseconds(1), [&] {
       network.set_unplugged(victim, false);
       network.restart(victim);
       workload.note_restart(network, victim);
