@@ -14,13 +14,8 @@ namespace {
 
 // One line per subcommand, in the order --help shows them.
 constexpr std::array<AddCommand, 7> kCommands = {
-    add_serve_command,
-    add_ping_command,
-    add_bench_command,
-    add_demo_command,
-    add_dump_command,
-    add_lab_command,
-    add_sim_command,
+    add_serve_command, add_ping_command, add_bench_command, add_demo_command,
+    add_dump_command,  add_lab_command,  add_sim_command,
 };
 
 int main(int argc, char** argv) {

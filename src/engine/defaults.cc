@@ -28,8 +28,8 @@ void set_slow_link(core::CoreConfig& config, std::uint64_t rate, Duration packet
   // Priorities keep what is granted ahead out of the way of short messages, so there may be enough
   // of it to fill the link while senders wait for their processors.
   config.max_incoming = 400'000;
-  // What takes milliseconds to cross the link when all goes well is not lost after five: a message of
-  // low priority waits until all that was granted before it has passed.
+  // What takes milliseconds to cross the link when all goes well is not lost after five: a message
+  // of low priority waits until all that was granted before it has passed.
   const Duration drain = transmission_time(config.max_incoming, rate);
   const auto patience = static_cast<std::uint32_t>(
       std::clamp<std::int64_t>(3 * drain / config.tick, config.resend_ticks, 100));

@@ -10,7 +10,8 @@
 namespace homa::engine {
 namespace {
 
-// Spinning makes up for a slow wake-up; on a machine whose cores are all busy it makes wake-ups slower.
+// Spinning makes up for a slow wake-up; on a machine whose cores are all busy it makes wake-ups
+// slower.
 constexpr Duration kSpinAtMost{25'000};
 constexpr Duration kWakeLatencyMax{100'000};  // beyond, the machine was busy, not slow to wake
 constexpr Duration kCloseAtMost{50'000'000};
@@ -57,8 +58,8 @@ void EngineThread::run() {
       continue;
     }
     const Time deadline = engine_.next_deadline();
-    const bool soon = poll_ > Duration::zero() && wake_latency <= kSpinAtMost &&
-                      deadline - now <= wake_latency;
+    const bool soon =
+        poll_ > Duration::zero() && wake_latency <= kSpinAtMost && deadline - now <= wake_latency;
     if (soon || now - last_work < poll_) {
       relax();
       continue;

@@ -67,7 +67,9 @@ def size_text(count):
 
 def run_name(run):
     name = NAMES.get(run["protocol"], run["protocol"])
-    return name if run["protocol"] == "homa" else f"{name}, {run['connections']} connections per pair"
+    if run["protocol"] == "homa":
+        return name
+    return f"{name}, {run['connections']} connections per pair"
 
 
 def draw(runs, value, axis_label, log_format):
@@ -133,8 +135,8 @@ def runs_table(runs):
                  html.escape("; ".join(remarks)) or "–"]
         kind = "homa" if run["protocol"] == "homa" else "tcp"
         rows.append(f'<tr class="{kind}">' + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
-    head = ["", "RPCs", "short P50", "short P99", "mean", "mean slowdown", "goodput Mbit/s", "CPU s",
-            "sent again", "remarks"]
+    head = ["", "RPCs", "short P50", "short P99", "mean", "mean slowdown", "goodput Mbit/s",
+            "CPU s", "sent again", "remarks"]
     return ('<div class="scroll"><table><tr>' + "".join(f"<th>{h}</th>" for h in head) + "</tr>" +
             "".join(rows) + "</table></div>")
 
@@ -187,8 +189,9 @@ def page(data):
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Homa against TCP</title><style>{STYLE}</style></head><body><main>
 <h1>Homa against TCP, side by side</h1>
-<p class="lead">{html.escape(data["place"])}. Every host calls every other; requests arrive at random
-moments (Poisson), the same ones over each protocol, and are measured from the moment they were due.
+<p class="lead">{html.escape(data["place"])}. Every host calls every other; requests arrive at
+random moments (Poisson), the same ones over each protocol, and are measured from the moment they
+were due.
 Every message's content is checked. Messages above 1,000,000 bytes are cut off, for all alike.</p>
 {body}
 <footer>Load is the share of a link's bits that is payload, requests and responses together, in each
