@@ -1,5 +1,9 @@
 #include "io/datagram_io.h"
 
+#include <linux/sock_diag.h>
+
+#include <array>
+
 #include "io/sleep.h"
 
 namespace homa::io {
@@ -16,6 +20,7 @@ DatagramIo::DatagramIo(DatagramSetup setup)
       capabilities_(std::move(setup.capabilities)),
       errors_(setup.udp, fixed_port(setup.udp)),
       receiver_({.socket = socket_.get(),
+                 .can_join = setup.can_join,
                  .ip_header = !setup.udp && setup.family == AF_INET,
                  .fixed_port = fixed_port(setup.udp)},
                 statistics_),
@@ -32,6 +37,16 @@ std::size_t DatagramIo::receive(std::span<RxFrame> frames) {
   const std::size_t count = receiver_.receive(frames, error);
   if (error != 0) errors_.drain(socket_.get());
   return count;
+}
+
+IoStatistics DatagramIo::statistics() const {
+  IoStatistics result = statistics_;
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t length = sizeof memory;
+  if (getsockopt(socket_.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &length) == 0) {
+    result.receive_dropped += memory[SK_MEMINFO_DROPS];  // its buffer was full
+  }
+  return result;
 }
 
 void DatagramIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {

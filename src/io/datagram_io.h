@@ -16,6 +16,7 @@ struct DatagramSetup {
   int family = AF_INET;
   bool dual_stack = false;
   bool udp = true;
+  bool can_join = false;  // received packets to runs
   std::uint32_t scope = 0;
 };
 
@@ -32,7 +33,7 @@ class DatagramIo final : public PacketIo {
   void wait(std::chrono::nanoseconds at_most, int wake_fd) override;
   int descriptor() const override { return socket_.get(); }
   const IoCapabilities& capabilities() const override { return capabilities_; }
-  IoStatistics statistics() const override { return statistics_; }
+  IoStatistics statistics() const override;
 
  private:
   const Descriptor socket_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "io/socket_setup.h"
 #include "io/system_call.h"
 
 namespace homa::io {
@@ -39,14 +40,23 @@ std::size_t DatagramReceiver::post(std::size_t wanted) {
   return wanted;
 }
 
+ssize_t DatagramReceiver::receive_one() {
+  msghdr& message = messages_[0].msg_hdr;
+  if (joining_ != Joining::kOff) return receive_message(options_.socket, &message, MSG_DONTWAIT);
+  message.msg_controllen = 0;
+  return receive_from(options_.socket, slots_[0].bytes, MSG_DONTWAIT, &slots_[0].name.any,
+                      &message.msg_namelen);
+}
+
 std::size_t DatagramReceiver::call_kernel(std::size_t slots, int& error) {
   ++statistics_.receive_calls;
   if (slots == 1) {
-    const ssize_t length = receive_message(options_.socket, &messages_[0].msg_hdr, MSG_DONTWAIT);
+    const ssize_t length = receive_one();
     if (length >= 0) {
       messages_[0].msg_len = static_cast<unsigned>(length);
       return 1;
     }
+    rearm(0);
   } else {
     const int count = recvmmsg(options_.socket, messages_.data(), static_cast<unsigned>(slots),
                                MSG_DONTWAIT, nullptr);
@@ -56,22 +66,34 @@ std::size_t DatagramReceiver::call_kernel(std::size_t slots, int& error) {
   return 0;
 }
 
-// The size of GRO's segments, 0 for a single packet; and the kernel's count of drops.
-std::uint32_t DatagramReceiver::read_control(msghdr& message) {
-  std::uint32_t segment = 0;
-  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
-      int size = 0;
-      std::memcpy(&size, CMSG_DATA(c), sizeof size);
-      segment = size > 0 ? static_cast<std::uint32_t>(size) : 0;
-    } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-      std::uint32_t drops = 0;
-      std::memcpy(&drops, CMSG_DATA(c), sizeof drops);
-      statistics_.receive_dropped += drops - kernel_drops_;  // modulo 2^32, as the kernel counts
-      kernel_drops_ = drops;
-    }
+void DatagramReceiver::join(bool on) {
+  set_option(options_.socket, SOL_UDP, UDP_GRO, on ? 1 : 0);
+  joining_ = on ? Joining::kOn : Joining::kEnding;
+  lonely_ = 0;
+  empty_visits_ = 0;
+}
+
+void DatagramReceiver::adapt(std::size_t count) {
+  if (joining_ != Joining::kOn) {
+    if (options_.can_join && count >= kLoad) return join(true);
+    if (count == 0 && ++empty_visits_ >= kEmptyVisits) joining_ = Joining::kOff;
+    return;
   }
-  return segment;
+  const bool alone =
+      filled_ == 1 && datagrams_[0].position + datagrams_[0].segment == datagrams_[0].end;
+  if (count > 0) lonely_ = alone ? lonely_ + 1 : 0;
+  if (lonely_ >= kLonely) join(false);
+}
+
+// Of GRO's run of packets; 0 for a single packet.
+std::uint32_t DatagramReceiver::segment_length(msghdr& message) const {
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO) continue;
+    int size = 0;
+    std::memcpy(&size, CMSG_DATA(c), sizeof size);
+    return size > 0 ? static_cast<std::uint32_t>(size) : 0;
+  }
+  return 0;
 }
 
 void DatagramReceiver::accept(std::size_t index) {
@@ -85,7 +107,7 @@ void DatagramReceiver::accept(std::size_t index) {
         datagram.end > 0 ? std::to_integer<std::uint32_t>(*buffers_.at(slot.buffer)) : 0U;
     datagram.position = (first & 15U) * 4;
   }
-  const std::uint32_t segment = message.msg_controllen > 0 ? read_control(message) : 0;
+  const std::uint32_t segment = message.msg_controllen > 0 ? segment_length(message) : 0;
   const bool usable = datagram.position < datagram.end && (message.msg_flags & MSG_TRUNC) == 0 &&
                       message.msg_namelen > 0;
   rearm(index);
@@ -117,6 +139,7 @@ void DatagramReceiver::fill(std::size_t frames_wanted, int& error) {
     slot_limit_ = 1;
   }
   for (std::size_t i = 0; i < count; ++i) accept(i);
+  adapt(count);
 }
 
 std::size_t DatagramReceiver::receive(std::span<RxFrame> frames, int& error) {

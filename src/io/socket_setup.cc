@@ -20,7 +20,6 @@ void set_common_options(int socket, bool v4, bool v6, std::uint32_t buffer_bytes
   if (!set_option(socket, SOL_SOCKET, SO_SNDBUFFORCE, bytes)) {
     set_option(socket, SOL_SOCKET, SO_SNDBUF, bytes);
   }
-  set_option(socket, SOL_SOCKET, SO_RXQ_OVFL, 1);
   if (v4) {
     set_option(socket, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
     set_option(socket, SOL_IP, IP_TTL, kHopLimit);

@@ -30,7 +30,7 @@ inline bool set_option(int socket, int level, int name, int value) {
 }
 
 // Non-blocking, don't-fragment, hop limit 64, the highest priority as default, the error queue on,
-// buffers of `buffer_bytes` (beyond the system's limit where we may), drops counted.
+// buffers of `buffer_bytes` (beyond the system's limit where we may).
 void set_common_options(int socket, bool v4, bool v6, std::uint32_t buffer_bytes);
 
 // Binds to the device's address and `port`. `what` opens the error's text.

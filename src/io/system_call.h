@@ -14,6 +14,11 @@ namespace homa::io {
 inline ssize_t receive_message(int socket, msghdr* message, int flags) {
   return ::syscall(SYS_recvmsg, socket, message, flags);
 }
+inline ssize_t receive_from(int socket, const iovec& bytes, int flags, sockaddr* source,
+                            socklen_t* source_length) {
+  return ::syscall(SYS_recvfrom, socket, bytes.iov_base, bytes.iov_len, flags, source,
+                   source_length);
+}
 inline ssize_t send_message(int socket, const msghdr* message, int flags) {
   return ::syscall(SYS_sendmsg, socket, message, flags);
 }

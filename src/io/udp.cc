@@ -58,7 +58,6 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
       "udp: UDP port " + std::to_string(config.udp_port) +
           (device->any ? std::string(" of this host") : " of address " + config.address));
   if (!bound) return Unexpected<Error>(bound.error());
-  set_option(socket, SOL_UDP, UDP_GRO, 1);
 
   const std::uint32_t headers = (v6 ? kIpv6Header : kIpv4Header) + kUdpHeader;
   DatagramSetup setup;
@@ -70,8 +69,9 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
   setup.capabilities.overhead_bytes = kEthernetOverhead + headers;
   setup.capabilities.link_bits_per_second = link_rate(device->interface);
   setup.capabilities.priorities = true;
-  // Asking for no segmentation changes nothing, and fails where the kernel knows none.
+  // Asking for none changes nothing, and fails where the kernel does not know it.
   setup.capabilities.segmentation = set_option(socket, SOL_UDP, UDP_SEGMENT, 0);
+  setup.can_join = set_option(socket, SOL_UDP, UDP_GRO, 0);
   setup.socket = std::move(made->socket);
   setup.family = made->family;
   setup.dual_stack = made->dual_stack;

@@ -86,6 +86,50 @@ TEST_P(Udp, RunsThatDoNotFitAreHandedOutInSeveralCalls) {
   }
 }
 
+TEST_P(Udp, JoinsPacketsUnderLoadOnlyAndHandsThemOutIntactAlways) {
+  if (!a_->capabilities().segmentation) GTEST_SKIP() << "this kernel has no UDP segmentation";
+  std::vector<Bytes> packets;
+  for (std::uint32_t i = 0; i < 40; ++i) packets.push_back(make_packet(i == 39 ? 50 : 200, i));
+  std::vector<TxFrame> burst;
+  for (const Bytes& packet : packets) burst.push_back(frame_of(packet, b_address_, 5));
+  std::array<RxFrame, 10> frames;  // a run takes several visits, but only one system call
+  const auto calls_for_burst = [&] {
+    const std::uint64_t before = b_->statistics().receive_calls;
+    EXPECT_TRUE(send_all(*a_, burst));
+    std::size_t received = 0;
+    while (received < 40) {
+      const std::size_t n = b_->receive(frames);
+      EXPECT_GT(n, 0U);
+      if (n == 0) break;
+      for (std::size_t i = 0; i < n && received < 40; ++i, ++received) {
+        EXPECT_TRUE(std::equal(frames[i].bytes.begin(), frames[i].bytes.end(),
+                               packets[received].begin(), packets[received].end()));
+      }
+      b_->release(std::span(frames).first(n));
+    }
+    return b_->statistics().receive_calls - before;
+  };
+  const std::uint64_t at_first = calls_for_burst();
+  EXPECT_GT(at_first, 4U);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(calls_for_burst(), 1U);
+  for (std::uint32_t i = 0; i < 600; ++i) {  // quiet again
+    ASSERT_TRUE(send_one(*a_, packets[i % 40], b_address_));
+    ASSERT_EQ(b_->receive(frames), 1U);
+    EXPECT_EQ(frames[0].bytes.size(), packets[i % 40].size());
+    b_->release(std::span(frames).first(1));
+    for (int idle = 0; idle < 4; ++idle) ASSERT_EQ(b_->receive(frames), 0U);
+  }
+  EXPECT_EQ(calls_for_burst(), at_first);
+}
+
+TEST_P(Udp, PacketsThatFoundNoRoomAreCounted) {
+  std::vector<Bytes> packets(64, make_packet(1400, 1));
+  std::vector<TxFrame> burst;
+  for (const Bytes& packet : packets) burst.push_back(frame_of(packet, b_address_));
+  for (int i = 0; i < 400; ++i) ASSERT_TRUE(send_all(*a_, burst));
+  EXPECT_GT(b_->statistics().receive_dropped, 0U);
+}
+
 TEST_P(Udp, PollingAndPingPongCostOneSystemCallEach) {
   std::array<RxFrame, 64> frames;
   ASSERT_EQ(b_->receive(frames), 0U);
