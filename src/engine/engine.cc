@@ -12,6 +12,10 @@ namespace {
 
 // A device that is full says nothing when it has room again: ask after this long.
 constexpr Duration kDeviceRetry{20'000};
+// Longer pauses of the engine itself are not counted as its peers' silence.
+constexpr Duration kStallCounted{2'000'000};
+// Steps in a row that find packets before timers have their turn all the same.
+constexpr std::uint32_t kTimersPostponedMax = 32;
 constexpr std::size_t kChannelsMax = 0xffff;
 constexpr std::size_t kPorts = 1 << 16;
 
@@ -73,20 +77,35 @@ void Engine::attach(std::shared_ptr<channel::Region> region) {
 std::size_t Engine::step(Time now) {
   if (io_ == nullptr) return 0;
   now = forward(now);
-  const std::size_t done = receive(now);
+  const std::size_t received = receive(now);
   take_errors(now);
-  return work(now, done);
+  fire_timers(now, received);
+  return work(now, received);
 }
 
 std::size_t Engine::flush(Time now) { return io_ == nullptr ? 0 : work(forward(now), 0); }
 
-// Threads that take turns may have read the clock before they got theirs.
-Time Engine::forward(Time now) { return last_now_ = std::max(last_now_, now); }
+// The endpoint's time. Threads that take turns may have read the clock before they got theirs; and
+// time in which this engine had something to do and was not run does not count: the packets that
+// came meanwhile were not looked at, so it would be mistaken for its peers' silence.
+Time Engine::forward(Time now) {
+  const Time last = std::exchange(last_now_, std::max(last_now_, now));
+  const Time due = std::max(last, next_deadline());
+  if (due != kNever && last_now_ - due > kStallCounted) stalled_ += last_now_ - due - kStallCounted;
+  return last_now_ - stalled_;
+}
+
+// Timers judge who is silent: first everything that has arrived is heard, within reason.
+void Engine::fire_timers(Time now, std::size_t received) {
+  if (now < endpoint_.next_deadline()) return;
+  if (received > 0 && ++timers_postponed_ < kTimersPostponedMax) return;
+  timers_postponed_ = 0;
+  endpoint_.on_time(now);
+}
 
 std::size_t Engine::work(Time now, std::size_t done) {
   if (posted_flag_.load(std::memory_order_acquire)) done += run_posted();
   done += take_submissions(now);
-  if (now >= endpoint_.next_deadline()) endpoint_.on_time(now);
   done += dispatch_events(now);
   const std::size_t sent = transmit(now);
   if (sent > 0) done += sent + dispatch_events(now);
@@ -232,7 +251,10 @@ void Engine::publish() {
   }
 }
 
-Time Engine::next_deadline() const { return std::min(endpoint_.next_deadline(), retry_); }
+Time Engine::next_deadline() const {
+  const Time next = std::min(endpoint_.next_deadline(), retry_);
+  return next == kNever ? kNever : next + stalled_;
+}
 
 bool Engine::anything_to_do() {
   if (posted_flag_.load(std::memory_order_seq_cst)) return true;
@@ -244,7 +266,6 @@ bool Engine::anything_to_do() {
 
 void Engine::sleep(Time now, Time until) {
   if (io_ == nullptr) return;
-  now = forward(now);
   until = std::min(until, next_deadline());
   if (until <= now) return;
   const bool release_wanted =

@@ -47,7 +47,7 @@ class Engine {
   // Does what is due at `now`, in bounded time. Returns how much that was; 0: nothing to do until
   // next_deadline(), a packet or a submission.
   std::size_t step(Time now);
-  // The same without looking for packets: takes submissions and sends.
+  // Takes submissions and sends; looks neither for packets nor at timers.
   std::size_t flush(Time now);
   // When the next step has something to do if nothing arrives; kNever: idle.
   Time next_deadline() const;
@@ -80,6 +80,7 @@ class Engine {
          int wake_fd, ReceiveRegion receive);
 
   Time forward(Time now);
+  void fire_timers(Time now, std::size_t received);
   std::size_t work(Time now, std::size_t done);
   std::size_t receive(Time now);
   void take_errors(Time now);
@@ -104,7 +105,9 @@ class Engine {
   std::vector<std::uint16_t> channel_by_port_;  // 1 + index in attachments_; 0: nobody's
   Attachments attachments_;
   std::size_t live_ = 0;
-  Time last_now_{};
+  Time last_now_{};      // by the clock
+  Duration stalled_{0};  // what the endpoint's time is behind it
+  std::uint32_t timers_postponed_ = 0;
   bool feedback_;
 
   // Packets on their way to the device: [first_frame_, frames_count_) are still to be taken.

@@ -202,6 +202,29 @@ TEST_F(EngineTest, SleepsUntilItsDeadlineAndNotWhenSubmissionsWait) {
   EXPECT_EQ(a_.io->waits, 1);
 }
 
+TEST_F(EngineTest, ItsOwnPausesAreNotTheSilenceOfItsPeers) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  send(*client, channel::make_handle(0, 1), 100, std::byte{1});
+  run();
+  const auto request = next(*server, CompletionKind::kRequest);
+  ASSERT_TRUE(request);
+  reply(*server, request->handle, 10);
+  b_.engine->step(b_.now);  // the response waits in a's device
+  a_.engine->flush(a_.now += std::chrono::seconds(10));
+  EXPECT_FALSE(next(*client, CompletionKind::kFailure));
+  run();
+  EXPECT_TRUE(next(*client, CompletionKind::kResponse));
+  EXPECT_EQ(a_.engine->counters().resends_sent.load(), 0U);
+
+  send(*client, channel::make_handle(0, 2), 100, std::byte{1});
+  a_.engine->step(a_.now);
+  for (int i = 0; i < 5; ++i) a_.engine->step(a_.now += std::chrono::seconds(1));
+  EXPECT_FALSE(next(*client, CompletionKind::kFailure)) << "five pauses are no silence";
+  for (int i = 0; i < 110; ++i) a_.engine->step(a_.now += std::chrono::milliseconds(1));
+  EXPECT_TRUE(next(*client, CompletionKind::kFailure)) << "a tenth of a second is";
+}
+
 TEST_F(EngineTest, UnreachableHostsFailTheirRpcs) {
   const auto client = a_.open(0);
   send(*client, channel::make_handle(0, 1), 100, std::byte{1});

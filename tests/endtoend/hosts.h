@@ -54,6 +54,15 @@ inline std::uint64_t counter(const Host& host, std::string_view name) {
   return 0;
 }
 
+// What happened on a host, for messages of tests that fail.
+inline std::string nonzero_counters(const Host& host) {
+  std::string text = "\n" + host.description() + ":";
+  for (const Counter& counter : host.counters()) {
+    if (counter.value != 0) text += " " + counter.name + "=" + std::to_string(counter.value);
+  }
+  return text;
+}
+
 // Answers every request with its own bytes until it goes out of scope.
 class EchoServer {
  public:

@@ -18,6 +18,7 @@ using std::chrono_literals::operator""s;
 using testing::counter;
 using testing::EchoServer;
 using testing::loopback_config;
+using testing::nonzero_counters;
 using testing::open_host;
 using testing::pattern;
 using Engine = HostConfig::Engine;
@@ -164,8 +165,10 @@ TEST_P(Stress, MemoryAfterManyRpcsIsWhatItWasAfterFew) {
   EchoServer server(server_host, 4000);
   Socket client = client_host.client().value();
   call_in_flight(client, server.address(), 4'000, 32, 1'000);
+  ASSERT_FALSE(HasFailure()) << nonzero_counters(client_host) << nonzero_counters(server_host);
   const std::uint64_t before = resident_bytes();
   call_in_flight(client, server.address(), scaled(20'000), 32, 1'000);
+  ASSERT_FALSE(HasFailure()) << nonzero_counters(client_host) << nonzero_counters(server_host);
   if (kMemoryIsOurs) {
     EXPECT_LT(resident_bytes(), before + (1 << 20));
   }
