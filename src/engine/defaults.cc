@@ -32,10 +32,12 @@ void set_slow_link(core::CoreConfig& config, std::uint64_t rate, Duration packet
   // of low priority waits until all that was granted before it has passed.
   const Duration drain = transmission_time(config.max_incoming, rate);
   const auto patience = static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(3 * drain / config.tick, config.resend_ticks, 100));
+      std::clamp<std::int64_t>(6 * drain / config.tick, config.resend_ticks, 100));
   config.timeout_ticks *= patience / config.resend_ticks;
   config.resend_ticks = config.resend_interval = patience;
-  config.nic_backlog_max = std::clamp(2 * packet, Duration(5'000), Duration(150'000));
+  // Every wake-up for a packet or a grant costs more than the packet: a few at a time.
+  config.nic_backlog_max = std::clamp(6 * packet, Duration(5'000), Duration(400'000));
+  config.grant_increment_min = config.max_incoming / 40;
 }
 
 void set_fast_link(core::CoreConfig& config, std::uint64_t rate) {

@@ -386,8 +386,8 @@ TEST(Defaults, FollowTheLink) {
   const core::CoreConfig slow = defaults_for(capabilities);
   EXPECT_EQ(slow.unscheduled_bytes, 20'000U);
   EXPECT_EQ(slow.max_incoming, 400'000U);
-  EXPECT_EQ(slow.resend_ticks, 48U) << "three times what max_incoming takes";
-  EXPECT_EQ(slow.timeout_ticks, 900U);
+  EXPECT_EQ(slow.resend_ticks, 96U) << "six times what max_incoming takes";
+  EXPECT_EQ(slow.timeout_ticks, 1'900U);
   EXPECT_TRUE(slow.validate());
   EXPECT_GT(slow.nic_backlog_max, Duration(100'000));
   capabilities.link_bits_per_second = 0;
