@@ -1,0 +1,59 @@
+// Requests and answers of fixed sizes over one transport, between two hosts of a lab.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "homa/error.h"
+#include "homa/result.h"
+
+namespace homa::bench {
+
+struct NetCase {
+  // "tcp", "udp" (bare sockets), "xdp" (bare AF_XDP), "homa-udp", "homa-xdp", "homa-raw".
+  std::string transport = "homa-udp";
+  bool spin = true;                // poll without end; false: sleep until something comes
+  std::uint32_t poll_usecs = 0;    // homa, not spinning: poll this long before sleeping
+  bool threaded = false;           // homa: an engine thread of its own instead of the caller's
+  std::uint32_t request = 100;     // bytes
+  std::uint32_t response = 100;
+  std::uint32_t outstanding = 1;   // requests in progress
+  std::uint32_t connections = 1;   // tcp: they share `outstanding`
+};
+
+// Both run in the network namespace of their host, each in a process of its own.
+class Server {
+ public:
+  virtual ~Server() = default;
+  // Answers requests until `stop`.
+  virtual void serve(const std::atomic<bool>& stop) = 0;
+};
+
+class Client {
+ public:
+  virtual ~Client() = default;
+  // Sends `count` requests; at most outstanding are in progress.
+  virtual void start(std::uint32_t count) = 0;
+  // How many answers came; spinning: maybe none, else waits (for at most 100 ms or so).
+  virtual std::uint32_t poll() = 0;
+};
+
+inline constexpr int kClientHost = 1, kServerHost = 2;
+inline constexpr std::uint16_t kBenchPort = 4000;
+std::string host_address(int host);
+
+Result<std::unique_ptr<Server>, Error> make_server(const NetCase& what);
+Result<std::unique_ptr<Client>, Error> make_client(const NetCase& what);
+
+// The transports.
+Result<std::unique_ptr<Server>, Error> make_socket_server(const NetCase& what);
+Result<std::unique_ptr<Client>, Error> make_socket_client(const NetCase& what);
+Result<std::unique_ptr<Server>, Error> make_xdp_server(const NetCase& what);
+Result<std::unique_ptr<Client>, Error> make_xdp_client(const NetCase& what);
+Result<std::unique_ptr<Server>, Error> make_homa_server(const NetCase& what);
+Result<std::unique_ptr<Client>, Error> make_homa_client(const NetCase& what);
+
+}  // namespace homa::bench
