@@ -190,22 +190,28 @@ void XdpRings::release(std::uint64_t address, std::uint32_t queue) {
 
 void XdpRings::refill() {
   for (const auto& queue : queues_) {
-    const auto count = static_cast<std::uint32_t>(queue->released.size());
-    if (count == 0) continue;
+    const auto released = static_cast<std::uint32_t>(queue->released.size());
+    if (released == 0) continue;
+    // The ring has a place for every frame, but the kernel hands frames over a moment before it
+    // says that it took them from here: what has no place yet goes next time.
+    const std::uint32_t count =
+        std::min(released, xsk_prod_nb_free(&queue->fill, released));
     std::uint32_t at = 0;
-    // As many frames as the ring has places exist, so there is room for all.
-    HOMA_CHECK(xsk_ring_prod__reserve(&queue->fill, count, &at) == count);
-    for (const std::uint64_t address : queue->released) {
-      *xsk_ring_prod__fill_addr(&queue->fill, at++) = address;
+    if (xsk_ring_prod__reserve(&queue->fill, count, &at) != count) continue;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      *xsk_ring_prod__fill_addr(&queue->fill, at++) = queue->released.back();
+      queue->released.pop_back();
     }
     xsk_ring_prod__submit(&queue->fill, count);
-    queue->released.clear();
   }
 }
 
 std::size_t XdpRings::take(std::span<std::uint64_t> addresses) {
   if (free_.size() < addresses.size()) reap();
-  const std::size_t count = std::min(addresses.size(), free_.size());
+  // Completed frames may be here a moment before the kernel frees their places on the ring.
+  const std::size_t places =
+      xsk_prod_nb_free(&queues_[0]->tx, static_cast<std::uint32_t>(addresses.size()));
+  const std::size_t count = std::min({addresses.size(), free_.size(), places});
   for (std::size_t i = 0; i < count; ++i) {
     addresses[i] = free_.back();
     free_.pop_back();
@@ -222,7 +228,7 @@ void XdpRings::transmit(std::span<const XdpFrame> frames) {
   Queue& queue = *queues_[0];
   const auto count = static_cast<std::uint32_t>(frames.size());
   std::uint32_t at = 0;
-  // No more frames exist for transmission than the ring has places.
+  // take() gave out no more frames than there are places.
   HOMA_CHECK(xsk_ring_prod__reserve(&queue.tx, count, &at) == count);
   for (const XdpFrame& frame : frames) {
     xdp_desc* descriptor = xsk_ring_prod__tx_desc(&queue.tx, at++);
