@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint32_t kWoken = 1;  // of a wake word: see channel::WakeWord
 constexpr std::uint32_t kLooksPerClock = 32;            // at the ring, between two at the clock
+constexpr std::uint32_t kStepsPerClock = 8;             // idle ones of the engine
 constexpr std::chrono::hours kForever{24 * 365 * 100};  // longer timeouts are none
 
 Deadline deadline_after(Clock::time_point start, Timeout timeout) {
@@ -145,12 +146,15 @@ bool SocketState::begin_driving(Waiter& waiter, Deadline deadline) {
 }
 
 void SocketState::drive(Lock& lock, Waiter& waiter, Deadline deadline) {
+  PolledDriver& driver = *host_->driver();
+  // Who drives looks at the ring after every step: no need to be woken by a system call.
+  const bool begun = driver.try_begin();
+  if (begun) ++polling_;
   waiter.driving = true;
   settle();
   const std::uint64_t position = channel_.position();
   lock.unlock();
-  if (begin_driving(waiter, deadline)) {
-    PolledDriver& driver = *host_->driver();
+  if (begun || begin_driving(waiter, deadline)) {
     const auto ready = [&] {
       return channel_.anything_beyond(position) ||
              waiter.word->load(std::memory_order_seq_cst) != 0;
@@ -158,8 +162,13 @@ void SocketState::drive(Lock& lock, Waiter& waiter, Deadline deadline) {
     const Time until = deadline ? to_time(*deadline) : kNever;
     Time now = engine::clock_now();
     Time last_work = now;
+    std::uint32_t idle_steps = 0;
     while (!ready()) {
-      if (driver.step(now) > 0) last_work = now;
+      if (driver.step(now) > 0) {
+        last_work = now;
+      } else if (now - last_work < host_->config().poll && ++idle_steps % kStepsPerClock != 0) {
+        continue;
+      }
       if (ready() || now >= until) break;
       if (now - last_work >= host_->config().poll && driver.sleep(now, until, ready) > 0) {
         last_work = engine::clock_now();
@@ -169,6 +178,7 @@ void SocketState::drive(Lock& lock, Waiter& waiter, Deadline deadline) {
     driver.end();
   }
   lock.lock();
+  if (begun) --polling_;
   waiter.driving = false;
 }
 

@@ -77,10 +77,10 @@ void Engine::attach(std::shared_ptr<channel::Region> region) {
 std::size_t Engine::step(Time now) {
   if (io_ == nullptr) return 0;
   now = forward(now);
-  const std::size_t received = receive(now);
-  take_errors(now);
-  fire_timers(now, received);
-  return work(now, received);
+  std::size_t done = receive(now);
+  done += take_errors(now);
+  fire_timers(now, done);
+  return work(now, done);
 }
 
 std::size_t Engine::flush(Time now) { return io_ == nullptr ? 0 : work(forward(now), 0); }
@@ -90,6 +90,7 @@ std::size_t Engine::flush(Time now) { return io_ == nullptr ? 0 : work(forward(n
 // came meanwhile were not looked at, so it would be mistaken for its peers' silence.
 Time Engine::forward(Time now) {
   const Time last = std::exchange(last_now_, std::max(last_now_, now));
+  if (last_now_ - last <= kStallCounted) return last_now_ - stalled_;
   const Time due = std::max(last, next_deadline());
   if (due != kNever && last_now_ - due > kStallCounted) stalled_ += last_now_ - due - kStallCounted;
   return last_now_ - stalled_;
@@ -97,7 +98,7 @@ Time Engine::forward(Time now) {
 
 // Timers judge who is silent: first everything that has arrived is heard, within reason.
 void Engine::fire_timers(Time now, std::size_t received) {
-  if (now < endpoint_.next_deadline()) return;
+  if (now < deadline_) return;
   if (received > 0 && ++timers_postponed_ < kTimersPostponedMax) return;
   timers_postponed_ = 0;
   endpoint_.on_time(now);
@@ -106,10 +107,15 @@ void Engine::fire_timers(Time now, std::size_t received) {
 std::size_t Engine::work(Time now, std::size_t done) {
   if (posted_flag_.load(std::memory_order_acquire)) done += run_posted();
   done += take_submissions(now);
+  if (done == 0 && now < deadline_ && first_frame_ == frames_count_) {
+    publish();  // nothing new: an idle look costs little
+    return 0;
+  }
   done += dispatch_events(now);
   const std::size_t sent = transmit(now);
   if (sent > 0) done += sent + dispatch_events(now);
   publish();
+  deadline_ = endpoint_.next_deadline();
   return done;
 }
 
@@ -126,7 +132,7 @@ std::size_t Engine::receive(Time now) {
   return count;
 }
 
-void Engine::take_errors(Time now) {
+std::size_t Engine::take_errors(Time now) {
   const std::size_t count = io_->errors(errors_);
   for (std::size_t i = 0; i < count; ++i) {
     const io::IoError& error = errors_[i];
@@ -134,6 +140,7 @@ void Engine::take_errors(Time now) {
     endpoint_.on_unreachable(
         now, {error.peer, kind_of(error.kind), std::span(error.quoted).first(quoted)});
   }
+  return count;
 }
 
 std::size_t Engine::take_submissions(Time now) {

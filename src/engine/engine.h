@@ -83,7 +83,7 @@ class Engine {
   void fire_timers(Time now, std::size_t received);
   std::size_t work(Time now, std::size_t done);
   std::size_t receive(Time now);
-  void take_errors(Time now);
+  std::size_t take_errors(Time now);
   std::size_t run_posted();
   std::size_t take_submissions(Time now);
   std::size_t dispatch_events(Time now);
@@ -118,6 +118,7 @@ class Engine {
   std::vector<std::uint64_t> done_tokens_;  // done, but a frame of theirs still waits
   std::array<io::RxFrame, kBatch> received_;
   std::array<io::IoError, 8> errors_;
+  Time deadline_{};  // the endpoint's, when work() last ended
 
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> posted_flag_{false};

@@ -15,7 +15,6 @@
 namespace homa::io {
 namespace {
 
-constexpr std::size_t kBatch = 64;
 // receive() looks at the companion and at the kernel's notifications once in so many calls: a
 // polling engine then spends 1/1000 of its time on them and hears within 100 us.
 constexpr std::uint32_t kLookAroundCalls = 1024;
@@ -71,8 +70,8 @@ std::size_t XdpIo::receive(std::span<RxFrame> frames) {
     companion_has_more_ = count == frames.size();
     if (count > 0) return count;
   }
-  std::array<XdpFrame, kBatch> raw;
-  const std::size_t got = rings_->receive(std::span(raw).first(std::min(kBatch, frames.size())));
+  const std::span<XdpFrame> raw(received_);
+  const std::size_t got = rings_->receive(raw.first(std::min(kBatch, frames.size())));
   if (got == 0) return 0;
   for (std::size_t i = 0; i < got; ++i) __builtin_prefetch(rings_->data(raw[i].address));
   ++statistics_.receive_calls;
@@ -160,7 +159,7 @@ std::size_t XdpIo::send(std::span<const TxFrame> frames) {
   while (done < frames.size()) {
     const auto batch = frames.subspan(done, std::min(kBatch, frames.size() - done));
     std::array<std::uint64_t, kBatch> empty;
-    std::array<XdpFrame, kBatch> filled;
+    const std::span<XdpFrame> filled(filled_);
     const std::size_t taken = rings_->take(std::span(empty).first(batch.size()));
     std::size_t used = 0;
     std::size_t handled = 0;
@@ -185,7 +184,7 @@ std::size_t XdpIo::send(std::span<const TxFrame> frames) {
       ++handled;
     }
     rings_->give_back(std::span(empty).subspan(used, taken - used));
-    rings_->transmit(std::span(filled).first(used));
+    rings_->transmit(filled.first(used));
     if (rings_->unsent()) rings_->kick();
     statistics_.frames_sent += used;
     done += handled;

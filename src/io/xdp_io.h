@@ -9,6 +9,7 @@
 
 #include <poll.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -49,6 +50,8 @@ class XdpIo final : public PacketIo {
   IoStatistics statistics() const override;
 
  private:
+  static constexpr std::size_t kBatch = 64;
+
   struct Peer {
     FrameHeaders headers;
     NextHop hop;
@@ -85,6 +88,7 @@ class XdpIo final : public PacketIo {
   std::vector<NeighbourChange> changes_;
   std::uint32_t receive_calls_ = 0;  // since look_around()
   bool companion_has_more_ = false;
+  std::array<XdpFrame, kBatch> received_, filled_;  // scratch, not to be cleared on every call
   std::vector<pollfd> waited_for_;  // queues, then notifications, companion, wake_fd
   IoStatistics statistics_;
 };
