@@ -5,12 +5,12 @@
 //
 // Several transports run interleaved, --rounds times, and the best round of each counts: on a
 // machine with other work the best is what repeats. Needs root (it builds a lab).
-#include <CLI/CLI.hpp>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -156,12 +156,13 @@ pid_t spawn(const tools::Lab& lab, int host, int core, const std::function<void(
 }
 
 std::optional<Measured> measure(const tools::Lab& lab, const NetCase& what, double seconds) {
-  void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   Shared& shared = *new (memory) Shared;
   const pid_t server = spawn(lab, kServerHost, 1, [&] { run_server(what, shared); });
   while (!shared.serving && !shared.failed) std::this_thread::sleep_for(Seconds(0.001));
-  const pid_t client = spawn(lab, kClientHost, 0, [&] { run_client(what, seconds, server, shared); });
+  const pid_t client =
+      spawn(lab, kClientHost, 0, [&] { run_client(what, seconds, server, shared); });
   ::waitpid(client, nullptr, 0);
   shared.stop = true;
   ::waitpid(server, nullptr, 0);

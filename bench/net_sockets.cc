@@ -33,8 +33,8 @@ sockaddr_in name_of(int host) {
 // counts them.
 struct Connection {
   Descriptor socket;
-  std::size_t received = 0;   // of the current input
-  std::size_t to_send = 0;    // bytes of outputs not handed over yet
+  std::size_t received = 0;  // of the current input
+  std::size_t to_send = 0;   // bytes of outputs not handed over yet
   bool wants_write = false;
 };
 
@@ -82,8 +82,8 @@ class TcpEnd {
  private:
   std::uint32_t take(std::size_t index, bool answer, std::vector<std::uint32_t>* by_connection) {
     Connection& connection = connections_[index];
-    const ssize_t got = ::recv(connection.socket.get(), buffer_.data(), buffer_.size(),
-                               MSG_DONTWAIT);
+    const ssize_t got =
+        ::recv(connection.socket.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
     if (got <= 0) return 0;
     connection.received += static_cast<std::size_t>(got);
     const std::size_t whole = connection.received / in_bytes_;
@@ -96,9 +96,9 @@ class TcpEnd {
   void flush(std::size_t index) {
     Connection& connection = connections_[index];
     while (connection.to_send > 0) {
-      const ssize_t sent = ::send(connection.socket.get(), buffer_.data(),
-                                  std::min(connection.to_send, buffer_.size()),
-                                  MSG_DONTWAIT | MSG_NOSIGNAL);
+      const ssize_t sent =
+          ::send(connection.socket.get(), buffer_.data(),
+                 std::min(connection.to_send, buffer_.size()), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent <= 0) break;
       connection.to_send -= static_cast<std::size_t>(sent);
     }
@@ -172,12 +172,12 @@ class UdpServer final : public Server {
     while (!stop) {
       sockaddr_in from{};
       socklen_t length = sizeof from;
-      const ssize_t got = ::recvfrom(socket_.get(), buffer_.data(), buffer_.size(),
-                                     what_.spin ? MSG_DONTWAIT : 0,
-                                     reinterpret_cast<sockaddr*>(&from), &length);
+      const ssize_t got =
+          ::recvfrom(socket_.get(), buffer_.data(), buffer_.size(), what_.spin ? MSG_DONTWAIT : 0,
+                     reinterpret_cast<sockaddr*>(&from), &length);
       if (got <= 0) continue;
-      ::sendto(socket_.get(), buffer_.data(), what_.response, 0,
-               reinterpret_cast<sockaddr*>(&from), length);
+      ::sendto(socket_.get(), buffer_.data(), what_.response, 0, reinterpret_cast<sockaddr*>(&from),
+               length);
     }
   }
 
@@ -200,9 +200,9 @@ class UdpClient final : public Client {
   std::uint32_t poll() override {
     sockaddr_in from{};
     socklen_t length = sizeof from;
-    const ssize_t got = ::recvfrom(socket_.get(), buffer_.data(), buffer_.size(),
-                                   what_.spin ? MSG_DONTWAIT : 0,
-                                   reinterpret_cast<sockaddr*>(&from), &length);
+    const ssize_t got =
+        ::recvfrom(socket_.get(), buffer_.data(), buffer_.size(), what_.spin ? MSG_DONTWAIT : 0,
+                   reinterpret_cast<sockaddr*>(&from), &length);
     return got > 0 ? 1 : 0;
   }
 

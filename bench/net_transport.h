@@ -15,13 +15,13 @@ namespace homa::bench {
 struct NetCase {
   // "tcp", "udp" (bare sockets), "xdp" (bare AF_XDP), "homa-udp", "homa-xdp", "homa-raw".
   std::string transport = "homa-udp";
-  bool spin = true;                // poll without end; false: sleep until something comes
-  std::uint32_t poll_usecs = 0;    // homa, not spinning: poll this long before sleeping
-  bool threaded = false;           // homa: an engine thread of its own instead of the caller's
-  std::uint32_t request = 100;     // bytes
+  bool spin = true;              // poll without end; false: sleep until something comes
+  std::uint32_t poll_usecs = 0;  // homa, not spinning: poll this long before sleeping
+  bool threaded = false;         // homa: an engine thread of its own instead of the caller's
+  std::uint32_t request = 100;   // bytes
   std::uint32_t response = 100;
-  std::uint32_t outstanding = 1;   // requests in progress
-  std::uint32_t connections = 1;   // tcp: they share `outstanding`
+  std::uint32_t outstanding = 1;  // requests in progress
+  std::uint32_t connections = 1;  // tcp: they share `outstanding`
 };
 
 // Both run in the network namespace of their host, each in a process of its own.

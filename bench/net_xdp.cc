@@ -79,8 +79,7 @@ class XdpEnd {
 
 class XdpServer final : public Server {
  public:
-  XdpServer(const NetCase& what, std::unique_ptr<XdpEnd> end)
-      : what_(what), end_(std::move(end)) {}
+  XdpServer(const NetCase& what, std::unique_ptr<XdpEnd> end) : what_(what), end_(std::move(end)) {}
   void serve(const std::atomic<bool>& stop) override {
     while (!stop) {
       const std::uint32_t got = end_->receive();
@@ -95,8 +94,7 @@ class XdpServer final : public Server {
 
 class XdpClient final : public Client {
  public:
-  XdpClient(const NetCase& what, std::unique_ptr<XdpEnd> end)
-      : what_(what), end_(std::move(end)) {}
+  XdpClient(const NetCase& what, std::unique_ptr<XdpEnd> end) : what_(what), end_(std::move(end)) {}
   void start(std::uint32_t count) override { end_->send(count, what_.request); }
   std::uint32_t poll() override { return end_->receive(); }
 

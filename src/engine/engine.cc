@@ -149,8 +149,10 @@ std::size_t Engine::take_submissions(Time now) {
     Attachment* const attached = attachments_[i].get();
     if (attached == nullptr) continue;
     count += attached->take_submissions(now, kSubmissionsPerStep);
-    if (attached->end().application_gone() || attached->end().broken()) {
+    const bool gone = attached->end().application_gone() || attached->end().broken();
+    if (gone && !attached->dropped()) {
       attached->drop(now);
+      ++count;
     }
   }
   return count;

@@ -1,10 +1,10 @@
 // The AF_XDP back end: whole Ethernet frames through rings shared with the kernel.
 //
-// Beside it stands a companion, an ordinary back end of the same wire format (`udp` or `raw`) on the
-// same address. Frames that cannot go out by AF_XDP go through it, so that the kernel resolves the
-// neighbour or takes the other route: a neighbour not resolved yet, a host behind another device,
-// this host itself. Packets that the XDP program left to the kernel (fragments, the loopback) come
-// in by it, and so do ICMP errors.
+// Beside it stands a companion, an ordinary back end of the same wire format (`udp` or `raw`) on
+// the same address. Frames that cannot go out by AF_XDP go through it, so that the kernel resolves
+// the neighbour or takes the other route: a neighbour not resolved yet, a host behind another
+// device, this host itself. Packets that the XDP program left to the kernel (fragments, the
+// loopback) come in by it, and so do ICMP errors.
 #pragma once
 
 #include <poll.h>

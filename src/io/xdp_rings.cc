@@ -100,10 +100,11 @@ Result<void, Error> XdpRings::map_memory(const XdpRingsConfig& config) {
   const int status = xsk_umem__create(&umem, memory_, memory_bytes_, &queues_[0]->fill,
                                       &queues_[0]->completion, &umem_config);
   if (status != 0) {
-    const std::string hint =
-        status == -EPERM || status == -ENOBUFS
-            ? " (needs CAP_NET_RAW, and CAP_IPC_LOCK or a larger `ulimit -l`)"
-        : status == -EAFNOSUPPORT ? " (this kernel has no AF_XDP: CONFIG_XDP_SOCKETS)" : "";
+    const std::string hint = status == -EPERM || status == -ENOBUFS
+                                 ? " (needs CAP_NET_RAW, and CAP_IPC_LOCK or a larger `ulimit -l`)"
+                             : status == -EAFNOSUPPORT
+                                 ? " (this kernel has no AF_XDP: CONFIG_XDP_SOCKETS)"
+                                 : "";
     auto error = system_failure("xdp: registering packet memory", -status).error();
     return failure(status == -EPERM ? ErrorCode::kNotPermitted : error.code, error.text + hint);
   }
@@ -121,16 +122,18 @@ Result<void, Error> XdpRings::open_queue(const XdpRingsConfig& config, std::uint
   if (config.need_wakeup) socket_config.bind_flags |= XDP_USE_NEED_WAKEUP;
   if (config.copy == XdpRingsConfig::Copy::kCopy) socket_config.bind_flags |= XDP_COPY;
   if (config.copy == XdpRingsConfig::Copy::kZeroCopy) socket_config.bind_flags |= XDP_ZEROCOPY;
-  const int status = xsk_socket__create_shared(
-      &queue.socket, config.interface.c_str(), index, static_cast<xsk_umem*>(umem_), &queue.rx,
-      &queue.tx, &queue.fill, &queue.completion, &socket_config);
+  const int status = xsk_socket__create_shared(&queue.socket, config.interface.c_str(), index,
+                                               static_cast<xsk_umem*>(umem_), &queue.rx, &queue.tx,
+                                               &queue.fill, &queue.completion, &socket_config);
   if (status != 0) {
-    const std::string hint =
-        status == -EBUSY        ? " (another AF_XDP socket is bound to this queue)"
-        : status == -EOPNOTSUPP ? " (the driver cannot do this mode; try xdp:copy=copy)"
-                                : "";
-    auto error = system_failure(
-        "xdp: socket on " + config.interface + " queue " + std::to_string(index), -status).error();
+    const std::string hint = status == -EBUSY ? " (another AF_XDP socket is bound to this queue)"
+                             : status == -EOPNOTSUPP
+                                 ? " (the driver cannot do this mode; try xdp:copy=copy)"
+                                 : "";
+    auto error =
+        system_failure("xdp: socket on " + config.interface + " queue " + std::to_string(index),
+                       -status)
+            .error();
     return failure(status == -EBUSY ? ErrorCode::kInUse : error.code, error.text + hint);
   }
   queue.fd = xsk_socket__fd(queue.socket);
@@ -165,8 +168,8 @@ std::size_t XdpRings::receive(std::span<XdpFrame> frames) {
     next_queue_ = index + 1 == queues_.size() ? 0 : index + 1;
     Queue& queue = *queues_[index];
     std::uint32_t at = 0;
-    const std::uint32_t got = xsk_ring_cons__peek(
-        &queue.rx, static_cast<std::uint32_t>(frames.size() - count), &at);
+    const std::uint32_t got =
+        xsk_ring_cons__peek(&queue.rx, static_cast<std::uint32_t>(frames.size() - count), &at);
     if (got == 0) {
       if (busy_poll_ || xsk_ring_prod__needs_wakeup(&queue.fill)) {
         ::recvfrom(queue.fd, nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
@@ -194,8 +197,7 @@ void XdpRings::refill() {
     if (released == 0) continue;
     // The ring has a place for every frame, but the kernel hands frames over a moment before it
     // says that it took them from here: what has no place yet goes next time.
-    const std::uint32_t count =
-        std::min(released, xsk_prod_nb_free(&queue->fill, released));
+    const std::uint32_t count = std::min(released, xsk_prod_nb_free(&queue->fill, released));
     std::uint32_t at = 0;
     if (xsk_ring_prod__reserve(&queue->fill, count, &at) != count) continue;
     for (std::uint32_t i = 0; i < count; ++i) {

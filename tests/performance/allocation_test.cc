@@ -22,7 +22,8 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 namespace homa::bench {
 namespace {
 
-// Allocations while `rpcs` RPCs complete, after as many as it takes for every pool to have its size.
+// Allocations while `rpcs` RPCs complete, after as many as it takes for every pool to have its
+// size.
 std::uint64_t allocations_of(const MemoryPairConfig& config, std::uint64_t rpcs) {
   MemoryPair pair(config);
   EXPECT_TRUE(pair.run(rpcs));
