@@ -302,6 +302,7 @@ void Engine::close(Duration at_most) {
   for (const auto& attached : attachments_) {
     if (attached) attached->close(now);
   }
+  deadline_ = Time::min();  // there is something to do
   send_all(until);
   attachments_.clear();
   first_frame_ = frames_count_ = 0;
