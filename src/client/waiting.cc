@@ -5,6 +5,7 @@
 // the ring, for whatever reason, tells the threads that they are for; so a message is never with a
 // thread that does not want it, and one that gives up waiting leaves none behind.
 #include <algorithm>
+#include <thread>
 
 #include "channel/wake.h"
 #include "client/socket_state.h"
@@ -13,7 +14,7 @@
 namespace homa::client {
 namespace {
 
-constexpr std::uint32_t kWoken = 1;  // of a wake word: see channel::WakeWord
+constexpr std::uint32_t kWoken = 1;                     // of a wake word: see channel::WakeWord
 constexpr std::uint32_t kLooksPerClock = 32;            // at the ring, between two at the clock
 constexpr std::uint32_t kStepsPerClock = 8;             // idle ones of the engine
 constexpr std::chrono::hours kForever{24 * 365 * 100};  // longer timeouts are none
@@ -119,7 +120,10 @@ void SocketState::poll(Lock& lock, Waiter& waiter, Clock::time_point until) {
   for (std::uint32_t looks = 1;; ++looks) {
     if (channel_.anything_beyond(position)) break;
     if (waiter.word->load(std::memory_order_acquire) != 0) break;
-    if (looks % kLooksPerClock == 0 && Clock::now() >= until) break;
+    if (looks % kLooksPerClock == 0) {
+      if (Clock::now() >= until) break;
+      std::this_thread::yield();  // the engine may need this very core to get our message
+    }
     engine::relax();
   }
   lock.lock();

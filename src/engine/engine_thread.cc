@@ -5,8 +5,6 @@
 
 #include <pthread.h>
 
-#include "engine/relax.h"
-
 namespace homa::engine {
 namespace {
 
@@ -61,7 +59,8 @@ void EngineThread::run() {
     const bool soon =
         poll_ > Duration::zero() && wake_latency <= kSpinAtMost && deadline - now <= wake_latency;
     if (soon || now - last_work < poll_) {
-      relax();
+      // The thread that we spin for may need this very core.
+      std::this_thread::yield();
       continue;
     }
     engine_.sleep(now, kNever);
