@@ -192,6 +192,11 @@ std::vector<SimField> sim_fields(sim::SimConfig& config) {
   fields.add("homa.unscheduled_bytes", h.unscheduled_bytes, "0: 0.9328 of rtt_bytes", Unit::kBytes);
   fields.add("homa.overcommit", h.overcommit, "messages granted at once; 0: scheduled levels");
   fields.add("homa.unscheduled_levels", h.unscheduled_levels, "priorities; 0: by share of bytes");
+  fields.add("homa.max_incoming", h.max_incoming,
+             "granted or unscheduled and not received, over all messages; 0: no limit",
+             Unit::kBytes);
+  fields.add("homa.fifo_per_mille", h.fifo_per_mille,
+             "of granted and sent bytes, for the oldest message");
   fields.add("homa.paced", h.paced, "pace by the core's link model into a FIFO NIC");
   sim::DctcpConfig& d = config.dctcp;
   fields.add("dctcp.segment_bytes", d.segment_bytes, "payload of a segment", Unit::kBytes);

@@ -102,6 +102,7 @@ Json sim_report_json(const sim::SimConfig& config, const sim::Report& report,
       {"events", report.events},
       {"events_per_second", wall.events_per_second},
       {"wall_seconds", wall.seconds},
+      {"cpu_seconds", wall.cpu_seconds},
       {"endpoint",
        {{"unscheduled_bytes", report.core.unscheduled_bytes},
         {"window", report.core.window},
@@ -155,8 +156,10 @@ std::string sim_report_text(const sim::SimConfig& config, const sim::Report& rep
   for (const std::string& violation : report.violations) {
     fmt::format_to(out, "VIOLATION: {}\n", violation);
   }
-  fmt::format_to(out, "{} events of {:.4f} s in {:.1f} s: {:.2f} million events/s\n", report.events,
-                 report.simulated_seconds, wall.seconds, wall.events_per_second * 1e-6);
+  fmt::format_to(out,
+                 "{} events of {:.4f} s in {:.1f} s ({:.1f} s of CPU): {:.2f} million events/s\n",
+                 report.events, report.simulated_seconds, wall.seconds, wall.cpu_seconds,
+                 wall.events_per_second * 1e-6);
   return text;
 }
 

@@ -10,10 +10,11 @@
 namespace homa::tools {
 
 // How long the machine took, which is the only part of a report that is not a function of the
-// configuration. Both 0 in a deterministic report.
+// configuration. All 0 in a deterministic report.
 struct WallClock {
   double seconds = 0;
-  double events_per_second = 0;
+  double cpu_seconds = 0;
+  double events_per_second = 0;  // per second of CPU time, of one core
 };
 
 nlohmann::ordered_json sim_report_json(const sim::SimConfig& config, const sim::Report& report,

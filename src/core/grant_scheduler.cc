@@ -198,13 +198,16 @@ std::optional<GrantScheduler::Grant> GrantScheduler::next_ranked() {
   const std::uint32_t window =
       config_.window != 0 ? config_.window : config_.max_incoming / (active + 1);
   const auto room = static_cast<std::uint32_t>(config_.max_incoming - incoming_);
+  // A window (or room) smaller than the increment must not stop the message for good.
+  const std::uint32_t increment_min =
+      std::min(config_.grant_increment_min, std::min(window, config_.max_incoming) / 2);
   for (std::uint32_t rank = 0; rank < active; ++rank) {
     GrantState& state = *active_[rank];
     const auto target = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(std::uint64_t{state.received} + window, state.length));
     if (target <= state.granted) continue;
     const std::uint32_t amount = std::min(target - state.granted, room);
-    if (amount < config_.grant_increment_min && state.granted + amount < state.length) continue;
+    if (amount < increment_min && state.granted + amount < state.length) continue;
     fifo_credit_ += std::uint64_t{amount} * config_.grant_fifo_per_mille;
     const Priority priority = priorities_.scheduled(rank, active);
     book(state, state.granted + amount);

@@ -18,11 +18,17 @@ std::byte Checker::expected(std::uint64_t token, std::uint32_t offset) {
   return static_cast<std::byte>(mixed >> 56);
 }
 
-void Checker::on_sent(const Packet& packet) {
+void Checker::on_sent(const Packet& packet, const core::Endpoint& endpoint) {
   const auto parsed = wire::parse_common({packet.header.data(), packet.header_length});
   if (!parsed) {
     ledger_.violation("host " + std::to_string(packet.source) + " sent what is no Homa packet");
     return;
+  }
+  if (parsed->type == wire::PacketType::kGrant &&
+      endpoint.granted_not_received() > core_.max_incoming) {
+    ledger_.violation("host " + std::to_string(packet.source) + " granted, with " +
+                      std::to_string(endpoint.granted_not_received()) +
+                      " bytes granted and not received: more than max_incoming");
   }
   if (parsed->type != wire::PacketType::kData) return;
   const std::uint64_t id = raw(parsed->sender_id);
@@ -96,14 +102,6 @@ void Checker::on_request(MessageId message) {
   if (++delivered_[message] > 1 + restarts_[server]) {
     ledger_.violation("message " + std::to_string(message) + ": request delivered " +
                       std::to_string(delivered_[message]) + " times");
-  }
-}
-
-void Checker::on_endpoint(HostId host, const core::Endpoint& endpoint) {
-  if (endpoint.granted_not_received() > std::uint64_t{core_.max_incoming}) {
-    ledger_.violation("host " + std::to_string(host) + ": " +
-                      std::to_string(endpoint.granted_not_received()) +
-                      " bytes granted and not received, more than max_incoming");
   }
 }
 

@@ -2,7 +2,7 @@
 //  - a request delivered twice, or an RPC that ends twice;
 //  - a byte sent beyond what is unscheduled or was granted;
 //  - a byte delivered that is not the one that was sent, or into memory of another message;
-//  - more granted and not received than max_incoming allows;
+//  - a grant although more is granted and not received than max_incoming allows;
 //  - at rest: RPCs, buffers or packets that remain.
 // Content is checked by writing each payload into memory as long as the receive region.
 #pragma once
@@ -25,8 +25,8 @@ class Checker {
   // allocated once per host.
   Checker(const core::CoreConfig& core, std::uint32_t hosts, Ledger& ledger);
 
-  // A host hands a packet to its NIC. `header`: the packet's Homa header.
-  void on_sent(const Packet& packet);
+  // A host hands a packet that `endpoint` gave to its NIC.
+  void on_sent(const Packet& packet, const core::Endpoint& endpoint);
   // A host is about to take a packet.
   void on_arrival(const Packet& packet);
   // The endpoint wants payload bytes stored.
@@ -36,7 +36,6 @@ class Checker {
                   std::uint64_t token);
   // An application saw a request.
   void on_request(MessageId message);
-  void on_endpoint(HostId host, const core::Endpoint& endpoint);
   // The host lost its state.
   void on_restart(HostId host);
 

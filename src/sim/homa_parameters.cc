@@ -78,9 +78,9 @@ core::CoreConfig derive(const HomaConfig& config, const TopologyConfig& topology
                                ? config.unscheduled_bytes
                                : static_cast<std::uint32_t>(std::lround(0.9328 * rtt_bytes));
   core.window = rtt_bytes;
-  core.max_incoming = kNoLimit;
-  core.grant_fifo_per_mille = 0;
-  core.pacer_fifo_per_mille = 0;
+  core.max_incoming = config.max_incoming > 0 ? config.max_incoming : kNoLimit;
+  core.grant_fifo_per_mille = config.fifo_per_mille;
+  core.pacer_fifo_per_mille = config.fifo_per_mille;
 
   const std::uint32_t levels = core.priorities;
   std::uint32_t unscheduled_levels = config.unscheduled_levels;

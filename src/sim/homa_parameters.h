@@ -16,9 +16,13 @@ struct HomaConfig {
   bool derived = true;
   // What is outstanding per granted message: 0: 10,000 bytes for each 10 Gbit/s of a host's link.
   std::uint32_t rtt_bytes = 0;
-  std::uint32_t unscheduled_bytes = 0;   // 0: 9,328 of each 10,000 RTT bytes
-  std::uint32_t overcommit = 0;          // 0: as many as there are scheduled priorities
+  std::uint32_t unscheduled_bytes = 0;  // 0: 9,328 of each 10,000 RTT bytes
+  std::uint32_t overcommit = 0;         // 0: as many as there are scheduled priorities
+  // Bytes granted or unscheduled and not yet received, over all messages; 0: no limit.
+  std::uint32_t max_incoming = 0;
   std::uint32_t unscheduled_levels = 0;  // priorities for unscheduled bytes; 0: by their share
+  // Share of granted and of sent bytes for the oldest message; the paper's simulator has none.
+  std::uint32_t fifo_per_mille = 0;
   // True: the endpoint paces by its link model into a NIC that is a FIFO. False: the NIC asks for
   // the next packet when it is free, as the paper's simulator does.
   bool paced = false;

@@ -162,7 +162,6 @@ void HomaTransport::drain_events(SimTime now, HostId id, PacketId cause) {
       case core::Event::Kind::kTransmitDone: break;
     }
   }
-  if (checker_) checker_->on_endpoint(id, *host.endpoint);
 }
 
 void HomaTransport::on_request(SimTime now, HostId id, const core::Event& event, PacketId cause) {
@@ -171,9 +170,12 @@ void HomaTransport::on_request(SimTime now, HostId id, const core::Event& event,
   HOMA_CHECK(cause != kNoPacket);
   const Packet packet = sim_.packets[cause];
   const MessageId message = message_of(packet.token);
-  if (sim_.ledger[message].bytes != event.length || host_at(event.peer) != packet.source) {
+  const Message& record = sim_.ledger[message];
+  const bool ended = record.state != Message::State::kUnderWay;  // its client died, or gave up
+  if (record.bytes != event.length || host_at(event.peer) != packet.source ||
+      (!ended && record.arrived != event.length)) {
     sim_.ledger.violation("message " + std::to_string(message) +
-                          ": its request event names another length or client");
+                          ": its request event has another length or client than its packets");
   }
   if (checker_) {
     checker_->on_message(id, event.buffer, event.length, message);
@@ -191,7 +193,7 @@ void HomaTransport::on_request(SimTime now, HostId id, const core::Event& event,
     }
     return;
   }
-  sim_.ledger.complete(now, message, packet.waited, packet.lower_wait);
+  if (!ended) sim_.ledger.complete(now, message, packet.waited, packet.lower_wait);
   (void)host.endpoint->abort(core_now, event.rpc, ErrorCode::kOk, false);
   Host& client = *hosts_[packet.source];
   (void)client.endpoint->abort(core_time(client, now), rpcs_[message].client, ErrorCode::kOk,
@@ -257,7 +259,7 @@ void HomaTransport::send(SimTime now, HostId id, const core::TxPacket& tx) {
   packet.wire_bytes = topology_.packet_overhead_bytes + tx.header_length + tx.payload_length;
   packet.flow_hash = static_cast<std::uint32_t>(derived_seed(id, tx.transmit_token) >> 16);
   std::memcpy(packet.header.data(), tx.header.data(), tx.header_length);
-  if (checker_) checker_->on_sent(packet);
+  if (checker_) checker_->on_sent(packet, *hosts_[id]->endpoint);
   sim_.network.send(now, id, packet_id);
 }
 
@@ -290,7 +292,10 @@ void HomaTransport::restart(SimTime now, HostId id) {
     if (record.source == id && record.state == Message::State::kUnderWay) {
       sim_.ledger.fail(now, message);
     }
-    if (record.destination == id) rpcs_[message].server = kNoRpc;
+    if (record.destination == id) {
+      rpcs_[message].server = kNoRpc;
+      if (record.state == Message::State::kUnderWay) sim_.ledger.forget_progress(now, message);
+    }
   }
   settle(now, id, kNoPacket);
 }

@@ -8,7 +8,7 @@
 namespace homa::sim {
 namespace {
 
-constexpr std::size_t kViolationsKept = 100;
+constexpr std::size_t kViolationsKept = 10;
 
 double microseconds(SimTime time) { return static_cast<double>(time.count()) * 1e-6; }
 
@@ -109,7 +109,8 @@ void Ledger::complete(SimTime now, MessageId id, std::int64_t waited, std::int64
     return;
   }
   message.state = Message::State::kDone;
-  if (message.arrived != message.bytes) {
+  // (Of an RPC, the server may have lost the request since it answered.)
+  if (message.arrived != message.bytes && !traffic_.request_response) {
     violation("message " + std::to_string(id) + " completed with " +
               std::to_string(message.arrived) + " of " + std::to_string(message.bytes) + " bytes");
   }
@@ -141,11 +142,17 @@ void Ledger::fail(SimTime now, MessageId id) {
   }
   message.state = Message::State::kFailed;
   ++failed_;
+  forget_progress(now, id);
+  end(id);
+}
+
+void Ledger::forget_progress(SimTime now, MessageId id) {
+  Message& message = messages_[id];
   if (message.arrived > 0 && message.arrived < message.bytes &&
       message.bytes > unscheduled_bytes_) {
     close_downlink(now, message.destination);
   }
-  end(id);
+  message.arrived = 0;
 }
 
 void Ledger::end(MessageId id) {

@@ -52,6 +52,8 @@ class Ledger {
   // its last packet spent in queues (Packet).
   void complete(SimTime now, MessageId id, std::int64_t waited, std::int64_t lower_wait);
   void fail(SimTime now, MessageId id);
+  // The message's destination lost what had arrived of it.
+  void forget_progress(SimTime now, MessageId id);
   void violation(std::string text);
 
   const Message& operator[](MessageId id) const { return messages_[id]; }

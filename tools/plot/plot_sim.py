@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Plots of `homa sim` reports: slowdown over message size, and queues over time.
+
+usage: plot_sim.py slowdown OUT.svg REPORT.json...
+       plot_sim.py queues OUT.svg REPORT.json
+       plot_sim.py lines OUT.svg --x SETTING --y KEY [--series SETTING] REPORT.json...
+
+slowdown: P50 and P99 by size; the x axis is scaled by message count, as in the Homa paper, whose
+summary figures (80 % load) are drawn in for the report's workload.
+lines: a figure of the report (such as slowdown.short_half_p99) over a setting that a sweep varied.
+Needs matplotlib (Debian: python3-matplotlib; run with /usr/bin/python3).
+"""
+import argparse
+import json
+import sys
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+# Homa paper (SIGCOMM 2018), 144 hosts, 80 % load: mean, P99 of the shortest half, worst P99.
+SYSTEMS = ("Homa", "pFabric", "PIAS", "oracle")
+PUBLISHED = {
+    "w1": ((1.38, 1.88, 26), (1.45, 2.0, 151), (1.74, 3.83, 20), (1.11, 1.03, 31)),
+    "w2": ((1.43, 1.97, 16), (1.43, 1.97, 57), (1.71, 2.68, 212), (1.08, 1.05, 43)),
+    "w3": ((1.46, 2.15, 23), (1.45, 2.03, 36), (2.07, 2.17, 34), (1.02, 1.03, 16)),
+    "w4": ((1.49, 1.97, 26), (1.55, 1.82, 94), (3.48, 3.53, 248), (1.13, 1.0, 24)),
+    "w5": ((1.73, 1.44, 17.5), (1.79, 1.62, 61), (2.84, 3.11, 31), (1.39, 1.2, 25)),
+}
+
+
+def load(path):
+    with open(path) as file:
+        return json.load(file)
+
+
+def dig(report, key):
+    for part in key.split("."):
+        report = report[part]
+    return report
+
+
+def label_bytes(count):
+    for unit, size in (("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} B"
+
+
+def plot_slowdown(arguments):
+    reports = [load(path) for path in arguments.reports]
+    figure, axes = plt.subplots(figsize=(9, 5))
+    for index, report in enumerate(reports):
+        sizes = report["slowdown"]["sizes"]
+        total = sum(size["count"] for size in sizes)
+        edges, seen = [], 0
+        for size in sizes:
+            edges.append((seen + size["count"] / 2) / total * 100)
+            seen += size["count"]
+        name = f'{report["protocol"]}, {report["workload"]} at {report["load"] * 100:.0f} %'
+        color = f"C{index}"
+        axes.plot(edges, [size["p99"] for size in sizes], color=color, label=f"{name}: P99")
+        axes.plot(edges, [size["p50"] for size in sizes], color=color, linestyle=":",
+                  label=f"{name}: P50")
+        if index == 0:
+            ticks, seen = [], 0
+            for size in sizes:
+                seen += size["count"]
+                if seen / total * 10 >= len(ticks) + 1 or size is sizes[-1]:
+                    ticks.append((seen / total * 100, label_bytes(size["bytes_max"])))
+            axes.set_xticks([tick[0] for tick in ticks], [tick[1] for tick in ticks], rotation=30)
+    published = zip(SYSTEMS, PUBLISHED.get(reports[0]["workload"], ()))
+    for index, (name, figures) in enumerate(published):
+        color = f"C{index + 4}"
+        axes.plot([0, 50], [figures[1]] * 2, color=color, linewidth=1, linestyle="--",
+                  label=f"published {name}: P99 of the short half, worst P99")
+        axes.plot([100], [figures[2]], color=color, marker="x", linestyle="none")
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=0.9)
+    axes.set_xlabel("message size (x scaled by the number of messages)")
+    axes.set_ylabel("slowdown")
+    axes.grid(True, which="both", alpha=0.25)
+    axes.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(arguments.out)
+
+
+def plot_queues(arguments):
+    report = load(arguments.reports[0])
+    series = report["queue_series"]
+    figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6), sharex=True)
+    times = [seconds * 1e3 for seconds in series["seconds"]]
+    for kind, values in series.items():
+        if kind == "seconds":
+            continue
+        above.plot(times, [count / 1e3 for count in values["total_bytes"]], label=kind)
+        below.plot(times, [count / 1e3 for count in values["max_bytes"]], label=kind)
+    above.set_ylabel("all queues of a kind, kB")
+    below.set_ylabel("longest queue of a kind, kB")
+    below.set_xlabel("time, ms")
+    for axes in (above, below):
+        axes.set_ylim(bottom=0)
+        axes.grid(True, alpha=0.25)
+        axes.legend(fontsize=8)
+    figure.suptitle(f'{report["protocol"]}, {report["workload"]} at {report["load"] * 100:.0f} %')
+    figure.tight_layout()
+    figure.savefig(arguments.out)
+
+
+def plot_lines(arguments):
+    lines = {}
+    for path in arguments.reports:
+        report = load(path)
+        series = report["config"][arguments.series] if arguments.series else ""
+        x = float(report["config"][arguments.x].rstrip("B"))
+        lines.setdefault(series, []).append((x, dig(report, arguments.y)))
+    figure, axes = plt.subplots(figsize=(7, 4))
+    for series, points in lines.items():
+        points.sort()
+        axes.plot([p[0] for p in points], [p[1] for p in points], marker="o",
+                  label=f"{arguments.series} = {series}" if arguments.series else None)
+    if arguments.log_x:
+        axes.set_xscale("log")
+    axes.set_xlabel(arguments.x)
+    axes.set_ylabel(arguments.y)
+    axes.set_ylim(bottom=0)
+    axes.grid(True, alpha=0.25)
+    if arguments.series:
+        axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(arguments.out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = parser.add_subparsers(required=True)
+    for name, plot in (("slowdown", plot_slowdown), ("queues", plot_queues), ("lines", plot_lines)):
+        kind = kinds.add_parser(name)
+        kind.set_defaults(plot=plot)
+        kind.add_argument("out")
+        if name == "lines":
+            kind.add_argument("--x", required=True)
+            kind.add_argument("--y", required=True)
+            kind.add_argument("--series")
+            kind.add_argument("--log-x", action="store_true")
+        kind.add_argument("reports", nargs="+")
+    arguments = parser.parse_args()
+    arguments.plot(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
