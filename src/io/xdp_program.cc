@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 #include <thread>
@@ -96,6 +97,8 @@ void remove_stale(unsigned index, std::uint32_t id) {
   const Descriptor program(bpf_prog_get_fd_by_id(id));
   if (!program.valid()) return;
   auto options = sized<bpf_xdp_attach_opts>();
+  // Without the padding at its end, which libbpf wants to be zero and the optimizer does not.
+  options.sz = offsetof(bpf_xdp_attach_opts, old_prog_fd) + sizeof options.old_prog_fd;
   options.old_prog_fd = program.get();
   for (const std::uint32_t mode : {XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE}) {
     bpf_xdp_detach(static_cast<int>(index), mode, &options);
