@@ -121,8 +121,8 @@ void GrantScheduler::stop_waiting(GrantState& state) {
 
 void GrantScheduler::fill() {
   while (active_.size() < config_.overcommit) {
-    const auto bucket = std::find_if(buckets_.begin(), buckets_.end(),
-                                     [](const Bucket& b) { return !b.empty(); });
+    const auto bucket =
+        std::find_if(buckets_.begin(), buckets_.end(), [](const Bucket& b) { return !b.empty(); });
     if (bucket == buckets_.end()) return;
     GrantState& best = *bucket->begin()->waiting.begin();
     stop_waiting(best);
