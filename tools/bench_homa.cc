@@ -28,6 +28,13 @@ class HomaTransport final : public BenchTransport {
   void serve_until(Nanoseconds until, Listener& listener) override;
   std::uint64_t retransmissions() const override;
   std::string description() const override { return host_.description(); }
+  std::string counters() const override {
+    std::string text;
+    for (const Counter& counter : host_.counters()) {
+      if (counter.value != 0) text += fmt::format("{} {}\n", counter.name, counter.value);
+    }
+    return text;
+  }
 
  private:
   struct Waiting {  // for transmit memory

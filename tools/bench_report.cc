@@ -110,6 +110,7 @@ Json to_json(const BenchResult& result, std::size_t hosts) {
           {"rpcs_finished", run.rpcs_finished},
           {"resident_bytes_early", run.resident_early},
           {"resident_bytes_late", run.resident_late},
+          {"counters", run.counters},
           {"transport", run.transport}};
 }
 

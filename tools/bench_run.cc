@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "process.h"
@@ -84,6 +85,9 @@ Result<void, Error> host_work(const BenchSetup& setup, std::size_t self,
   } else {
     run_unloaded(std::get<UnloadedPlan>(task), shared, self, **transport);
   }
+  const std::string counters = (*transport)->counters();
+  std::strncpy(shared.host(self).counters.data(), counters.c_str(),
+               shared.host(self).counters.size() - 1);
   // Nobody leaves while others may still ask: a late answer would count as a failure.
   (void)rendezvous.meet();
   return {};
@@ -349,6 +353,9 @@ void collect(const BenchShared& shared, BenchRun& run) {
     const BenchHostState& host = shared.host(i);
     const auto samples = shared.samples(i).first(static_cast<std::size_t>(host.samples.load()));
     run.samples.insert(run.samples.end(), samples.begin(), samples.end());
+    std::istringstream counters(host.counters.data());
+    std::string name;
+    for (std::uint64_t value = 0; counters >> name >> value;) run.counters[name] += value;
     run.rpcs_started += host.rpcs_started;
     run.rpcs_finished += host.rpcs_finished;
     run.rpcs_failed += host.rpcs_failed;
@@ -412,8 +419,8 @@ Result<BenchRun, Error> run_bench(const BenchSetup& setup, const BenchProtocol& 
     if (shared->host(i).error[0] != 0) return Unexpected(failure(*shared));
   }
   (void)children.all_here();
-  children.release(Nanoseconds::zero());
   collect(*shared, run);
+  children.release(Nanoseconds::zero());
   return run;
 }
 

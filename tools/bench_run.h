@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,6 +31,7 @@ struct BenchRun {
   std::uint64_t resident_early = 0,
                 resident_late = 0;  // bytes per host, after 1,000 RPCs and at the end
   std::string transport;            // in words
+  std::map<std::string, std::uint64_t> counters;  // of all hosts, from start to end
 };
 
 // Told a few times a second how far the run is, 0..1, and what is under way.

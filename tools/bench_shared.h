@@ -34,6 +34,7 @@ struct BenchHostState {
   std::atomic<bool> done{false};
   std::array<char, 256> error{};        // why the process failed; empty: it did not
   std::array<char, 128> description{};  // of its transport
+  std::array<char, 8192> counters{};    // of its transport at the end: "name value\n" each
 
   void fail(const std::string& text);
 };

@@ -37,6 +37,8 @@ class BenchTransport {
   // Packets sent again so far.
   virtual std::uint64_t retransmissions() const = 0;
   virtual std::string description() const = 0;
+  // What the protocol counted, "name value" on a line each; may be empty.
+  virtual std::string counters() const { return {}; }
   // Requests that arrived damaged at this host's server.
   std::uint64_t corrupt_requests() const { return corrupt_requests_; }
 
