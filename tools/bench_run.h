@@ -29,8 +29,8 @@ struct BenchRun {
   bool sustained = true;
   bool cpu_limited = false;
   std::uint64_t resident_early = 0,
-                resident_late = 0;  // bytes per host, after 1,000 RPCs and at the end
-  std::string transport;            // in words
+                resident_late = 0;                // bytes per host, after 1,000 RPCs and at the end
+  std::string transport;                          // in words
   std::map<std::string, std::uint64_t> counters;  // of all hosts, from start to end
 };
 
