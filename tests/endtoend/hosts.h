@@ -18,6 +18,8 @@ inline HostConfig loopback_config(HostConfig::Engine engine = HostConfig::Engine
   config.address = "127.0.0.1";
   config.udp_port = 0;
   config.engine = engine;
+  // A thread that a busy machine or a sanitizer keeps waiting is not a dead peer.
+  config.parameters["timeout_ticks"] = "5000";
   return config;
 }
 
