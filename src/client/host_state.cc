@@ -176,7 +176,8 @@ std::string HostState::description() const {
   std::string text = capabilities_.name + " " + address().to_string() + ", packets of " +
                      std::to_string(packet) + " bytes, " +
                      rate_in_words(core_config_.link_bits_per_second);
-  return text + (driver_ ? ", polled" : ", threaded");
+  text += driver_ ? ", polled" : ", threaded";
+  return capabilities_.note.empty() ? text : text + " (" + capabilities_.note + ")";
 }
 
 std::vector<Counter> HostState::counters() {
