@@ -9,7 +9,12 @@ namespace homa::client {
 void PolledDriver::end() {
   driving_.store(false, std::memory_order_seq_cst);
   if (left_to_driver_.exchange(false, std::memory_order_seq_cst)) flush();
+  pass_on();
+}
+
+void PolledDriver::pass_on() {
   if (sleepers_count_.load(std::memory_order_seq_cst) == 0) return;
+  if (driving_.load(std::memory_order_seq_cst)) return;
   const std::lock_guard lock(sleepers_mutex_);
   if (!sleepers_.empty()) channel::wake(*sleepers_.back());
 }

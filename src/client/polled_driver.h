@@ -42,6 +42,9 @@ class PolledDriver {
   // --- Any thread ---
   // Takes and sends what was submitted, or leaves that to the thread that drives.
   void flush();
+  // When nobody drives: wakes a sleeper to do it. Whoever stops waiting calls it, for it may be the
+  // one whose turn it was: end() cannot tell a sleeper that has just got its message.
+  void pass_on();
   // Threads that sleep on a word: one of them is woken when nobody drives any more. After
   // add_sleeper(), try_begin() once more before sleeping.
   void add_sleeper(channel::WakeWord& word);

@@ -71,6 +71,7 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
   }
   leave(waiter);
   settle();
+  if (PolledDriver* driver = host_->driver()) driver->pass_on();
   return result;
 }
 
