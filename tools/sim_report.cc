@@ -13,6 +13,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// By the endpoints' own counter; 0 where another protocol ran.
+std::uint64_t counter(const sim::Report& report, std::string_view name) {
+  const auto found = report.homa.find(name);
+  return found == report.homa.end() ? 0 : found->second;
+}
+
 Json summary_json(const sim::SlowdownSummary& summary) {
   return {{"count", summary.count}, {"mean", summary.mean}, {"p50", summary.p50},
           {"p99", summary.p99},     {"p999", summary.p999}, {"max", summary.max}};
@@ -80,7 +86,7 @@ Json sim_report_json(const sim::SimConfig& config, const sim::Report& report,
       {"goodput_mbps_per_host", report.goodput_bits_per_second * 1e-6},
       {"queues", queues_json(report)},
       {"queue_series", series_json(report)},
-      {"grants", report.homa.grants},
+      {"grants", counter(report, "grants_sent")},
       {"unscheduled_share", report.unscheduled_share},
       {"wasted_downlink", report.wasted_downlink},
       {"short_tail_lost_us",
@@ -94,9 +100,10 @@ Json sim_report_json(const sim::SimConfig& config, const sim::Report& report,
         {"dropped_fault", report.network.dropped_fault},
         {"duplicated", report.network.duplicated},
         {"marked", report.network.marked}}},
-      {"resends", report.homa.resends},
+      {"resends", counter(report, "resends_sent")},
       {"retransmitted_packets", report.retransmitted},
-      {"busy", report.homa.busy},
+      {"busy", counter(report, "busy_sent")},
+      {"counters", report.homa},
       {"violations", report.violations},
       {"simulated_seconds", report.simulated_seconds},
       {"events", report.events},
@@ -142,8 +149,8 @@ std::string sim_report_text(const sim::SimConfig& config, const sim::Report& rep
   }
   if (config.protocol == sim::Protocol::kHoma) {
     fmt::format_to(out, "grants {}, unscheduled share {:.1f} %, resends {}, sent again {}\n",
-                   report.homa.grants, report.unscheduled_share * 100, report.homa.resends,
-                   report.retransmitted);
+                   counter(report, "grants_sent"), report.unscheduled_share * 100,
+                   counter(report, "resends_sent"), report.retransmitted);
   }
   const sim::LostTime& lost = report.lost_time;
   fmt::format_to(out,

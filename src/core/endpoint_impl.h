@@ -11,6 +11,7 @@
 
 #include "base/region_allocator.h"
 #include "base/ring.h"
+#include "core/downlink.h"
 #include "core/endpoint.h"
 #include "core/finished_ids.h"
 #include "core/grant_scheduler.h"
@@ -116,6 +117,7 @@ class Endpoint::Impl {
   void check_receiver(Time now, Rpc& rpc);
   void check_replying(Time now, Rpc& rpc);
   bool silence_excused(const Rpc& rpc) const;
+  bool may_be_queued(Time now, Duration lately) const;
   void ask_again(Time now, Rpc& rpc);
   void recompute_cutoffs(Time now);
   Duration ticks(std::uint32_t count) const { return config_.tick * count; }
@@ -137,6 +139,7 @@ class Endpoint::Impl {
   GrantScheduler grants_;
   SendQueue queue_;
   Pacer pacer_;
+  Downlink downlink_;
   RetryTimers timers_;
   FinishedIds finished_;
   std::optional<base::RegionAllocator> region_;

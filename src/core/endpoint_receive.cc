@@ -41,6 +41,7 @@ RxOutcome Endpoint::Impl::drop(Time now, DropReason reason, const RxPacket& pack
 RxOutcome Endpoint::Impl::on_packet(Time now, const RxPacket& packet) {
   last_now_ = now;
   trace::add(counters_.packets_received);
+  downlink_.received(now, packet.bytes.size());
   const auto common = wire::parse_common(packet.bytes);
   if (!common) return drop(now, DropReason::kMalformed, packet, WireId{});
   if (raw(common->sender_id) < 2) return drop(now, DropReason::kMismatch, packet, WireId{});
@@ -104,7 +105,8 @@ bool Endpoint::Impl::note_incarnation(Time now, Peer& peer, std::uint32_t incarn
 
 void Endpoint::Impl::heard(Time now, Rpc& rpc) {
   rpc.last_heard = now;
-  rpc.resends = 0;
+  rpc.excuses = 0;
+  if (rpc.state != Rpc::State::kReplying) rpc.resends = 0;  // else: NEED_ACKs back off further
   if (!rpc.heard) {
     rpc.heard = true;
     if (rpc.peer_incarnation == 0) rpc.peer_incarnation = rpc.peer->incarnation;
@@ -385,7 +387,7 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc
   if (is_client_id(common.sender_id)) return kConsumed;  // only servers need acks
   if (rpc != nullptr) {
     heard(now, *rpc);
-    if (rpc->waits_for_buffer()) {
+    if (rpc->waits_for_buffer() || may_be_queued(now, ticks(config_.request_ack_ticks))) {
       send_busy(now, *rpc);
     } else {
       ask_again(now, *rpc);

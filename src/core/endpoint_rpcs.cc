@@ -31,6 +31,7 @@ Endpoint::Impl::Impl(const CoreConfig& config, std::uint64_t seed, trace::Record
       grants_(config_, priorities_),
       queue_(config_.defer_bytes_min, config_.pacer_fifo_per_mille),
       pacer_(config_),
+      downlink_(config_),
       timers_(config_.tick),
       finished_(config_.finished_ids_max),
       ports_(1U << 16) {

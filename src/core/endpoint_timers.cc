@@ -43,6 +43,11 @@ bool Endpoint::Impl::silence_excused(const Rpc& rpc) const {
   return rpc.out.sendable() || rpc.out.must_resend();  // our own bytes wait for their turn
 }
 
+// Whoever sent to us within `lately` may find its packets waiting for our link.
+bool Endpoint::Impl::may_be_queued(Time now, Duration lately) const {
+  return !downlink_.idle_since(now, now - lately);
+}
+
 void Endpoint::Impl::check_receiver(Time now, Rpc& rpc) {
   if (silence_excused(rpc)) {
     rpc.last_heard = now;
@@ -56,9 +61,17 @@ void Endpoint::Impl::check_receiver(Time now, Rpc& rpc) {
       return;
     }
     if (silence >= ticks(config_.resend_ticks + rpc.resends * config_.resend_interval)) {
-      ask_again(now, rpc);
-      ++rpc.resends;
-      grants_.set_silent(rpc.grant, true);
+      const bool queued = may_be_queued(now, ticks(config_.resend_ticks) / 2);
+      // A busy link explains half a timeout, no more.
+      if (queued && 2 * ++rpc.excuses * config_.resend_ticks <= config_.timeout_ticks) {
+        rpc.last_heard = now;
+        rpc.resends = 0;
+        trace::add(counters_.resends_postponed);
+      } else {
+        ask_again(now, rpc);
+        ++rpc.resends;
+        if (!queued) grants_.set_silent(rpc.grant, true);
+      }
     }
   }
   arm(now, rpc);

@@ -5,6 +5,9 @@
 #include "base/check.h"
 
 namespace homa::core {
+namespace {
+constexpr std::uint64_t kFifoCreditsMax = 2;  // grants out of turn that may be saved up
+}  // namespace
 
 GrantScheduler::GrantScheduler(const CoreConfig& config, const PriorityMap& priorities)
     : config_(config), priorities_(priorities), buckets_(config.overcommit + 1) {
@@ -180,12 +183,14 @@ std::optional<GrantScheduler::Grant> GrantScheduler::next() {
 }
 
 std::optional<GrantScheduler::Grant> GrantScheduler::next_fifo() {
+  GrantState& state = *by_age_.begin();
+  // What it was given out of turn before is still to come: more would only fill the budget.
+  if (state.incoming() > window() + config_.fifo_grant_increment) return std::nullopt;
   if (fifo_left_ == 0) {
     if (fifo_credit_ / 1000 < config_.fifo_grant_increment) return std::nullopt;
     fifo_credit_ -= std::uint64_t{config_.fifo_grant_increment} * 1000;
     fifo_left_ = config_.fifo_grant_increment;
   }
-  GrantState& state = *by_age_.begin();
   const auto room = static_cast<std::uint32_t>(config_.max_incoming - incoming_);
   const std::uint32_t amount = std::min({fifo_left_, room, state.length - state.granted});
   fifo_left_ -= amount;
@@ -193,10 +198,14 @@ std::optional<GrantScheduler::Grant> GrantScheduler::next_fifo() {
   return Grant{&state, state.granted, amount, priorities_.fifo(), true};
 }
 
+std::uint32_t GrantScheduler::window() const {
+  if (config_.window != 0) return config_.window;
+  return config_.max_incoming / (static_cast<std::uint32_t>(active_.size()) + 1);
+}
+
 std::optional<GrantScheduler::Grant> GrantScheduler::next_ranked() {
   const auto active = static_cast<std::uint32_t>(active_.size());
-  const std::uint32_t window =
-      config_.window != 0 ? config_.window : config_.max_incoming / (active + 1);
+  const std::uint32_t window = this->window();
   const auto room = static_cast<std::uint32_t>(config_.max_incoming - incoming_);
   // A window (or room) smaller than the increment must not stop the message for good.
   const std::uint32_t increment_min =
@@ -208,7 +217,8 @@ std::optional<GrantScheduler::Grant> GrantScheduler::next_ranked() {
     if (target <= state.granted) continue;
     const std::uint32_t amount = std::min(target - state.granted, room);
     if (amount < increment_min && state.granted + amount < state.length) continue;
-    fifo_credit_ += std::uint64_t{amount} * config_.grant_fifo_per_mille;
+    fifo_credit_ = std::min(fifo_credit_ + std::uint64_t{amount} * config_.grant_fifo_per_mille,
+                            kFifoCreditsMax * config_.fifo_grant_increment * 1000);
     const Priority priority = priorities_.scheduled(rank, active);
     book(state, state.granted + amount);
     return Grant{&state, state.granted, amount, priority, false};

@@ -117,6 +117,7 @@ class GrantScheduler {
   GrantState* victim_for(const GrantState& newcomer);
   void settle(std::size_t index);  // keeps active_ sorted after its entry shrank
   void book(GrantState& state, std::uint32_t offset);
+  std::uint32_t window() const;
   std::optional<Grant> next_fifo();
   std::optional<Grant> next_ranked();
 

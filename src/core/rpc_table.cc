@@ -40,6 +40,7 @@ Rpc* RpcTable::take() {
   rpc.slot = slot;
   rpc.heard = rpc.has_buffer = false;
   rpc.resends = 0;
+  rpc.excuses = 0;
   rpc.response_limit = 0;
   rpc.cookie = 0;
   rpc.next_need_ack = Time{};

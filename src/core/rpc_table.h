@@ -33,6 +33,7 @@ struct Rpc {
   bool is_client = false;
   bool heard = false;         // the peer showed that it knows this RPC
   std::uint32_t resends = 0;  // RESEND rounds (or NEED_ACKs) since the peer was last heard
+  std::uint32_t excuses = 0;  // rounds left out since then: our link was busy
   Port local_port{};
   Port peer_port{};
   std::uint32_t slot = 0;

@@ -322,14 +322,10 @@ void HomaTransport::check_at_rest(SimTime now) {
 
 HomaCounters HomaTransport::counters() const {
   HomaCounters sum;
-  const auto value = [](const auto& counter) -> std::uint64_t { return counter; };
   for (const auto& host : hosts_) {
-    const trace::Counters& counters = host->recorder.counters;
-    sum.grants += value(counters.grants_sent);
-    sum.resends += value(counters.resends_sent);
-    sum.retransmitted_packets += value(counters.retransmitted_packets);
-    sum.busy += value(counters.busy_sent);
-    sum.data_bytes_sent += value(counters.bytes_sent);
+    for (const trace::CounterValue& counter : trace::read(host->recorder.counters)) {
+      sum[counter.name] += counter.value;
+    }
   }
   return sum;
 }

@@ -7,8 +7,10 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/endpoint.h"
@@ -33,14 +35,8 @@ struct HomaTransportConfig {
   bool check = false;  // verify every packet and byte (Checker); for small runs
 };
 
-// Sums over all hosts.
-struct HomaCounters {
-  std::uint64_t grants = 0;
-  std::uint64_t resends = 0;
-  std::uint64_t retransmitted_packets = 0;
-  std::uint64_t busy = 0;
-  std::uint64_t data_bytes_sent = 0;
-};
+// The endpoints' counters by name, summed over all hosts.
+using HomaCounters = std::map<std::string_view, std::uint64_t>;
 
 class HomaTransport : public Transport {
  public:

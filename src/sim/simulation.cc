@@ -280,7 +280,7 @@ class Simulation::Impl {
     }
     report.queue_series = series_;
     if (homa_ != nullptr) report.homa = homa_->counters();
-    report.retransmitted = homa_ != nullptr    ? report.homa.retransmitted_packets
+    report.retransmitted = homa_ != nullptr    ? report.homa.at("retransmitted_packets")
                            : dctcp_ != nullptr ? dctcp_->retransmitted_segments()
                                                : 0;
     report.network = network_.counters();

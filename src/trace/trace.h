@@ -30,6 +30,7 @@ namespace homa::trace {
   NAME(grants_received, "GRANT packets received")                                               \
   NAME(fifo_granted_bytes, "bytes granted to the oldest message out of turn")                   \
   NAME(resends_sent, "RESEND packets sent")                                                     \
+  NAME(resends_postponed, "times that a busy link explained the silence: not asked again")      \
   NAME(resends_received, "RESEND packets received")                                             \
   NAME(retransmitted_packets, "DATA packets sent again")                                        \
   NAME(retransmitted_bytes, "DATA payload bytes sent again")                                    \

@@ -148,6 +148,31 @@ TEST(ScenarioGrants, TheOldestMessageGetsItsShare) {
                options);
 }
 
+// Or a sender that is busy elsewhere would hold the whole budget, grant after grant.
+TEST(ScenarioGrants, TheOldestMessageGetsNoMoreBeforeItHasSentItsShare) {
+  ScenarioOptions options;
+  options.config.overcommit = 1;
+  options.config.window = 4'000;
+  options.config.grant_fifo_per_mille = 1'000;
+  options.config.fifo_grant_increment = 2'000;
+  options.known_peers = 2;
+  run_scenario(R"(
+    0    in     DATA b length=30000 incoming=1424 bytes=0-1424
+    0    out    GRANT b offset=5424 priority=0
+    0    out    GRANT b offset=7424 priority=6      # the only one is the oldest
+    0    out    GRANT b offset=9424 priority=6
+    1    in     DATA a length=20000 incoming=1424 bytes=0-1424 peer=2
+    1    out    GRANT a offset=5424
+    2    in     DATA a length=20000 bytes=1424-2848 peer=2
+    2    out    GRANT a offset=6848                 # b has 8000 to send: nothing out of turn
+    3    in     DATA b length=30000 bytes=1424-2848
+    4    in     DATA b length=30000 bytes=2848-4272
+    4    out    GRANT b offset=11424 priority=6
+    5    end
+  )",
+               options);
+}
+
 TEST(ScenarioGrants, ASenderThatIsSilentLosesItsPlace) {
   ScenarioOptions options;
   options.config.overcommit = 1;

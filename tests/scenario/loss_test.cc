@@ -70,6 +70,53 @@ TEST(ScenarioLoss, AServerThatKnowsNothingOfAnRpcSaysSo) {
   )");
 }
 
+// Packets of low priority wait in the network while others keep our link busy. Ours waits with
+// them; the kernel asks, and gets everything twice.
+TEST(ScenarioLoss, WhatMayWaitForABusyLinkIsNotAskedFor) {
+  ScenarioOptions options;
+  options.config.link_bits_per_second = 10'000'000;  // a full packet takes 1.2 ms
+  options.known_peers = 2;
+  run_scenario(R"(
+    0    app    start a length=100
+    0    out    DATA a bytes=0-100
+    1    in     DATA b length=10000 incoming=10000 bytes=0-1424 peer=2
+    2.2  in     DATA b length=10000 bytes=1424-2848 peer=2
+    3.4  in     DATA b length=10000 bytes=2848-4272 peer=2
+    4.6  in     DATA b length=10000 bytes=4272-5696 peer=2
+    5.8  in     DATA b length=10000 bytes=5696-7120 peer=2
+    7    in     DATA b length=10000 bytes=7120-8544 peer=2
+    7.1  in     NEED_ACK a                      # the response may be on its way
+    7.1  out    BUSY a
+    8.2  in     DATA b length=10000 bytes=8544-10000 peer=2
+    8.2  event  request b
+    18   out    RESEND a offset=0 length=all        # the link has fallen idle meanwhile
+    18.1 in     DATA a length=100 bytes=0-100
+    18.1 event  response a
+    19   end
+  )",
+               options);
+}
+
+TEST(ScenarioLoss, ABusyLinkIsAnExcuseForHalfATimeout) {
+  ScenarioOptions options;
+  options.config.link_bits_per_second = 10'000'000;
+  options.config.timeout_ticks = 20;
+  options.known_peers = 2;
+  run_scenario(R"(
+    0    app    start a length=100
+    0    out    DATA a bytes=0-100
+    1    in     DATA b length=30000 incoming=30000 bytes=0-4272 peer=2
+    4.6  in     DATA b length=30000 bytes=4272-8544 peer=2
+    8.2  in     DATA b length=30000 bytes=8544-12816 peer=2
+    11.8 in     DATA b length=30000 bytes=12816-17088 peer=2
+    15   out    RESEND a offset=0 length=all
+    15.1 in     DATA a length=100 bytes=0-100
+    15.1 event  response a
+    16   end
+  )",
+               options);
+}
+
 // Capture 13: the response's only packet is lost. The kernel repeats its answer to every RESEND.
 TEST(ScenarioLoss, ALostResponseIsAskedForWhenTheServerWantsItsAck) {
   run_scenario(R"(
