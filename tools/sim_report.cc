@@ -151,6 +151,9 @@ std::string sim_report_text(const sim::SimConfig& config, const sim::Report& rep
     fmt::format_to(out, "grants {}, unscheduled share {:.1f} %, resends {}, sent again {}\n",
                    counter(report, "grants_sent"), report.unscheduled_share * 100,
                    counter(report, "resends_sent"), report.retransmitted);
+  } else if (report.network.dropped_buffer + report.retransmitted > 0) {
+    fmt::format_to(out, "dropped {}, sent again {}\n", report.network.dropped_buffer,
+                   report.retransmitted);
   }
   const sim::LostTime& lost = report.lost_time;
   fmt::format_to(out,

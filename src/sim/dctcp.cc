@@ -3,6 +3,9 @@
 #include <algorithm>
 
 namespace homa::sim {
+namespace {
+constexpr int kDoublingsMax = 10;
+}
 
 Result<void, Error> DctcpConfig::validate() const {
   if (segment_bytes < 64 || segment_bytes > 65'000 || header_bytes > 200 ||
@@ -21,6 +24,7 @@ struct DctcpTransport::Flow {
   std::uint32_t bytes = 0;
   // The sender.
   std::uint32_t next = 0;
+  std::uint32_t sent = 0;  // at any time: next falls back to acked when a timer expires
   std::uint32_t acked = 0;
   double window = 0;  // bytes
   double slow_start_until = 1e18;
@@ -28,12 +32,15 @@ struct DctcpTransport::Flow {
   std::uint32_t round_end = 0;  // alpha is updated when this byte is acked
   std::uint32_t round_acked = 0;
   std::uint32_t round_marked = 0;
-  std::uint32_t recover = 0;  // recovering from a loss until this byte is acked
+  std::uint32_t recover = 0;  // what was sent when the last loss was noticed
+  bool recovering = false;    // by fast retransmission, until that is acked
   int repeated_acks = 0;
   bool resend = false;  // the segment at `acked` first
   bool ready = false;
+  RoundTrip* round_trip = nullptr;
+  int timeouts = 0;  // since the last new ack
   SimTime timeout_at{0};
-  bool timer = false;
+  bool timer = false;  // an event is under way
   // The receiver.
   std::vector<bool> arrived;  // by segment
   std::uint32_t expected = 0;
@@ -57,11 +64,28 @@ void DctcpTransport::on_message(SimTime now, MessageId id) {
   flow->destination = message.destination;
   flow->bytes = message.bytes;
   flow->window = static_cast<double>(config_.segment_bytes) * config_.initial_window_segments;
+  flow->round_trip = &round_trips_[{message.source, message.destination}];
   flow->arrived.resize((message.bytes + config_.segment_bytes - 1) / config_.segment_bytes);
   if (flows_.size() <= id) flows_.resize(id + 1);
   flows_[id] = std::move(flow);
   make_ready(*flows_[id]);
   transmit(now, message.source);
+}
+
+void DctcpTransport::RoundTrip::add(SimTime sample) {
+  if (smoothed == SimTime::zero()) {
+    smoothed = sample;
+    variation = sample / 2;
+    return;
+  }
+  const SimTime off = sample > smoothed ? sample - smoothed : smoothed - sample;
+  variation += (off - variation) / 4;
+  smoothed += (sample - smoothed) / 8;
+}
+
+SimTime DctcpTransport::timeout(const Flow& flow) const {
+  const SimTime measured = flow.round_trip->smoothed + 4 * flow.round_trip->variation;
+  return std::max(measured, config_.timeout_min) * (1 << std::min(flow.timeouts, kDoublingsMax));
 }
 
 void DctcpTransport::make_ready(Flow& flow) {
@@ -95,11 +119,13 @@ PacketId DctcpTransport::next_packet(SimTime now, HostId id) {
     flow->ready = false;
     if (!flow->can_send()) continue;
     const std::uint32_t sequence = flow->resend ? flow->acked : flow->next;
-    if (flow->resend) ++retransmitted_;
+    if (sequence < flow->sent) ++retransmitted_;
     flow->resend = false;
     const PacketId packet = make_segment(*flow, sequence);
     flow->next = std::max(flow->next, sequence + sim_.packets[packet].payload_length);
-    flow->timeout_at = now + config_.timeout_min;
+    flow->sent = std::max(flow->sent, flow->next);
+    sim_.packets[packet].segment.sent = now;
+    flow->timeout_at = now + timeout(*flow);
     if (!flow->timer) {
       flow->timer = true;
       sim_.events.push(flow->timeout_at, EventKind::kHostTimer, id, message);
@@ -120,7 +146,7 @@ PacketId DctcpTransport::make_segment(Flow& flow, std::uint32_t sequence) {
       topology_.packet_overhead_bytes + config_.header_bytes + packet.payload_length;
   packet.flow_hash = static_cast<std::uint32_t>(derived_seed(flow.message, 7) >> 16);
   packet.ecn_capable = true;
-  packet.segment = {flow.message, sequence, packet.payload_length, false, false};
+  packet.segment = {flow.message, sequence, packet.payload_length, false, false, {}};
   return id;
 }
 
@@ -156,28 +182,33 @@ void DctcpTransport::on_data(SimTime now, const Packet& packet) {
   ack.destination = packet.source;
   ack.wire_bytes = topology_.packet_overhead_bytes + config_.header_bytes;
   ack.flow_hash = packet.flow_hash;
-  ack.segment = {flow->message, flow->expected, 0, true, packet.ecn_marked};
+  ack.segment = {flow->message, flow->expected, 0, true, packet.ecn_marked, packet.segment.sent};
   hosts_[packet.destination].acks.push_back(ack_id);
 }
 
 void DctcpTransport::on_ack(SimTime now, const SegmentFields& ack) {
   Flow* flow = flows_[ack.flow].get();
   if (flow == nullptr) return;
+  flow->round_trip->add(now - ack.sent);
   if (ack.sequence > flow->acked) {
     const std::uint32_t newly = ack.sequence - flow->acked;
     flow->acked = ack.sequence;
     flow->next = std::max(flow->next, flow->acked);
     flow->repeated_acks = 0;
+    flow->timeouts = 0;
     if (flow->acked >= flow->bytes) {
       flows_[ack.flow].reset();
       return;
     }
     // A partial ack while recovering: the segment behind it is lost as well (RFC 6582).
-    if (flow->acked < flow->recover) flow->resend = true;
-    flow->timeout_at = now + config_.timeout_min;
+    flow->recovering = flow->recovering && flow->acked < flow->recover;
+    if (flow->recovering) flow->resend = true;
+    flow->timeout_at = now + timeout(*flow);
     adapt_window(*flow, newly, ack.echo);
   } else if (++flow->repeated_acks == 3 && flow->acked >= flow->recover) {
-    flow->recover = flow->next;
+    // (Below `recover`, repeated acks come from copies that a timeout sent: RFC 6582.)
+    flow->recovering = true;
+    flow->recover = flow->sent;
     flow->resend = true;
     flow->window = std::max(flow->window / 2, static_cast<double>(config_.segment_bytes));
     flow->slow_start_until = flow->window;
@@ -213,14 +244,19 @@ void DctcpTransport::on_timer(SimTime now, HostId host, std::uint32_t value) {
     sim_.events.push(flow->timeout_at, EventKind::kHostTimer, host, value);
     return;
   }
-  ++retransmitted_;
-  flow->next = flow->acked;
+  if (flow->next == flow->acked) {  // nothing is out: it waits for its turn at the NIC
+    flow->timer = false;
+    return;
+  }
+  ++flow->timeouts;
+  flow->slow_start_until = std::max(flow->window / 2, 2.0 * config_.segment_bytes);
   flow->window = config_.segment_bytes;
-  flow->slow_start_until = std::max(flow->slow_start_until / 2, 2.0 * config_.segment_bytes);
-  flow->recover = 0;
+  flow->recover = flow->sent;
+  flow->recovering = false;
+  flow->next = flow->acked;
   flow->repeated_acks = 0;
   flow->resend = false;
-  flow->timeout_at = now + config_.timeout_min;
+  flow->timeout_at = now + timeout(*flow);
   sim_.events.push(flow->timeout_at, EventKind::kHostTimer, host, value);
   make_ready(*flow);
   transmit(now, host);

@@ -1,11 +1,15 @@
 // DCTCP (Alizadeh et al., SIGCOMM 2010; RFC 8257) over switches that mark: what a datacenter runs
 // today. One flow per message without a handshake, a window of ten segments to begin with, an ack
 // for every segment, round robin between the flows of a host: on the generous side throughout.
+// Retransmission timers follow the measured round trips (RFC 6298); flows between the same hosts
+// share what they measured, as Linux remembers it by destination.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "sim/topology.h"
@@ -18,7 +22,7 @@ struct DctcpConfig {
   std::uint32_t header_bytes = 32;
   std::uint32_t initial_window_segments = 10;
   double gain = 1.0 / 16;              // of the average of marks
-  SimTime timeout_min{5'000'000'000};  // 5 ms
+  SimTime timeout_min{5'000'000'000};  // 5 ms; also before a round trip was measured
 
   Result<void, Error> validate() const;
 };
@@ -39,6 +43,12 @@ class DctcpTransport : public Transport {
 
  private:
   struct Flow;
+  // Between two hosts.
+  struct RoundTrip {
+    SimTime smoothed{0};  // 0: none measured
+    SimTime variation{0};
+    void add(SimTime sample);
+  };
   struct Host {
     std::deque<PacketId> acks;
     std::deque<MessageId> ready;  // flows with something to send, in turn
@@ -46,6 +56,8 @@ class DctcpTransport : public Transport {
 
   void on_data(SimTime now, const Packet& packet);
   void on_ack(SimTime now, const SegmentFields& ack);
+  // When to give up waiting for an ack, with the doublings of this flow's timeouts so far.
+  SimTime timeout(const Flow& flow) const;
   void adapt_window(Flow& flow, std::uint32_t newly, bool marked);
   void make_ready(Flow& flow);
   void transmit(SimTime now, HostId host);
@@ -57,6 +69,7 @@ class DctcpTransport : public Transport {
   Surroundings sim_;
   std::vector<Host> hosts_;
   std::vector<std::unique_ptr<Flow>> flows_;  // by message; gone when wholly acked
+  std::map<std::pair<HostId, HostId>, RoundTrip> round_trips_;
   std::uint64_t retransmitted_ = 0;
 };
 

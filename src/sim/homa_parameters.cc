@@ -61,8 +61,9 @@ double unscheduled_share(const WorkloadDistribution& workload, std::uint32_t uns
 core::CoreConfig derive(const HomaConfig& config, const TopologyConfig& topology,
                         const WorkloadDistribution& workload) {
   core::CoreConfig core = config.core;
-  // A NIC that asks needs no model of the link; a NIC that is a FIFO gets the link's full rate.
-  core.link_bits_per_second = config.paced ? topology.host_bits_per_second : 0;
+  core.link_bits_per_second = topology.host_bits_per_second;
+  // A NIC that asks needs no model of the link; receivers still judge silence by its rate.
+  if (!config.paced) core.nic_backlog_max = std::chrono::seconds(1);
   core.packet_overhead_bytes = topology.packet_overhead_bytes;
   core.receive_region_bytes = 0;
   core.message_bytes_max = std::max(core.message_bytes_max, workload.largest_bytes());

@@ -21,6 +21,7 @@ struct SegmentFields {
   std::uint32_t length = 0;
   bool is_ack = false;
   bool echo = false;  // ack: the segment it answers was marked
+  SimTime sent{};     // when the segment left, or the one that the ack answers (TCP's timestamps)
 };
 
 struct Packet {

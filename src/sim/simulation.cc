@@ -81,7 +81,7 @@ class Simulation::Impl {
     }
   }
 
-  Report run(const std::function<void(const Progress&)>& progress) {
+  Report run(const std::function<bool(const Progress&)>& progress) {
     set_time_limit();
     schedule_message();
     Event event;
@@ -91,11 +91,12 @@ class Simulation::Impl {
       handle(event);
       if (progress && events_.popped() >= next_progress) {
         next_progress += kProgressEvents;
-        progress({ledger_.ended_measured(), config_.traffic.messages, events_.popped(),
-                  to_seconds(now_), ledger_.under_way()});
+        stopped_ = !progress({ledger_.size() - ledger_.under_way(), expected_messages(),
+                              events_.popped(), to_seconds(now_), ledger_.under_way()});
+        if (stopped_) break;
       }
     }
-    if (config_.drain) check_at_rest();
+    if (config_.drain && !stopped_) check_at_rest();
     ledger_.finish(now_);
     return report();
   }
@@ -152,12 +153,12 @@ class Simulation::Impl {
 
   void schedule_message() {
     // With drain, nothing new once all measured messages have begun.
-    if (config_.drain && ledger_.size() >= drain_after()) return;
+    if (config_.drain && ledger_.size() >= expected_messages()) return;
     if (!traffic_.next(arrival_)) return;
     message_pending_ = true;
     events_.push(std::max(arrival_.time, now_), EventKind::kMessage, 0);
   }
-  std::uint64_t drain_after() const {
+  std::uint64_t expected_messages() const {
     if (config_.traffic.pattern == TrafficPattern::kReplay) return config_.traffic.replay.size();
     return config_.traffic.messages +
            static_cast<std::uint64_t>(static_cast<double>(config_.traffic.messages) *
@@ -254,6 +255,7 @@ class Simulation::Impl {
                             ? ledger_.under_way()
                             : config_.traffic.messages - ledger_.ended_measured();
     report.failed = ledger_.failed();
+    report.stopped = stopped_;
     report.all = slowdowns.all();
     report.short_half = slowdowns.short_half();
     report.sizes = slowdowns.sizes(std::max(kClassMin, report.measured / kClassShare));
@@ -306,6 +308,7 @@ class Simulation::Impl {
   bool message_pending_ = false;
   bool over_ = false;
   bool timed_out_ = false;
+  bool stopped_ = false;
   bool resting_ = false;
   SimTime rest_until_{0};
   std::uint64_t ended_seen_ = 0;
@@ -321,7 +324,7 @@ Result<std::unique_ptr<Simulation>, Error> Simulation::create(const SimConfig& c
 Simulation::Simulation(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Simulation::~Simulation() = default;
 
-Report Simulation::run(const std::function<void(const Progress&)>& progress) {
+Report Simulation::run(const std::function<bool(const Progress&)>& progress) {
   return impl_->run(progress);
 }
 

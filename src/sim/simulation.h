@@ -32,6 +32,7 @@ struct Report {
   std::uint64_t measured = 0;    // messages measured that completed
   std::uint64_t unfinished = 0;  // and those that did not, within the time limit
   std::uint64_t failed = 0;
+  bool stopped = false;  // `progress` ended the run early: the slow are missing
   SlowdownSummary all;
   SlowdownSummary short_half;
   double worst_p99 = 0;
@@ -55,8 +56,8 @@ struct Report {
 };
 
 struct Progress {
-  std::uint64_t ended = 0;  // measured messages
-  std::uint64_t messages = 0;
+  std::uint64_t ended = 0;     // messages, warm-up included
+  std::uint64_t messages = 0;  // warm-up and measured ones; those that follow come on top
   std::uint64_t events = 0;
   double simulated_seconds = 0;
   std::uint64_t under_way = 0;
@@ -70,8 +71,8 @@ class Simulation {
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
-  // Runs to the end. Calls `progress` every million events or so, if given.
-  Report run(const std::function<void(const Progress&)>& progress = {});
+  // Runs to the end, or until `progress`, called every million events or so if given, says false.
+  Report run(const std::function<bool(const Progress&)>& progress = {});
 
  private:
   class Impl;

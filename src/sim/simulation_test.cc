@@ -96,6 +96,34 @@ TEST(Simulation, DctcpRepairsWhatFullBuffersDrop) {
   EXPECT_EQ(report.unfinished, 0U);
 }
 
+// 200 Mbit/s: queues of many windows last far longer than the least timeout, and nothing is lost.
+TEST(Simulation, DctcpsTimersFollowTheRoundTripsOfASlowLink) {
+  SimConfig config = small(Protocol::kDctcp);
+  config.topology.kind = TopologyKind::kSingleSwitch;
+  config.topology.hosts = 4;
+  config.topology.racks = 1;
+  config.topology.host_bits_per_second = 200'000'000;
+  config.switches.ecn_threshold_bytes = 30'000;
+  config.traffic.workload = "w4";
+  config.traffic.bytes_max = 1'000'000;
+  config.traffic.load = 0.85;
+  const Report report = run(config);
+  EXPECT_EQ(report.unfinished, 0U);
+  EXPECT_GT(report.all.p50, 10.0);  // there is much to wait for
+  const std::uint64_t segments = report.network.forwarded / 2;
+  EXPECT_LT(report.retransmitted, segments / 1'000);
+}
+
+TEST(Simulation, ARunEndsWhenItsWatcherHasSeenEnough) {
+  SimConfig config = small(Protocol::kHoma);
+  config.traffic.messages = 10'000'000;
+  auto simulation = Simulation::create(config);
+  ASSERT_TRUE(simulation.has_value());
+  const Report report = (*simulation)->run([](const Progress& at) { return at.ended < 20'000; });
+  EXPECT_TRUE(report.stopped);
+  EXPECT_GT(report.unfinished, 9'000'000U);
+}
+
 TEST(Simulation, AClosedLoopKeepsItsClientsLinkBusy) {
   SimConfig config;
   config.topology.kind = TopologyKind::kSingleSwitch;
