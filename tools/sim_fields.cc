@@ -195,8 +195,10 @@ std::vector<SimField> sim_fields(sim::SimConfig& config) {
   fields.add("homa.max_incoming", h.max_incoming,
              "granted or unscheduled and not received, over all messages; 0: no limit",
              Unit::kBytes);
-  fields.add("homa.fifo_per_mille", h.fifo_per_mille,
-             "of granted and sent bytes, for the oldest message");
+  fields.add("homa.grant_fifo_per_mille", h.grant_fifo_per_mille,
+             "of granted bytes, for the oldest message");
+  fields.add("homa.pacer_fifo_per_mille", h.pacer_fifo_per_mille,
+             "of sent bytes, for the oldest message");
   fields.add("homa.paced", h.paced, "pace by the core's link model into a FIFO NIC");
   sim::DctcpConfig& d = config.dctcp;
   fields.add("dctcp.segment_bytes", d.segment_bytes, "payload of a segment", Unit::kBytes);

@@ -26,14 +26,22 @@ PriorityMap::PriorityMap(Priority levels, const Cutoffs& cutoffs)
   }
 }
 
-Priority PriorityMap::scheduled(std::uint32_t rank, std::uint32_t active) const {
+std::uint32_t PriorityMap::scheduled_levels() const {
   Priority first_unscheduled = lowest_;
   while (first_unscheduled < kHighestPriority && cutoffs_[first_unscheduled] != kEveryLength) {
     ++first_unscheduled;
   }
-  const std::uint32_t scheduled_levels = first_unscheduled - lowest_;
-  const std::uint32_t used = std::min(scheduled_levels, active);
+  return static_cast<std::uint32_t>(first_unscheduled - lowest_);
+}
+
+Priority PriorityMap::scheduled(std::uint32_t rank, std::uint32_t active) const {
+  const std::uint32_t used = std::min(scheduled_levels(), active);
   return static_cast<Priority>(lowest_ + (used > rank ? used - 1 - rank : 0));
+}
+
+Priority PriorityMap::fifo() const {
+  const std::uint32_t levels = scheduled_levels();
+  return static_cast<Priority>(lowest_ + (levels > 0 ? levels - 1 : 0));
 }
 
 void PriorityMap::count(std::uint32_t length, std::uint32_t unscheduled) {

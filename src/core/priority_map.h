@@ -26,8 +26,9 @@ class PriorityMap {
   Priority unscheduled_default() const { return levels_ == 1 ? 7 : 6; }
   // Of a grant to the rank-th (0: fewest bytes left) of `active` messages.
   Priority scheduled(std::uint32_t rank, std::uint32_t active) const;
-  // Of a grant out of turn to the oldest message: the second highest level.
-  Priority fifo() const { return levels_ == 1 ? 7 : 6; }
+  // Of a grant out of turn to the oldest message: the highest of the levels that grants use. Such a
+  // grant is a burst, and must not hold up what is unscheduled (docs/protocol.md#grants).
+  Priority fifo() const;
 
   // A message was announced: `unscheduled` of its `length` bytes need no grant.
   void count(std::uint32_t length, std::uint32_t unscheduled);
@@ -41,6 +42,7 @@ class PriorityMap {
   static std::size_t bucket_of(std::uint32_t length);
   static std::uint32_t bucket_limit(std::size_t bucket);
   Cutoffs balanced(unsigned unscheduled_levels) const;
+  std::uint32_t scheduled_levels() const;
 
   Priority levels_;
   Priority lowest_;  // of the levels in use

@@ -80,8 +80,8 @@ core::CoreConfig derive(const HomaConfig& config, const TopologyConfig& topology
                                : static_cast<std::uint32_t>(std::lround(0.9328 * rtt_bytes));
   core.window = rtt_bytes;
   core.max_incoming = config.max_incoming > 0 ? config.max_incoming : kNoLimit;
-  core.grant_fifo_per_mille = config.fifo_per_mille;
-  core.pacer_fifo_per_mille = config.fifo_per_mille;
+  core.grant_fifo_per_mille = config.grant_fifo_per_mille;
+  core.pacer_fifo_per_mille = config.pacer_fifo_per_mille;
 
   const std::uint32_t levels = core.priorities;
   std::uint32_t unscheduled_levels = config.unscheduled_levels;

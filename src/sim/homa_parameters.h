@@ -21,8 +21,9 @@ struct HomaConfig {
   // Bytes granted or unscheduled and not yet received, over all messages; 0: no limit.
   std::uint32_t max_incoming = 0;
   std::uint32_t unscheduled_levels = 0;  // priorities for unscheduled bytes; 0: by their share
-  // Share of granted and of sent bytes for the oldest message; the paper's simulator has none.
-  std::uint32_t fifo_per_mille = 0;
+  // Shares of granted and of sent bytes for the oldest message; the paper's simulator has none.
+  std::uint32_t grant_fifo_per_mille = 0;
+  std::uint32_t pacer_fifo_per_mille = 0;
   // True: the endpoint paces by its link model into a NIC that is a FIFO. False: the NIC asks for
   // the next packet when it is free, as the paper's simulator does.
   bool paced = false;

@@ -127,8 +127,8 @@ TEST(ScenarioGrants, MaxIncomingBoundsWhatIsGrantedAndNotReceived) {
                options);
 }
 
-// A twentieth of what is granted goes to the oldest message, in one piece, at the second highest
-// level (capture 04); here half of it, in pieces of 2000 bytes.
+// A twentieth of what is granted goes to the oldest message, in one piece, at the highest of
+// the levels that grants use, below all that is unscheduled; here half of it, in pieces of 2000 bytes.
 TEST(ScenarioGrants, TheOldestMessageGetsItsShare) {
   ScenarioOptions options;
   options.config.overcommit = 1;
@@ -139,10 +139,10 @@ TEST(ScenarioGrants, TheOldestMessageGetsItsShare) {
   run_scenario(R"(
     0    in     DATA a length=900000 incoming=1424 bytes=0-1424
     0    out    GRANT a offset=5424 priority=0      # 4000 bytes: the oldest is owed 2000
-    0    out    GRANT a offset=7424 priority=6
+    0    out    GRANT a offset=7424 priority=3
     1    in     DATA b length=30000 incoming=1424 bytes=0-1424 peer=2
     1    out    GRANT b offset=5424
-    1    out    GRANT a offset=9424 priority=6      # not active, but the oldest
+    1    out    GRANT a offset=9424 priority=3      # not active, but the oldest
     2    end
   )",
                options);
@@ -159,15 +159,15 @@ TEST(ScenarioGrants, TheOldestMessageGetsNoMoreBeforeItHasSentItsShare) {
   run_scenario(R"(
     0    in     DATA b length=30000 incoming=1424 bytes=0-1424
     0    out    GRANT b offset=5424 priority=0
-    0    out    GRANT b offset=7424 priority=6      # the only one is the oldest
-    0    out    GRANT b offset=9424 priority=6
+    0    out    GRANT b offset=7424 priority=3      # the only one is the oldest
+    0    out    GRANT b offset=9424 priority=3
     1    in     DATA a length=20000 incoming=1424 bytes=0-1424 peer=2
     1    out    GRANT a offset=5424
     2    in     DATA a length=20000 bytes=1424-2848 peer=2
     2    out    GRANT a offset=6848                 # b has 8000 to send: nothing out of turn
     3    in     DATA b length=30000 bytes=1424-2848
     4    in     DATA b length=30000 bytes=2848-4272
-    4    out    GRANT b offset=11424 priority=6
+    4    out    GRANT b offset=11424 priority=3
     5    end
   )",
                options);
