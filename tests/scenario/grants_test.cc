@@ -127,8 +127,8 @@ TEST(ScenarioGrants, MaxIncomingBoundsWhatIsGrantedAndNotReceived) {
                options);
 }
 
-// A twentieth of what is granted goes to the oldest message, in one piece, at the highest of
-// the levels that grants use, below all that is unscheduled; here half of it, in pieces of 2000 bytes.
+// A twentieth of what is granted goes to the oldest message, in one piece, at the highest of the
+// levels that grants use, below all that is unscheduled; here half of it, in pieces of 2000 bytes.
 TEST(ScenarioGrants, TheOldestMessageGetsItsShare) {
   ScenarioOptions options;
   options.config.overcommit = 1;
