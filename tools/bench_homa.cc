@@ -1,42 +1,16 @@
 // RPCs over Homa: one host, one socket that serves and calls, one thread with the engine inside it.
-//
-// Hosts that share processors must not pay a wake-up for every packet. While several RPCs are under
-// way, the thread looks after its engine at intervals of two packets' time on the link, and what
-// came meanwhile is one batch. With one RPC (the idle network) it sleeps on the socket, as any
-// client does.
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <deque>
 
 #include "bench_transport.h"
-#include "io/open.h"
-#include "lab.h"
 
 namespace homa::tools {
 namespace {
 
 constexpr std::uint16_t kPort = 4000;
 constexpr int kMessagesPerVisit = 32;
-constexpr std::uint64_t kBusyRpcs = 4;
-constexpr Nanoseconds kIntervalMax = std::chrono::microseconds(150);
-constexpr std::uint64_t kPacketBits = 1538 * 8;  // on an Ethernet wire
-
-// How long a busy host may look away; 0: never.
-Nanoseconds interval_for(const HostConfig& config, std::uint64_t bits_per_second) {
-  const bool sleeps = config.engine == HostConfig::Engine::kPolled && config.poll.count() == 0;
-  if (!sleeps || bits_per_second == 0) return Nanoseconds::zero();
-  const Nanoseconds packets(
-      static_cast<std::int64_t>(2 * kPacketBits * 1'000'000'000 / bits_per_second));
-  return std::min(packets, kIntervalMax);
-}
-
-void sleep_for(Nanoseconds time) {
-  if (time <= Nanoseconds::zero()) return;
-  const timespec wait{time.count() / 1'000'000'000, time.count() % 1'000'000'000};
-  ::clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, nullptr);
-}
 
 class HomaTransport final : public BenchTransport {
  public:
@@ -47,8 +21,7 @@ class HomaTransport final : public BenchTransport {
         host_(std::move(host)),
         socket_(std::move(socket)),
         peers_(std::move(peers)),
-        response_bytes_max_(setup.message_bytes_max),
-        interval_(interval_for(setup.homa, io::link_rate(Lab::kHostDevice))) {}
+        response_bytes_max_(setup.message_bytes_max) {}
 
   void start(std::size_t peer, std::uint64_t rpc, std::uint32_t request_bytes,
              std::uint32_t response_bytes) override;
@@ -84,8 +57,6 @@ class HomaTransport final : public BenchTransport {
   Socket socket_;
   std::vector<SocketAddress> peers_;
   std::uint32_t response_bytes_max_;
-  Nanoseconds interval_;
-  std::uint64_t live_ = 0;  // RPCs that this host started
   std::deque<Waiting> waiting_;
   std::vector<std::uint64_t> refused_;  // RPCs that could not even be started
   // Cookies are RPC numbers plus one and their lengths; 0 is what requests have.
@@ -97,7 +68,6 @@ void HomaTransport::start(std::size_t peer, std::uint64_t rpc, std::uint32_t req
                           std::uint32_t response_bytes) {
   if (expected_.size() <= rpc) expected_.resize(rpc + 1024);
   expected_[rpc] = response_bytes;
-  ++live_;
   transmit_or_wait({peer, 0, rpc, BenchPattern::request_tag(rpc), request_bytes});
 }
 
@@ -130,7 +100,6 @@ void HomaTransport::take_request(const Message& message) {
 
 void HomaTransport::take(Message message, Listener& listener) {
   if (message.is_request()) return take_request(message);
-  --live_;
   const std::uint64_t rpc = message.cookie() - 1;
   if (message.kind() == Message::Kind::kFailure) return listener.on_end(rpc, RpcEnd::kFailed);
   const std::uint8_t tag = BenchPattern::response_tag(BenchPattern::request_tag(rpc));
@@ -143,20 +112,16 @@ void HomaTransport::take(Message message, Listener& listener) {
 void HomaTransport::serve_until(Nanoseconds until, Listener& listener) {
   for (int i = 0; i < kMessagesPerVisit; ++i) {
     while (!waiting_.empty() && transmit(waiting_.front())) waiting_.pop_front();
-    live_ -= refused_.size();
     for (const std::uint64_t rpc : std::exchange(refused_, {})) {
       listener.on_end(rpc, RpcEnd::kFailed);
     }
     const Nanoseconds left = std::max(until - bench_now(), Nanoseconds::zero());
     // Memory comes free while the engine runs; look again soon.
     constexpr Nanoseconds kMemoryCheck = std::chrono::milliseconds(1);
-    const bool busy = interval_ > Nanoseconds::zero() && live_ >= kBusyRpcs;
-    Nanoseconds patience = waiting_.empty() ? left : std::min(left, kMemoryCheck);
-    if (busy) patience = Nanoseconds::zero();
+    const Nanoseconds patience = waiting_.empty() ? left : std::min(left, kMemoryCheck);
     // Having served, the caller may have something to do: take only what is here already.
     auto message = socket_.receive(i == 0 ? patience : Nanoseconds::zero());
     if (message) take(std::move(*message), listener);
-    if (!message && busy) sleep_for(std::min(left, interval_));
     if (!message || until <= bench_now()) return;
   }
 }

@@ -45,6 +45,9 @@ void HostOptions::add_to(CLI::App& command) {
   host(command.add_flag("--polled", polled_, "run the engine in the calling thread, spinning"));
   poll_option_ = host(command.add_option(
       "--poll", poll_us_, "microseconds to poll before sleeping (default: 50; --polled: 1000000)"));
+  host(command.add_option("--coalesce", coalesce_us_,
+                          "microseconds that a sleeping engine may look away while its link is "
+                          "busy (default: by the link's rate)"));
   host(command.add_option("--receive-memory", receive_megabytes_, "MB for incoming messages"))
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
@@ -71,6 +74,7 @@ HostConfig HostOptions::host_config() const {
   config.engine = polled_ ? HostConfig::Engine::kPolled : HostConfig::Engine::kThreaded;
   const bool spin = polled_ && poll_option_->count() == 0;
   config.poll = std::chrono::microseconds(spin ? kPolledPollUs : poll_us_);
+  if (coalesce_us_) config.coalesce = std::chrono::microseconds(*coalesce_us_);
   config.receive_bytes = receive_megabytes_ << 20;
   config.transmit_bytes = transmit_megabytes_ << 20;
   for (const std::string& parameter : parameters_) {
@@ -88,22 +92,6 @@ HostConfig HostOptions::host_config() const {
 std::optional<std::chrono::microseconds> HostOptions::poll() const {
   if (poll_option_->count() == 0) return std::nullopt;
   return std::chrono::microseconds(poll_us_);
-}
-
-io::IoConfig HostOptions::io_config() const {
-  const HostConfig host = host_config();
-  io::IoConfig config;
-  config.backend = host.backend;
-  config.address = host.address;
-  config.interface = host.interface;
-  config.udp_port = host.udp_port;
-  config.mtu = host.mtu;
-  config.faults.loss = host.loss;
-  config.faults.duplication = host.duplication;
-  config.faults.reordering = host.reordering;
-  config.faults.seed = host.fault_seed;
-  config.pcap = host.pcap;
-  return config;
 }
 
 }  // namespace homa::tools

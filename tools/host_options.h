@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "homa/host.h"
-#include "io/open.h"
 
 namespace homa::tools {
 
@@ -29,7 +28,6 @@ class HostOptions {
   void use_any_udp_port() { any_udp_port_ = true; }
 
   HostConfig host_config() const;
-  io::IoConfig io_config() const;  // the same choice for tools that need no host
   bool polled() const { return polled_; }
   // --poll, where the user gave it.
   std::optional<std::chrono::microseconds> poll() const;
@@ -43,6 +41,7 @@ class HostOptions {
   bool polled_ = false;
   bool any_udp_port_ = false;
   std::uint64_t poll_us_ = 50;
+  std::optional<std::uint64_t> coalesce_us_;
   std::uint64_t receive_megabytes_ = 64;
   std::uint64_t transmit_megabytes_ = 64;
   std::vector<std::string> parameters_;  // "name=value"

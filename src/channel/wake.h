@@ -18,5 +18,7 @@ void wake(WakeWord& word);
 
 void signal_descriptor(int fd);  // makes an eventfd readable
 bool clear_descriptor(int fd);   // and unreadable; whether it was readable; never blocks
+// Returns when it is readable, after `at_most`, or early (a signal).
+void wait_for_descriptor(int fd, std::chrono::nanoseconds at_most);
 
 }  // namespace homa::channel

@@ -90,8 +90,10 @@ HostState::HostState(const HostConfig& config, const core::CoreConfig& core_conf
       wake_(std::move(wake)) {}
 
 Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& config) {
-  if (config.poll < std::chrono::microseconds::zero()) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument, "HostConfig::poll is negative"});
+  constexpr std::chrono::microseconds kNone{0};
+  if (config.poll < kNone || config.coalesce.value_or(kNone) < kNone) {
+    return Unexpected(
+        Error{ErrorCode::kInvalidArgument, "HostConfig: poll and coalesce cannot be negative"});
   }
   channel::ChannelConfig channel;
   channel.transmit_bytes = config.transmit_bytes;
@@ -107,7 +109,9 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
   if (!wake) return Unexpected(wake.error());
   auto host = std::shared_ptr<HostState>(
       new HostState(config, *core, capabilities, std::move(wake).value()));
-  auto engine = engine::Engine::create(*core, std::move(io).value(), *seed, host->wake_.get());
+  auto engine = engine::Engine::create(
+      *core, std::move(io).value(), *seed, host->wake_.get(),
+      config.coalesce ? Duration(*config.coalesce) : engine::coalesce_for(*core));
   if (!engine) return Unexpected(engine.error());
   host->engine_ = std::move(engine).value();
   host->receive_memory_ = host->engine_->receive_memory().bytes();

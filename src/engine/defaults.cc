@@ -28,13 +28,14 @@ void set_slow_link(core::CoreConfig& config, std::uint64_t rate, Duration packet
   // Priorities keep what is granted ahead out of the way of short messages, so there may be enough
   // of it to fill the link while senders wait for their processors.
   config.max_incoming = 400'000;
-  // What takes milliseconds to cross the link when all goes well is not lost after five: a message
-  // of low priority waits until all that was granted before it has passed.
+  // What takes milliseconds to cross the link when all goes well is not lost after five, nor is its
+  // peer dead after a hundred: what was granted to others passes first.
   const Duration drain = transmission_time(config.max_incoming, rate);
-  const auto patience = static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(6 * drain / config.tick, config.resend_ticks, 100));
-  config.timeout_ticks *= patience / config.resend_ticks;
-  config.resend_ticks = config.resend_interval = patience;
+  const auto ticks = [&config](Duration time, std::uint32_t least) {
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(time / config.tick, least, 2'000));
+  };
+  config.resend_ticks = config.resend_interval = ticks(drain * 5 / 4, config.resend_ticks);
+  config.timeout_ticks = ticks(120 * drain, config.timeout_ticks);
   // Every wake-up for a packet or a grant costs more than the packet: a few at a time.
   config.nic_backlog_max = std::clamp(6 * packet, Duration(5'000), Duration(400'000));
   config.grant_increment_min = config.max_incoming / 40;
@@ -70,6 +71,15 @@ core::CoreConfig defaults_for(const io::IoCapabilities& capabilities) {
     set_fast_link(config, rate);
   }
   return config;
+}
+
+Duration coalesce_for(const core::CoreConfig& config) {
+  constexpr Duration kLongest{150'000};
+  const std::uint64_t rate = config.link_bits_per_second;
+  if (rate == 0 || rate >= 10 * kGigabit) return Duration::zero();
+  const std::uint64_t packet = std::uint64_t{config.payload_bytes_max} + wire::kDataHeaderBytes +
+                               config.packet_overhead_bytes;
+  return std::min(2 * transmission_time(packet, rate), kLongest);
 }
 
 }  // namespace homa::engine

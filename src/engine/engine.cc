@@ -37,7 +37,8 @@ Time clock_now() {
 
 Result<std::unique_ptr<Engine>, Error> Engine::create(const core::CoreConfig& config,
                                                       std::unique_ptr<io::PacketIo> io,
-                                                      std::uint64_t seed, int wake_fd) {
+                                                      std::uint64_t seed, int wake_fd,
+                                                      Duration coalesce) {
   HOMA_CHECK(config.receive_region_bytes > 0);
   auto memory = channel::Mapping::create(config.receive_region_bytes);
   if (!memory) return Unexpected(memory.error());
@@ -45,15 +46,17 @@ Result<std::unique_ptr<Engine>, Error> Engine::create(const core::CoreConfig& co
       channel::Mapping::create(ReceiveRegion::holders_bytes(config.receive_region_bytes));
   if (!holders) return Unexpected(holders.error());
   return std::unique_ptr<Engine>(
-      new Engine(config, std::move(io), seed, wake_fd,
+      new Engine(config, std::move(io), seed, wake_fd, coalesce,
                  ReceiveRegion(std::move(memory).value(), std::move(holders).value())));
 }
 
 Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
-               int wake_fd, ReceiveRegion receive)
+               int wake_fd, Duration coalesce, ReceiveRegion receive)
     : endpoint_(config, seed, recorder_),
       io_(std::move(io)),
       wake_fd_(wake_fd),
+      coalesce_(coalesce),
+      load_(config.link_bits_per_second),
       receive_(std::move(receive)),
       channel_by_port_(kPorts, 0),
       feedback_(io_->capabilities().queue_feedback) {}
@@ -274,24 +277,34 @@ bool Engine::anything_to_do() {
 }
 
 void Engine::sleep(Time now, Time until) {
-  if (io_ == nullptr) return;
-  until = std::min(until, next_deadline());
-  if (until <= now) return;
+  if (io_ == nullptr || until <= now) return;
+  if (coalesce_ > Duration::zero()) {
+    load_.update(now, recorder_.counters.bytes_received.load(std::memory_order_relaxed),
+                 recorder_.counters.bytes_sent.load(std::memory_order_relaxed));
+  }
+  if (!load_.busy() && next_deadline() <= now) return;
   const bool release_wanted =
       endpoint_.receive_region_used() > endpoint_.config().receive_region_bytes / 2;
   sleeping_.store(true, std::memory_order_seq_cst);
   for (const auto& attached : attachments_) {
     if (attached) attached->end().announce_sleep(release_wanted);
   }
-  if (!anything_to_do()) {
-    const Duration at_most = until == kNever ? kLongestSleep : until - now;
-    io_->wait(std::min(at_most, kLongestSleep), wake_fd_);
-  }
+  if (!anything_to_do()) wait(now, until);
   bool signalled = !sleeping_.exchange(false, std::memory_order_seq_cst);
   for (const auto& attached : attachments_) {
     if (attached && attached->end().announce_awake()) signalled = true;
   }
   if (signalled) channel::clear_descriptor(wake_fd_);
+}
+
+void Engine::wait(Time now, Time until) {
+  if (load_.busy()) {
+    channel::wait_for_descriptor(wake_fd_, std::min(until - now, coalesce_));
+    return;
+  }
+  until = std::min(until, next_deadline());
+  const Duration at_most = until == kNever ? kLongestSleep : until - now;
+  io_->wait(std::min(at_most, kLongestSleep), wake_fd_);
 }
 
 void Engine::close(Duration at_most) {

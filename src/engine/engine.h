@@ -22,6 +22,7 @@
 #include "channel/region.h"
 #include "core/endpoint.h"
 #include "engine/attachment.h"
+#include "engine/link_load.h"
 #include "engine/receive_region.h"
 #include "io/packet_io.h"
 #include "trace/trace.h"
@@ -34,9 +35,11 @@ Time clock_now();
 class Engine {
  public:
   // `config` is valid, with a receive region. `wake_fd` is an eventfd; it outlives the engine.
+  // `coalesce`: see sleep(); 0: never.
   static Result<std::unique_ptr<Engine>, Error> create(const core::CoreConfig& config,
                                                        std::unique_ptr<io::PacketIo> io,
-                                                       std::uint64_t seed, int wake_fd);
+                                                       std::uint64_t seed, int wake_fd,
+                                                       Duration coalesce = Duration::zero());
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -52,7 +55,9 @@ class Engine {
   // When the next step has something to do if nothing arrives; kNever: idle.
   Time next_deadline() const;
 
-  // Sleeps until there is something to do, but not beyond `until`. Submitters wake it.
+  // Sleeps until there is something to do, but not beyond `until`. Submitters wake it. While the
+  // link is busy, it looks away for `coalesce` instead: packets and deadlines wait so long, and
+  // what came meanwhile is one batch, because a wake-up costs more than a packet.
   void sleep(Time now, Time until);
 
   // Ends every channel's RPCs, tells the peers, sends that for as long as `at_most`, and closes the
@@ -77,7 +82,7 @@ class Engine {
   static constexpr std::size_t kSubmissionsPerStep = 256;  // of each channel
 
   Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
-         int wake_fd, ReceiveRegion receive);
+         int wake_fd, Duration coalesce, ReceiveRegion receive);
 
   Time forward(Time now);
   void fire_timers(Time now, std::size_t received);
@@ -95,12 +100,15 @@ class Engine {
   bool frame_pending(std::uint64_t token) const;
   void publish();
   bool anything_to_do();
+  void wait(Time now, Time until);
 
   trace::Recorder recorder_;
   core::Endpoint endpoint_;
   std::unique_ptr<io::PacketIo> io_;  // null after close()
   io::IoStatistics statistics_;       // its last
   int wake_fd_;
+  Duration coalesce_;
+  LinkLoad load_;
   ReceiveRegion receive_;
   std::vector<std::uint16_t> channel_by_port_;  // 1 + index in attachments_; 0: nobody's
   Attachments attachments_;

@@ -23,13 +23,16 @@ constexpr std::uint16_t kServerPort = 4000;
 
 // A host with one engine; steps by hand.
 struct TestHost {
-  TestHost(FakeNetwork& network, const Address& address) : local(address) {
+  TestHost(FakeNetwork& network, const Address& address, std::uint64_t bits_per_second = 0)
+      : local(address) {
     auto owned = std::make_unique<FakeIo>(network, address);
     io = owned.get();
     core::CoreConfig config = defaults_for(owned->capabilities());
     config.receive_region_bytes = 8 << 20;
+    config.link_bits_per_second = bits_per_second;
     wake = channel::Region::create({}).value();
-    engine = Engine::create(config, std::move(owned), 1, wake->descriptor()).value();
+    engine = Engine::create(config, std::move(owned), 1, wake->descriptor(), coalesce_for(config))
+                 .value();
   }
 
   std::unique_ptr<ApplicationEnd> open(std::uint16_t port) {
@@ -383,15 +386,50 @@ TEST(Defaults, FollowTheLink) {
     EXPECT_TRUE(config.validate());
   }
   capabilities.link_bits_per_second = 200'000'000;
-  const core::CoreConfig slow = defaults_for(capabilities);
+  core::CoreConfig slow = defaults_for(capabilities);
   EXPECT_EQ(slow.unscheduled_bytes, 20'000U);
   EXPECT_EQ(slow.max_incoming, 400'000U);
-  EXPECT_EQ(slow.resend_ticks, 96U) << "six times what max_incoming takes";
-  EXPECT_EQ(slow.timeout_ticks, 1'900U);
+  EXPECT_EQ(slow.resend_ticks, 20U) << "a little more than what max_incoming takes";
+  EXPECT_EQ(slow.timeout_ticks, 1'920U);
+  EXPECT_EQ(coalesce_for(slow), Duration(123'040)) << "two packets";
   EXPECT_TRUE(slow.validate());
   EXPECT_GT(slow.nic_backlog_max, Duration(100'000));
+  slow.link_bits_per_second = 10'000'000;
+  EXPECT_EQ(coalesce_for(slow), Duration(150'000));
+  slow.link_bits_per_second = 10'000'000'000;
+  EXPECT_EQ(coalesce_for(slow), Duration(0));
   capabilities.link_bits_per_second = 0;
+  EXPECT_EQ(coalesce_for(defaults_for(capabilities)), Duration(0));
   EXPECT_EQ(defaults_for(capabilities).unscheduled_bytes, 30'000U);
+}
+
+TEST(EngineCoalescing, ABusyLinkIsLookedAtInIntervalsAnIdleOneAtOnce) {
+  FakeNetwork network;
+  TestHost client(network, *Address::parse("10.0.0.1"), 200'000'000);
+  TestHost server(network, *Address::parse("10.0.0.2"), 200'000'000);
+  const auto serving = server.open(kServerPort);
+  const auto calling = client.open(0);
+  Submission submission;
+  submission.kind = SubmissionKind::kSend;
+  submission.handle = channel::make_handle(0, 1);
+  submission.length = 500'000;
+  submission.memory = calling->allocate(submission.length).value();
+  submission.peer = channel::PeerRecord::of({server.local, kServerPort});
+  const auto sleep = [&] { client.engine->sleep(client.now, client.now + Duration(1'000'000)); };
+  sleep();
+  EXPECT_EQ(client.io->waits, 1);  // idle: any packet wakes it
+  ASSERT_TRUE(calling->submit(submission));
+  calling->publish();
+  for (int i = 0; i < 500; ++i) {  // 5 ms: the link is full
+    for (TestHost* host : {&client, &server}) host->engine->step(host->now += Duration(10'000));
+  }
+  sleep();
+  EXPECT_EQ(client.io->waits, 1);  // a packet that comes now waits for the next
+  client.now += Duration(1'000'000'000);
+  sleep();
+  client.engine->step(client.now);
+  sleep();
+  EXPECT_EQ(client.io->waits, 2);
 }
 
 }  // namespace
