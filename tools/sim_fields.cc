@@ -166,6 +166,8 @@ void add_traffic(Fields& fields, sim::TrafficConfig& t) {
   fields.add("traffic.load", t.load, "of each host's link, DATA headers included");
   fields.add("traffic.messages", t.messages, "messages measured");
   fields.add("traffic.warm_up", t.warm_up, "messages before, as a share of those");
+  fields.add("traffic.await_last", t.await_last,
+             "false: end when the last message measured begins, not when it ends");
   fields.add("traffic.request_response", t.request_response, "RPCs instead of one-way messages");
   fields.add("traffic.response_bytes", t.response_bytes, "0: as long as the request", Unit::kBytes);
   fields.add("traffic.service_time", t.service_time, "of the server, before it answers");
@@ -190,11 +192,12 @@ std::vector<SimField> sim_fields(sim::SimConfig& config) {
   fields.add("homa.rtt_bytes", h.rtt_bytes, "window of a granted message; 0: 10 kB per 10 Gbit/s",
              Unit::kBytes);
   fields.add("homa.unscheduled_bytes", h.unscheduled_bytes, "0: 0.9328 of rtt_bytes", Unit::kBytes);
-  fields.add("homa.overcommit", h.overcommit, "messages granted at once; 0: scheduled levels");
+  fields.add("homa.overcommit", h.overcommit, "messages granted at once; 0: as in the paper");
   fields.add("homa.unscheduled_levels", h.unscheduled_levels, "priorities; 0: by share of bytes");
   fields.add("homa.max_incoming", h.max_incoming,
              "granted or unscheduled and not received, over all messages; 0: no limit",
              Unit::kBytes);
+  fields.add("homa.grant_packets", h.grant_packets, "a grant for so many full packets");
   fields.add("homa.grant_fifo_per_mille", h.grant_fifo_per_mille,
              "of granted bytes, for the oldest message");
   fields.add("homa.pacer_fifo_per_mille", h.pacer_fifo_per_mille,

@@ -8,19 +8,23 @@ namespace {
 
 constexpr std::uint32_t kNoLimit = 1U << 30;
 
-// How the Homa paper split the eight priorities (docs/simulation.md#parameters). Its workloads are
-// finer than our tables, whose shares would give other numbers for W2 and W3.
+// How the Homa paper split the eight priorities (docs/simulation.md#parameters): as many messages
+// are granted at once as it left levels for. Its workloads are finer than our tables, whose shares
+// would give other numbers for W2 and W3. Ours gives W4 a second level for unscheduled bytes: its
+// longest messages' need not meet the shortest ones.
 struct PaperSplit {
   std::string_view workload;
   std::uint32_t unscheduled_levels;
+  std::uint32_t overcommit;
 };
-constexpr PaperSplit kPaperSplits[] = {{"w1", 7}, {"w2", 5}, {"w3", 4}, {"w4", 1}, {"w5", 1}};
+constexpr PaperSplit kPaperSplits[] = {
+    {"w1", 7, 1}, {"w2", 5, 3}, {"w3", 4, 4}, {"w4", 2, 7}, {"w5", 1, 7}};
 
-std::uint32_t paper_levels(std::string_view workload) {
+const PaperSplit* paper_split(std::string_view workload) {
   for (const PaperSplit& split : kPaperSplits) {
-    if (split.workload == workload) return split.unscheduled_levels;
+    if (split.workload == workload) return &split;
   }
-  return 0;
+  return nullptr;
 }
 
 // cutoffs[p]: the longest message whose unscheduled bytes may use priority p. Levels from 7
@@ -78,24 +82,27 @@ core::CoreConfig derive(const HomaConfig& config, const TopologyConfig& topology
   core.unscheduled_bytes = config.unscheduled_bytes > 0
                                ? config.unscheduled_bytes
                                : static_cast<std::uint32_t>(std::lround(0.9328 * rtt_bytes));
-  core.window = rtt_bytes;
+  core.grant_increment_min = std::max(1U, config.grant_packets * core.payload_bytes_max);
+  // What grants wait for each other is on top, or the link would fall idle between two of them.
+  core.window = rtt_bytes + core.grant_increment_min - 1;
+  core.fifo_grant_increment = rtt_bytes;  // a burst, at the level of the best message
   core.max_incoming = config.max_incoming > 0 ? config.max_incoming : kNoLimit;
   core.grant_fifo_per_mille = config.grant_fifo_per_mille;
   core.pacer_fifo_per_mille = config.pacer_fifo_per_mille;
 
   const std::uint32_t levels = core.priorities;
+  const PaperSplit* split = levels == kPriorities ? paper_split(workload.name()) : nullptr;
   std::uint32_t unscheduled_levels = config.unscheduled_levels;
-  if (unscheduled_levels == 0 && levels == kPriorities) {
-    unscheduled_levels = paper_levels(workload.name());
-  }
+  if (unscheduled_levels == 0 && split != nullptr) unscheduled_levels = split->unscheduled_levels;
   if (unscheduled_levels == 0) {
     const double share = unscheduled_share(workload, core.unscheduled_bytes);
     unscheduled_levels = static_cast<std::uint32_t>(std::lround(levels * share));
   }
   // At least one level for each kind, while there are two.
   unscheduled_levels = std::clamp(unscheduled_levels, 1U, std::max(levels - 1U, 1U));
-  core.overcommit =
-      config.overcommit > 0 ? config.overcommit : std::max(levels - unscheduled_levels, 1U);
+  core.overcommit = config.overcommit;
+  if (core.overcommit == 0 && split != nullptr) core.overcommit = split->overcommit;
+  if (core.overcommit == 0) core.overcommit = std::max(levels - unscheduled_levels, 1U);
   core.cutoffs = equal_cutoffs(workload, core.unscheduled_bytes, unscheduled_levels);
   return core;
 }

@@ -21,8 +21,9 @@ struct HomaConfig {
   // Bytes granted or unscheduled and not yet received, over all messages; 0: no limit.
   std::uint32_t max_incoming = 0;
   std::uint32_t unscheduled_levels = 0;  // priorities for unscheduled bytes; 0: by their share
+  std::uint32_t grant_packets = 2;       // a GRANT for so many full packets; the paper's: for each
   // Shares of granted and of sent bytes for the oldest message; the paper's simulator has none.
-  std::uint32_t grant_fifo_per_mille = 0;
+  std::uint32_t grant_fifo_per_mille = 50;
   std::uint32_t pacer_fifo_per_mille = 0;
   // True: the endpoint paces by its link model into a NIC that is a FIFO. False: the NIC asks for
   // the next packet when it is free, as the paper's simulator does.
@@ -31,8 +32,8 @@ struct HomaConfig {
 
 // The configuration of every endpoint: unscheduled bytes, window and overcommitment from the
 // network, priorities split by the workload's share of unscheduled bytes, cutoffs that give each
-// unscheduled level equal bytes; FIFO shares 0 and no limit on incoming bytes beyond the windows
-// (the paper's simulator has neither). Memory is unlimited.
+// unscheduled level equal bytes; no limit on incoming bytes beyond the windows (the paper's
+// simulator has none either). Memory is unlimited.
 core::CoreConfig derive(const HomaConfig& config, const TopologyConfig& topology,
                         const WorkloadDistribution& workload);
 

@@ -12,7 +12,7 @@ TEST(HomaParameters, SendersGrantedAtOnceAreThoseOfThePaper) {
     const auto core = derive({}, {}, WorkloadDistribution::named(name).value());
     EXPECT_EQ(core.overcommit, overcommit) << name;
     EXPECT_EQ(core.unscheduled_bytes, 9'328U);
-    EXPECT_EQ(core.window, 10'000U);
+    EXPECT_EQ(core.window, 10'000U + 2 * core.payload_bytes_max - 1);
     EXPECT_TRUE(core.validate().has_value()) << name;
   }
 }
@@ -39,7 +39,7 @@ TEST(HomaParameters, FasterLinksHaveProportionallyMoreInFlight) {
   TopologyConfig topology;
   topology.host_bits_per_second = 100'000'000'000;
   const auto core = derive({}, topology, WorkloadDistribution::named("w4").value());
-  EXPECT_EQ(core.window, 100'000U);
+  EXPECT_EQ(core.window, 100'000U + 2 * core.payload_bytes_max - 1);
   EXPECT_EQ(core.unscheduled_bytes, 93'280U);
 }
 

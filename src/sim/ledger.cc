@@ -70,8 +70,7 @@ MessageId Ledger::begin(const Arrival& arrival) {
 }
 
 void Ledger::count_goodput(SimTime now, std::uint32_t payload) {
-  const bool all_begun = counted_ >= warm_up_messages_ + traffic_.messages;
-  if (now < window_begin_ || all_begun) return;
+  if (now < window_begin_ || measured_begun()) return;
   window_wire_bytes_ += payload + shape_.overhead_bytes;
   window_payload_ += payload;
 }

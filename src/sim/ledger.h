@@ -64,6 +64,7 @@ class Ledger {
 
   // --- Progress of the run ---
   bool measured_complete() const { return ended_measured_ == traffic_.messages; }
+  bool measured_begun() const { return counted_ >= warm_up_messages_ + traffic_.messages; }
   std::uint64_t ended_measured() const { return ended_measured_; }
   std::uint64_t under_way() const { return messages_.size() - ended_; }
   // The run is over: what is open is settled.

@@ -192,6 +192,7 @@ class Simulation::Impl {
         schedule_message();
         transport_->on_message(now_, message);
         note_ends();
+        if (!config_.traffic.await_last && ledger_.measured_begun()) over_ = true;
         break;
       }
       case EventKind::kApplication:

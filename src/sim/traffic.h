@@ -38,6 +38,8 @@ struct TrafficConfig {
   double load = 0.8;                 // of each host's link, DATA headers included
   std::uint64_t messages = 100'000;  // measured ones
   double warm_up = 0.5;              // messages before these, as a share of them
+  // False: the run ends when the last measured message begins, for loads that are not sustained.
+  bool await_last = true;
   // False: one-way messages as in the paper. True: the server answers with response_bytes, or, if
   // that is 0, with as many bytes as the request had.
   bool request_response = false;

@@ -3,20 +3,24 @@
 
 usage: plot_sim.py slowdown OUT.svg REPORT.json...
        plot_sim.py queues OUT.svg REPORT.json
-       plot_sim.py lines OUT.svg --x SETTING --y KEY [--series SETTING] REPORT.json...
+       plot_sim.py lines OUT.svg --x SETTING --y KEY... [--series SETTING] REPORT.json...
 
 slowdown: P50 and P99 by size; the x axis is scaled by message count, as in the Homa paper, whose
 summary figures (80 % load) are drawn in for the report's workload.
-lines: a figure of the report (such as slowdown.short_half_p99) over a setting that a sweep varied.
+lines: figures of the reports, a panel each, over a setting that a sweep varied. A key is a path in
+the report: slowdown.short_half_p99, queues.leaf_down.p99_bytes.
 Needs matplotlib (Debian: python3-matplotlib; run with /usr/bin/python3).
 """
 import argparse
 import json
+import math
 import sys
 
 import matplotlib
 
 matplotlib.use("Agg")
+# Text as text, and the same reports give the same file.
+matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "homa"})
 import matplotlib.pyplot as plt  # noqa: E402
 
 # Homa paper (SIGCOMM 2018), 144 hosts, 80 % load: mean, P99 of the shortest half, worst P99.
@@ -37,8 +41,16 @@ def load(path):
 
 def dig(report, key):
     for part in key.split("."):
-        report = report[part]
+        if isinstance(report, list):  # of queues, by kind
+            report = next(entry for entry in report if entry["kind"] == part)
+        else:
+            report = report[part]
     return report
+
+
+def save(figure, path):
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
 
 
 def label_bytes(count):
@@ -59,6 +71,7 @@ def plot_slowdown(arguments):
             edges.append((seen + size["count"] / 2) / total * 100)
             seen += size["count"]
         name = f'{report["protocol"]}, {report["workload"]} at {report["load"] * 100:.0f} %'
+        name = name.replace("homa", "Homa").replace("dctcp", "DCTCP").replace("oracle", "our oracle")
         color = f"C{index}"
         axes.plot(edges, [size["p99"] for size in sizes], color=color, label=f"{name}: P99")
         axes.plot(edges, [size["p50"] for size in sizes], color=color, linestyle=":",
@@ -82,8 +95,7 @@ def plot_slowdown(arguments):
     axes.set_ylabel("slowdown")
     axes.grid(True, which="both", alpha=0.25)
     axes.legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(arguments.out)
+    save(figure, arguments.out)
 
 
 def plot_queues(arguments):
@@ -104,8 +116,25 @@ def plot_queues(arguments):
         axes.grid(True, alpha=0.25)
         axes.legend(fontsize=8)
     figure.suptitle(f'{report["protocol"]}, {report["workload"]} at {report["load"] * 100:.0f} %')
-    figure.tight_layout()
-    figure.savefig(arguments.out)
+    save(figure, arguments.out)
+
+
+# What panels are called, and what their figures are divided by.
+TITLES = {
+    "slowdown.mean": ("mean slowdown", 1),
+    "slowdown.short_half_p99": ("P99 slowdown, shorter half", 1),
+    "slowdown.worst_p99": ("worst P99 slowdown of a size", 1),
+    "sustained_load": ("sustained load, %", 0.01),
+    "wasted_downlink": ("downlink time wasted, %", 0.01),
+    "goodput_mbps_per_host": ("goodput per host, Gbit/s", 1000),
+    "queues.leaf_down.mean_bytes": ("downlink queue, mean, kB", 1000),
+    "queues.leaf_down.p99_bytes": ("downlink queue, P99, kB", 1000),
+    "packets.dropped_buffer": ("packets dropped", 1),
+}
+
+
+def number(setting):
+    return float(setting.rstrip("B"))
 
 
 def plot_lines(arguments):
@@ -113,23 +142,34 @@ def plot_lines(arguments):
     for path in arguments.reports:
         report = load(path)
         series = report["config"][arguments.series] if arguments.series else ""
-        x = float(report["config"][arguments.x].rstrip("B"))
-        lines.setdefault(series, []).append((x, dig(report, arguments.y)))
-    figure, axes = plt.subplots(figsize=(7, 4))
-    for series, points in lines.items():
-        points.sort()
-        axes.plot([p[0] for p in points], [p[1] for p in points], marker="o",
-                  label=f"{arguments.series} = {series}" if arguments.series else None)
-    if arguments.log_x:
-        axes.set_xscale("log")
-    axes.set_xlabel(arguments.x)
-    axes.set_ylabel(arguments.y)
-    axes.set_ylim(bottom=0)
-    axes.grid(True, alpha=0.25)
-    if arguments.series:
-        axes.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(arguments.out)
+        lines.setdefault(series, []).append((number(report["config"][arguments.x]), report))
+    columns = min(2, len(arguments.y))
+    rows = math.ceil(len(arguments.y) / columns)
+    size = (7, 4) if rows * columns == 1 else (4.6 * columns, 3 * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for key, panel in zip(arguments.y, axes.flat):
+        title, unit = TITLES.get(key, (key, 1))
+        for series, points in lines.items():
+            points.sort(key=lambda point: point[0])
+            panel.plot([x for x, _ in points], [dig(report, key) / unit for _, report in points],
+                       marker="o", markersize=4,
+                       label=f"{arguments.series} = {series}" if arguments.series else None)
+        if arguments.diagonal:
+            ends = [min(p[0] for p in points), max(p[0] for p in points)]
+            panel.plot(ends, [end * 100 for end in ends], color="grey", linestyle=":",
+                       label="all that is offered")
+        if arguments.log_x:
+            panel.set_xscale("log")
+        if arguments.log_y:
+            panel.set_yscale("log")
+        elif not arguments.diagonal:
+            panel.set_ylim(bottom=0)
+        panel.set_xlabel(arguments.x)
+        panel.set_title(title, fontsize=9)
+        panel.grid(True, alpha=0.25)
+        if arguments.series:
+            panel.legend(fontsize=7)
+    save(figure, arguments.out)
 
 
 def main():
@@ -142,9 +182,11 @@ def main():
         kind.add_argument("out")
         if name == "lines":
             kind.add_argument("--x", required=True)
-            kind.add_argument("--y", required=True)
+            kind.add_argument("--y", required=True, action="append")
             kind.add_argument("--series")
             kind.add_argument("--log-x", action="store_true")
+            kind.add_argument("--log-y", action="store_true")
+            kind.add_argument("--diagonal", action="store_true", help="y = x, for loads")
         kind.add_argument("reports", nargs="+")
     arguments = parser.parse_args()
     arguments.plot(arguments)
