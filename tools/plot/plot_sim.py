@@ -71,7 +71,8 @@ def plot_slowdown(arguments):
             edges.append((seen + size["count"] / 2) / total * 100)
             seen += size["count"]
         name = f'{report["protocol"]}, {report["workload"]} at {report["load"] * 100:.0f} %'
-        name = name.replace("homa", "Homa").replace("dctcp", "DCTCP").replace("oracle", "our oracle")
+        for word, shown in (("homa", "Homa"), ("dctcp", "DCTCP"), ("oracle", "our oracle")):
+            name = name.replace(word, shown)
         color = f"C{index}"
         axes.plot(edges, [size["p99"] for size in sizes], color=color, label=f"{name}: P99")
         axes.plot(edges, [size["p50"] for size in sizes], color=color, linestyle=":",
