@@ -358,9 +358,13 @@ RxOutcome Endpoint::Impl::on_unknown(Time now, Rpc* rpc, const wire::CommonHeade
     return kConsumed;
   }
   if (rpc->state != Rpc::State::kCalling) return kConsumed;
-  const bool restarted = common.incarnation == 0 ? rpc->heard
-                                                 : rpc->peer_incarnation != 0 &&
-                                                       rpc->peer_incarnation != common.incarnation;
+  bool restarted = rpc->heard;  // a kernel does not say
+  if (common.incarnation != 0) {
+    // A request that left before we knew the server reached whichever of its lives there was.
+    restarted = rpc->peer_incarnation != 0 ? rpc->peer_incarnation != common.incarnation
+                                           : rpc->peer->previous_incarnation != 0;
+    rpc->peer_incarnation = common.incarnation;  // to this one it goes again
+  }
   if (restarted) {
     fail(now, *rpc, ErrorCode::kPeerRestarted, true);
   } else {

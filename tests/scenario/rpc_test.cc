@@ -341,5 +341,36 @@ TEST(ScenarioRpc, AServerThatRestartedIsNotAskedToRunARequestAgain) {
   )");
 }
 
+// The life that asked for the request again may have run it: the next one must not.
+TEST(ScenarioRpc, AServerThatAskedForARequestAndRestartedDoesNotGetItOnceMore) {
+  run_scenario(R"(
+    0    app    start a length=100
+    0    out    DATA a bytes=0-100
+    5    out    RESEND a offset=0 length=all
+    6    in     UNKNOWN a life=3             # its first packet was lost
+    6    out    DATA a bytes=0-100 again
+    11   out    RESEND a offset=0 length=all
+    12   in     UNKNOWN a life=4
+    12   event  failed a error=peer-restarted
+    900  end
+  )");
+}
+
+// Sent before anything was known of the server, whose first life we met by another RPC.
+TEST(ScenarioRpc, ARequestFromBeforeAServersFirstAnswerMayHaveRunInItsFirstLife) {
+  run_scenario(R"(
+    0    app    start a length=100
+    0    out    DATA a bytes=0-100
+    1    app    start b length=100
+    1    out    DATA b bytes=0-100
+    2    in     DATA b length=100 bytes=0-100 life=3
+    2    event  response b
+    5    out    RESEND a offset=0 length=all
+    6    in     UNKNOWN a life=4
+    6    event  failed a error=peer-restarted
+    900  end
+  )");
+}
+
 }  // namespace
 }  // namespace homa::test
