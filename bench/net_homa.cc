@@ -14,6 +14,7 @@ HostConfig host_config(const NetCase& what, int host) {
   config.backend = what.transport.substr(std::string("homa-").size());
   config.address = host_address(host);
   config.engine = what.threaded ? HostConfig::Engine::kThreaded : HostConfig::Engine::kPolled;
+  config.send_batch = what.send_batch;
   config.poll = what.spin ? std::chrono::seconds(3600) : std::chrono::microseconds(what.poll_usecs);
   return config;
 }

@@ -21,6 +21,7 @@ struct NetCase {
   std::uint32_t request = 100;   // bytes
   std::uint32_t response = 100;
   std::uint32_t outstanding = 1;  // requests in progress
+  std::uint32_t send_batch = 1;   // homa: HostConfig::send_batch
   std::uint32_t connections = 1;  // tcp: they share `outstanding`
 };
 

@@ -48,6 +48,13 @@ void HostOptions::add_to(CLI::App& command) {
   host(command.add_option("--coalesce", coalesce_us_,
                           "microseconds that a sleeping engine may look away while its link is "
                           "busy (default: by the link's rate)"));
+  host(command.add_option("--send-batch", send_batch_,
+                          "--polled: up to so many messages wait to leave together"))
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  cpu_latency_option_ = host(command.add_option(
+      "--cpu-latency", cpu_latency_us_,
+      "microseconds: keep processors out of idle states that they leave more slowly (root)"));
   host(command.add_option("--receive-memory", receive_megabytes_, "MB for incoming messages"))
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
@@ -75,6 +82,10 @@ HostConfig HostOptions::host_config() const {
   const bool spin = polled_ && poll_option_->count() == 0;
   config.poll = std::chrono::microseconds(spin ? kPolledPollUs : poll_us_);
   if (coalesce_us_) config.coalesce = std::chrono::microseconds(*coalesce_us_);
+  config.send_batch = send_batch_;
+  if (cpu_latency_option_->count() > 0) {
+    config.cpu_latency = std::chrono::microseconds(cpu_latency_us_);
+  }
   config.receive_bytes = receive_megabytes_ << 20;
   config.transmit_bytes = transmit_megabytes_ << 20;
   for (const std::string& parameter : parameters_) {

@@ -42,6 +42,8 @@ class HostOptions {
   bool any_udp_port_ = false;
   std::uint64_t poll_us_ = 50;
   std::optional<std::uint64_t> coalesce_us_;
+  std::uint32_t send_batch_ = 1;
+  std::uint32_t cpu_latency_us_ = 0;
   std::uint64_t receive_megabytes_ = 64;
   std::uint64_t transmit_megabytes_ = 64;
   std::vector<std::string> parameters_;  // "name=value"
@@ -52,6 +54,7 @@ class HostOptions {
   std::string pcap_;
   CLI::Option* udp_port_option_ = nullptr;
   CLI::Option* poll_option_ = nullptr;
+  CLI::Option* cpu_latency_option_ = nullptr;
 };
 
 }  // namespace homa::tools

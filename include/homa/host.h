@@ -41,6 +41,14 @@ struct HostConfig {
   // waking for each; 0: it always wakes. Not set: by the link, two packets' time below 10 Gbit/s
   // and at most 150 us, else 0.
   std::optional<std::chrono::microseconds> coalesce;
+  // Polled engine: while further messages are ready to be received, what a socket sends waits, and
+  // up to so many requests and replies leave together, at the latest when the application looks for
+  // a message and none is ready. For applications that are done with a message in microseconds:
+  // more messages per second, but each waits for the work on the next one. 1: each leaves at once.
+  std::uint32_t send_batch = 1;  // 1..256
+  // Keep the machine's processors out of idle states that they leave more slowly than this, as long
+  // as the host lives (/dev/cpu_dma_latency: needs root). Not set: the system's own choice.
+  std::optional<std::chrono::microseconds> cpu_latency;
 
   // --- Memory ---
   std::uint64_t receive_bytes = 64 << 20;   // region for incoming messages

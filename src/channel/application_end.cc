@@ -46,8 +46,7 @@ void ApplicationEnd::wake_engine() {
   }
 }
 
-void ApplicationEnd::done_reading() {
-  completions_.publish();
+void ApplicationEnd::let_held_go() {
   if (header_.completions_held.load(std::memory_order_seq_cst) != 0) wake_engine();
 }
 

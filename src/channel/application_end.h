@@ -25,13 +25,19 @@ class ApplicationEnd {
 
   // False: the ring is full. The engine sees it after publish().
   bool submit(const Submission& submission) { return submissions_.push(submission); }
+  // The same as submit(), to be filled in place.
+  Submission* submit_place() { return submissions_.push_place(); }
   // Wakes the engine when it sleeps; `only_release`: only if it waits for memory.
   void publish(bool only_release = false);
+  // The same while the engine is known to be awake, and will look before it sleeps.
+  void publish_to_awake() { submissions_.publish_to_awake(); }
   void wake_engine();
 
   bool next(Completion* completion) { return completions_.pop(completion); }
   // Frees the places of what next() gave, and lets the engine fill them when it waits for that.
-  void done_reading();
+  void done_reading() {
+    if (completions_.publish_some()) let_held_go();
+  }
   bool has_completions() { return !completions_.empty(); }
 
   // For threads that watch the ring without owning this end: has anything come beyond `position`?
@@ -68,6 +74,8 @@ class ApplicationEnd {
   int descriptor() const { return region_->descriptor(); }
 
  private:
+  void let_held_go();
+
   std::shared_ptr<Region> region_;
   Header& header_;
   int wake_fd_;

@@ -26,9 +26,12 @@ bool EngineEnd::next(Submission* submission) {
 
 bool EngineEnd::has_submissions() { return held_.size() < kHeldMax && !submissions_.empty(); }
 
-void EngineEnd::complete(const Completion& completion, bool message) {
+Completion& EngineEnd::place(bool message) {
   message_ = message_ || message;
-  if (!held_.empty() || !completions_.push(completion)) held_.push(completion);
+  if (held_.empty()) {
+    if (Completion* free = completions_.push_place()) return *free;
+  }
+  return held_.push_slot();
 }
 
 void EngineEnd::flush_held() {
@@ -36,8 +39,7 @@ void EngineEnd::flush_held() {
   if (held_.empty()) header_.completions_held.store(0, std::memory_order_relaxed);
 }
 
-void EngineEnd::publish() {
-  submissions_.publish();
+void EngineEnd::publish_completions() {
   if (!held_.empty()) {
     flush_held();
     if (!held_.empty()) header_.completions_held.store(1, std::memory_order_seq_cst);

@@ -28,9 +28,14 @@ class EngineEnd {
   bool has_submissions();
 
   // Never lost: what finds no room in the ring waits here. `message`: worth waking somebody for.
-  void complete(const Completion& completion, bool message);
+  void complete(const Completion& completion, bool message) { place(message) = completion; }
+  // The same, to be filled in place, all of it, before anything else is called.
+  Completion& place(bool message);
   // Makes what was completed visible, gives the places of submissions back, wakes who asked for it.
-  void publish();
+  void publish() {
+    submissions_.publish_some();
+    if (completions_.unpublished() || !held_.empty()) publish_completions();
+  }
 
   // Whether the application broke the rings; nothing is read from it any more.
   bool broken() const { return submissions_.broken() || completions_.broken(); }
@@ -47,6 +52,7 @@ class EngineEnd {
   bool announce_awake();
 
  private:
+  void publish_completions();
   void flush_held();
   void wake_application();
 

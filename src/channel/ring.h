@@ -35,6 +35,13 @@ class RingWriter {
     ++next_;
     return true;
   }
+  // The place behind the others, to be filled before publish(); holds what was there before.
+  // nullptr: no room, or broken. Filling it here costs less than copying an entry that was put
+  // together a moment ago: the processor would wait for that to reach its cache.
+  T* push_place() {
+    if (next_ - seen_ >= entries_.size() && !look()) return nullptr;
+    return &entries_[next_++ & (entries_.size() - 1)];
+  }
   // Whether anything was pushed since.
   bool publish() {
     if (published_value_ == next_) return false;
@@ -42,10 +49,14 @@ class RingWriter {
     published_->store(next_, std::memory_order_seq_cst);
     return true;
   }
+  // The same for a reader that is awake and will look again before it sleeps.
+  void publish_to_awake() {
+    published_value_ = next_;
+    published_->store(next_, std::memory_order_release);
+  }
+  bool unpublished() const { return published_value_ != next_; }
   // Whether push() would find room; reads the other end's index anew.
   bool has_room() { return next_ - seen_ < entries_.size() || look(); }
-  // Entries that the reader has not taken, at least.
-  std::uint64_t pending() const { return next_ - other_->load(std::memory_order_relaxed); }
   bool broken() const { return broken_; }
 
  private:
@@ -74,7 +85,10 @@ class RingReader {
   RingReader() = default;
   RingReader(std::span<const T> entries, const std::atomic<std::uint64_t>& tail,
              std::atomic<std::uint64_t>& head)
-      : entries_(entries), other_(&tail), published_(&head) {}
+      : entries_(entries),
+        other_(&tail),
+        published_(&head),
+        worth_(std::max<std::uint64_t>(entries.size() / 8, 1)) {}
 
   // Copies the next entry out; its place is free for the writer after publish().
   bool pop(T* entry) {
@@ -87,6 +101,14 @@ class RingReader {
     if (published_value_ == next_) return;
     published_value_ = next_;
     published_->store(next_, std::memory_order_seq_cst);
+  }
+  // publish() when it is worth it: an eighth of the ring was read since. Nobody waits for less: a
+  // ring that its writer finds full has more than that for the reader still to read. Whether it
+  // was.
+  bool publish_some() {
+    if (next_ - published_value_ < worth_) return false;
+    publish();
+    return true;
   }
   // Whether there is something to pop. Any thread may ask for a ring that another one reads, when
   // it gives the index that it knows: see waiting_beyond().
@@ -109,6 +131,7 @@ class RingReader {
   std::span<const T> entries_;
   const std::atomic<std::uint64_t>* other_ = nullptr;
   std::atomic<std::uint64_t>* published_ = nullptr;
+  std::uint64_t worth_ = 1;
   std::uint64_t next_ = 0;
   std::uint64_t published_value_ = 0;
   std::uint64_t seen_ = 0;  // of the writer's index

@@ -47,6 +47,43 @@ TEST_F(Ring, IsFullUntilTheReaderGivesPlacesBack) {
   EXPECT_FALSE(writer_.has_room());
 }
 
+TEST_F(Ring, GivesPlacesToFillUntilItIsFull) {
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    Entry* place = writer_.push_place();
+    ASSERT_NE(place, nullptr);
+    *place = {i, ~i};
+  }
+  EXPECT_EQ(writer_.push_place(), nullptr);
+  EXPECT_TRUE(writer_.unpublished());
+  writer_.publish_to_awake();
+  EXPECT_FALSE(writer_.unpublished());
+  Entry entry;
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    ASSERT_TRUE(reader_.pop(&entry));
+    EXPECT_EQ(entry.value, i);
+  }
+  EXPECT_FALSE(reader_.pop(&entry));
+}
+
+// A writer that finds the ring full has a reader that is still to read enough to say so.
+TEST(LargeRing, GivesPlacesBackByTheEighth) {
+  std::array<Entry, 64> entries{};
+  std::atomic<std::uint64_t> tail{0}, head{0};
+  RingWriter<Entry> writer(entries, tail, head);
+  RingReader<Entry> reader(entries, tail, head);
+  while (writer.push({1, 1})) continue;
+  writer.publish();
+  Entry entry;
+  for (int i = 0; i < 7; ++i) {
+    ASSERT_TRUE(reader.pop(&entry));
+    EXPECT_FALSE(reader.publish_some());
+    EXPECT_FALSE(writer.has_room());
+  }
+  ASSERT_TRUE(reader.pop(&entry));
+  EXPECT_TRUE(reader.publish_some());
+  EXPECT_TRUE(writer.has_room());
+}
+
 TEST_F(Ring, AnImpossibleTailBreaksTheReaderForGood) {
   Entry entry;
   tail_ = 9;

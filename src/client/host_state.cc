@@ -9,6 +9,7 @@
 #include <future>
 #include <utility>
 
+#include "client/cpu_latency.h"
 #include "client/socket_state.h"
 #include "core/config_fields.h"
 #include "engine/defaults.h"
@@ -18,6 +19,7 @@ namespace homa::client {
 namespace {
 
 constexpr Duration kCloseAtMost{50'000'000};
+constexpr std::uint32_t kSendBatchMax = 256;  // what an engine takes from a channel in one step
 
 io::IoConfig make_io_config(const HostConfig& config) {
   io::IoConfig io;
@@ -95,6 +97,11 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
     return Unexpected(
         Error{ErrorCode::kInvalidArgument, "HostConfig: poll and coalesce cannot be negative"});
   }
+  if (config.send_batch < 1 || config.send_batch > kSendBatchMax) {
+    return Unexpected(
+        Error{ErrorCode::kInvalidArgument,
+              "HostConfig::send_batch is 1 to 256, not " + std::to_string(config.send_batch)});
+  }
   channel::ChannelConfig channel;
   channel.transmit_bytes = config.transmit_bytes;
   if (auto valid = channel.validate(); !valid) return Unexpected(valid.error());
@@ -109,6 +116,11 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
   if (!wake) return Unexpected(wake.error());
   auto host = std::shared_ptr<HostState>(
       new HostState(config, *core, capabilities, std::move(wake).value()));
+  if (config.cpu_latency) {
+    auto limit = limit_cpu_latency(*config.cpu_latency);
+    if (!limit) return Unexpected(limit.error());
+    host->cpu_latency_ = std::move(limit).value();
+  }
   auto engine = engine::Engine::create(
       *core, std::move(io).value(), *seed, host->wake_.get(),
       config.coalesce ? Duration(*config.coalesce) : engine::coalesce_for(*core));

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/engine_thread.h"
 #include "homa/host.h"
+#include "io/descriptor.h"
 #include "io/packet_io.h"
 
 namespace homa::client {
@@ -67,6 +68,7 @@ class HostState : public std::enable_shared_from_this<HostState> {
   const core::CoreConfig core_config_;
   const io::IoCapabilities capabilities_;
   EventFd wake_;
+  io::Descriptor cpu_latency_;  // open: the limit holds
   std::unique_ptr<engine::Engine> engine_;
   std::span<const std::byte> receive_memory_;
   std::optional<PolledDriver> driver_;

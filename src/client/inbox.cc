@@ -1,5 +1,7 @@
 #include "client/inbox.h"
 
+#include <algorithm>
+
 namespace homa::client {
 
 Inbox::Slot* Inbox::find(RpcHandle rpc) {
@@ -35,7 +37,7 @@ void Inbox::free_slot(Slot& slot) {
 std::optional<channel::Completion> Inbox::forget(RpcHandle rpc) {
   Slot* slot = find(rpc);
   if (slot == nullptr) return std::nullopt;
-  if (slot->answer != nullptr) return take(slot->answer).completion;
+  if (slot->answer != nullptr) return take(slot->answer)->completion;
   free_slot(*slot);
   return std::nullopt;
 }
@@ -57,7 +59,9 @@ Inbox::Node* Inbox::make_node(const channel::Completion& completion, std::uint64
 }
 
 void Inbox::add_request(const channel::Completion& completion) {
-  served_.insert(completion.handle);
+  const std::uint32_t slot = channel::slot_of(completion.handle);
+  if (slot >= served_.size()) served_.resize(std::max<std::size_t>(64, std::size_t{slot} * 2));
+  served_[slot] = completion.handle;
   ready_.push_back(*make_node(completion, 0));
 }
 
@@ -70,21 +74,22 @@ bool Inbox::add_answer(const channel::Completion& completion) {
 }
 
 // Takes the node out of wherever it is, its RPC's slot included.
-Incoming Inbox::take(Node* node) {
+const Incoming* Inbox::take(Node* node) {
   if (node->hook.is_linked()) ready_.erase(ready_.iterator_to(*node));
-  free_nodes_.push_front(*node);
+  if (taken_ != nullptr) free_nodes_.push_front(*taken_);
+  taken_ = node;
   if (Slot* slot = find(node->incoming.completion.handle)) free_slot(*slot);
-  return node->incoming;
+  return &node->incoming;
 }
 
-std::optional<Incoming> Inbox::take_any() {
-  if (ready_.empty()) return std::nullopt;
+const Incoming* Inbox::take_any() {
+  if (ready_.empty()) return nullptr;
   return take(&ready_.front());
 }
 
-std::optional<Incoming> Inbox::take_answer(RpcHandle rpc) {
+const Incoming* Inbox::take_answer(RpcHandle rpc) {
   Slot* slot = find(rpc);
-  if (slot == nullptr || slot->answer == nullptr) return std::nullopt;
+  if (slot == nullptr || slot->answer == nullptr) return nullptr;
   return take(slot->answer);
 }
 

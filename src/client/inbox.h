@@ -7,9 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory_resource>
 #include <optional>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -50,21 +48,29 @@ class Inbox {
   void add_request(const channel::Completion& completion);
   // A response or failure. False: its RPC is known no more.
   bool add_answer(const channel::Completion& completion);
-  void served_ended(RpcHandle rpc) { served_.erase(rpc); }
+  void served_ended(RpcHandle rpc) { static_cast<void>(finish_served(rpc)); }
 
   // --- To the application ---
   std::size_t ready() const { return ready_.size(); }  // what take_any() has
-  std::optional<Incoming> take_any();
-  std::optional<Incoming> take_answer(RpcHandle rpc);
+  // nullptr: none. What it points to stays until the next one is taken.
+  const Incoming* take_any();
+  const Incoming* take_answer(RpcHandle rpc);
   // The request is answered or aborted: true once for each that was received.
-  bool finish_served(RpcHandle rpc) { return served_.erase(rpc) != 0; }
-  bool serves(RpcHandle rpc) const { return served_.contains(rpc); }
+  bool finish_served(RpcHandle rpc) {
+    if (!serves(rpc)) return false;
+    served_[channel::slot_of(rpc)] = 0;
+    return true;
+  }
+  bool serves(RpcHandle rpc) const {
+    const std::uint32_t slot = channel::slot_of(rpc);
+    return rpc != 0 && slot < served_.size() && served_[slot] == rpc;
+  }
 
   // Everything that came and was not taken, and every RPC: gone. Calls drop(completion) for each
   // message, for its buffer to be released.
   template <typename Drop>
   void clear(Drop drop) {
-    while (auto incoming = take_any()) drop(incoming->completion);
+    while (const Incoming* incoming = take_any()) drop(incoming->completion);
     for (const RpcHandle rpc : in_progress()) {
       if (auto completion = forget(rpc)) drop(*completion);
     }
@@ -89,7 +95,7 @@ class Inbox {
   Slot* find(RpcHandle rpc);
   const Slot* find(RpcHandle rpc) const { return const_cast<Inbox*>(this)->find(rpc); }
   Node* make_node(const channel::Completion& completion, std::uint64_t cookie);
-  Incoming take(Node* node);
+  const Incoming* take(Node* node);
   void free_slot(Slot& slot);
 
   std::uint32_t rpcs_max_;
@@ -98,9 +104,9 @@ class Inbox {
   std::vector<std::uint32_t> free_slots_;
   std::deque<Node> nodes_;  // all there ever were; their number only grows
   List free_nodes_;
+  Node* taken_ = nullptr;  // the last; free when the next is taken
   List ready_;
-  std::pmr::unsynchronized_pool_resource pool_;  // so that a steady load allocates nothing
-  std::pmr::unordered_set<RpcHandle> served_{&pool_};
+  std::vector<RpcHandle> served_;  // by the engine's slot, which is in the handle; 0: none
 };
 
 }  // namespace homa::client

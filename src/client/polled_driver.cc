@@ -8,7 +8,10 @@ namespace homa::client {
 
 void PolledDriver::end() {
   driving_.store(false, std::memory_order_seq_cst);
-  if (left_to_driver_.exchange(false, std::memory_order_seq_cst)) flush();
+  if (left_to_driver_.load(std::memory_order_seq_cst) &&
+      left_to_driver_.exchange(false, std::memory_order_seq_cst)) {
+    flush();
+  }
   pass_on();
 }
 
@@ -34,6 +37,8 @@ void PolledDriver::flush() {
   }
   engine_.flush(engine::clock_now());
 }
+
+void PolledDriver::flush(std::unique_lock<std::mutex>) { engine_.flush(engine::clock_now()); }
 
 void PolledDriver::add_sleeper(channel::WakeWord& word) {
   const std::lock_guard lock(sleepers_mutex_);

@@ -42,6 +42,13 @@ class PolledDriver {
   // --- Any thread ---
   // Takes and sends what was submitted, or leaves that to the thread that drives.
   void flush();
+  // The same in two steps, for who submits only when the engine is at rest: it is while `rest` owns
+  // it, neither running nor asleep, and runs before anything else happens to it. Does not own it:
+  // somebody else runs it; publish as for an engine that may sleep, then flush().
+  std::unique_lock<std::mutex> try_rest() {
+    return std::unique_lock(engine_mutex_, std::try_to_lock);
+  }
+  void flush(std::unique_lock<std::mutex> rest);
   // When nobody drives: wakes a sleeper to do it. Whoever stops waiting calls it, for it may be the
   // one whose turn it was: end() cannot tell a sleeper that has just got its message.
   void pass_on();

@@ -67,32 +67,75 @@ Unexpected<Error> SocketState::closed() {
   return fail(ErrorCode::kClosed, "the socket was closed or shut down");
 }
 
+void SocketState::make_room() {
+  channel_.publish();
+  channel_.wake_engine();
+  drain();  // or the engine may wait for us while we wait for it
+  if (PolledDriver* driver = host_->driver()) {
+    driver->flush();
+  } else {
+    std::this_thread::yield();
+  }
+}
+
 void SocketState::submit(const Submission& submission) {
   while (!channel_.submit(submission)) {
     if (channel_.engine_gone()) return;
-    channel_.publish();
-    channel_.wake_engine();
-    drain();  // or the engine may wait for us while we wait for it
-    if (PolledDriver* driver = host_->driver()) {
-      driver->flush();
-    } else {
-      std::this_thread::yield();
-    }
+    make_room();
   }
+}
+
+// The same as submit(), to be filled in place.
+Submission& SocketState::place(SubmissionKind kind, RpcHandle rpc) {
+  Submission* place = channel_.submit_place();
+  while (place == nullptr && !channel_.engine_gone()) {
+    make_room();
+    place = channel_.submit_place();
+  }
+  Submission& submission = place == nullptr ? nobodys_ : *place;
+  submission = Submission{};
+  submission.kind = kind;
+  submission.handle = rpc;
+  return submission;
 }
 
 // What was submitted is the engine's from now on. Gives the lock up.
 void SocketState::hand_over(Lock& lock) {
+  held_back_ = 0;
+  PolledDriver* const driver = host_->driver();
+  if (driver != nullptr) {
+    // Nobody else needs to be told when the engine is ours to run.
+    if (auto rest = driver->try_rest(); rest.owns_lock()) {
+      channel_.publish_to_awake();
+      settle();
+      lock.unlock();
+      return driver->flush(std::move(rest));
+    }
+  }
   channel_.publish();
   settle();
   lock.unlock();
-  if (PolledDriver* driver = host_->driver()) driver->flush();
+  if (driver != nullptr) driver->flush();
+}
+
+// A message to send: it may wait for others (HostConfig::send_batch).
+void SocketState::hand_over_message(Lock& lock) {
+  const bool waits = host_->driver() != nullptr && inbox_.ready() > 0 &&
+                     held_back_ + 1 < host_->config().send_batch;
+  if (!waits) return hand_over(lock);
+  ++held_back_;
+  settle();
+  lock.unlock();
 }
 
 void SocketState::release_buffer(std::uint64_t buffer) {
-  Submission submission = submission_of(SubmissionKind::kRelease);
-  submission.memory = buffer;
-  if (!channel_.submit(submission)) to_release_.push_back(buffer);
+  if (Submission* place = channel_.submit_place()) {
+    *place = Submission{};
+    place->kind = SubmissionKind::kRelease;
+    place->memory = buffer;
+  } else {
+    to_release_.push_back(buffer);
+  }
   channel_.publish(true);
 }
 
@@ -115,8 +158,8 @@ Result<channel::Completion, Error> SocketState::ask(Lock& lock, Submission submi
   answered_.push_back(&answered);
   submit(submission);
   channel_.publish();
-  const Waited waited =
-      wait(lock, waiter, std::nullopt, [&] { return answered.answer.has_value(); });
+  const auto take = [&] { return answered.answer.has_value(); };
+  const Waited waited = wait(lock, waiter, std::nullopt, Take(take));
   answered_.erase(std::find(answered_.begin(), answered_.end(), &answered));
   if (waited != Waited::kTaken) return closed();
   return *answered.answer;
@@ -192,12 +235,11 @@ Result<RpcHandle, Error> SocketState::send(const SocketAddress& server,
                 "there are as many RPCs in progress as may be (rpcs_max); "
                 "receive, then try again");
   }
-  Submission submission = submission_of(SubmissionKind::kSend, *rpc);
+  Submission& submission = place(SubmissionKind::kSend, *rpc);
   submission.memory = *memory;
   submission.length = static_cast<std::uint32_t>(request.size());
   submission.peer = channel::PeerRecord::of(server);
-  submit(submission);
-  hand_over(lock);
+  hand_over_message(lock);
   return *rpc;
 }
 
@@ -224,9 +266,8 @@ Message SocketState::make_message(const Incoming& incoming) {
   return message;
 }
 
-Result<Message, Error> SocketState::finish(Lock&, Waited waited,
-                                           std::optional<Incoming>& incoming) {
-  if (incoming) return make_message(*incoming);
+Result<Message, Error> SocketState::finish(Lock&, Waited waited, const Incoming* incoming) {
+  if (incoming != nullptr) return make_message(*incoming);
   if (waited == Waited::kClosed) return closed();
   // Not an error worth remembering: that nothing came is an answer.
   return Unexpected(Error{ErrorCode::kWouldBlock, "nothing arrived in time"});
@@ -234,13 +275,14 @@ Result<Message, Error> SocketState::finish(Lock&, Waited waited,
 
 Result<Message, Error> SocketState::receive(Timeout timeout) {
   Lock lock(mutex_);
-  std::optional<Incoming> incoming;
+  const Incoming* incoming = nullptr;
   Waiter waiter;
   waiter.any = true;
-  const Waited waited = wait(lock, waiter, timeout, [&] {
+  const auto take = [&] {
     if (!closed_) incoming = inbox_.take_any();
-    return incoming.has_value();
-  });
+    return incoming != nullptr;
+  };
+  const Waited waited = wait(lock, waiter, timeout, Take(take));
   return finish(lock, waited, incoming);
 }
 
@@ -253,16 +295,17 @@ Result<Message, Error> SocketState::receive_response(RpcHandle rpc, Timeout time
   if (inbox_.waiter(rpc) != nullptr) {
     return fail(ErrorCode::kInvalidArgument, "another thread waits for this RPC's response");
   }
-  std::optional<Incoming> incoming;
+  const Incoming* incoming = nullptr;
   Waiter waiter;
   waiter.rpc = rpc;
   inbox_.set_waiter(rpc, &waiter);
-  const Waited waited = wait(lock, waiter, timeout, [&] {
+  const auto take = [&] {
     incoming = inbox_.take_answer(rpc);
-    return incoming.has_value() || !inbox_.knows(rpc);
-  });
+    return incoming != nullptr || !inbox_.knows(rpc);
+  };
+  const Waited waited = wait(lock, waiter, timeout, Take(take));
   inbox_.set_waiter(rpc, nullptr);
-  if (waited == Waited::kTaken && !incoming) {
+  if (waited == Waited::kTaken && incoming == nullptr) {
     return fail(closed_ ? ErrorCode::kClosed : ErrorCode::kCancelled,
                 "the RPC was ended by another thread");
   }
@@ -307,11 +350,10 @@ Result<void, Error> SocketState::reply(RpcHandle rpc, std::span<const std::byte>
     if (closed_) return closed();
     return gone();
   }
-  Submission submission = submission_of(SubmissionKind::kReply, rpc);
+  Submission& submission = place(SubmissionKind::kReply, rpc);
   submission.memory = *memory;
   submission.length = static_cast<std::uint32_t>(response.size());
-  submit(submission);
-  hand_over(lock);
+  hand_over_message(lock);
   return {};
 }
 

@@ -7,7 +7,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -68,6 +67,19 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
  private:
   using Lock = std::unique_lock<std::mutex>;
   enum class Waited : std::uint8_t { kTaken, kTimedOut, kClosed };
+  // Calls a callable that outlives it.
+  class Take {
+   public:
+    template <typename Callable>
+    explicit Take(const Callable& callable)
+        : object_(&callable),
+          call_([](const void* object) { return (*static_cast<const Callable*>(object))(); }) {}
+    bool operator()() const { return call_(object_); }
+
+   private:
+    const void* object_;
+    bool (*call_)(const void*);
+  };
   struct Answered {  // a submission that is answered
     std::uint64_t tag = 0;
     std::optional<channel::Completion> answer;
@@ -76,19 +88,27 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
 
   // --- waiting.cc ---
   // Until take() is true (called under the lock), the deadline, or the socket's end.
-  Waited wait(Lock& lock, Waiter& waiter, Timeout timeout, const std::function<bool()>& take);
-  Waited look_once(Lock& lock, const std::function<bool()>& take);
+  Waited wait(Lock& lock, Waiter& waiter, Timeout timeout, Take take);
+  Waited look_once(Lock& lock, Take take);
   void poll(Lock& lock, Waiter& waiter, Clock::time_point until);
   void sleep(Lock& lock, Waiter& waiter, Deadline deadline);
-  void drive(Lock& lock, Waiter& waiter, Deadline deadline);
+  void drive(Lock& lock, Waiter& waiter, Time now, Deadline deadline);
+  void let_go();
   bool begin_driving(Waiter& waiter, Deadline deadline);
   void enter(Waiter& waiter);
   void leave(Waiter& waiter);
   void notify(Waiter& waiter);
   void notify_all();
-  void settle();  // before the lock is given up: whoever has something to do is told
+  // Before the lock is given up: whoever has something to do is told.
+  void settle() {
+    if (!waiters_.empty() || said_sleeper_ != 0 || descriptor_used_) tell();
+  }
+  void tell();
   bool say_who_sleeps();
-  void drain();
+  void drain() {
+    if (channel_.has_completions() || !to_release_.empty()) take_completions();
+  }
+  void take_completions();
   void take_completion(const channel::Completion& completion);
   bool update_descriptor();
 
@@ -96,10 +116,13 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   Result<channel::Completion, Error> ask(Lock& lock, channel::Submission submission);
   std::optional<std::uint64_t> copy_in(Lock& lock, std::span<const std::byte> bytes);
   void submit(const channel::Submission& submission);
+  channel::Submission& place(channel::SubmissionKind kind, RpcHandle rpc);
+  void make_room();
   void release_buffer(std::uint64_t buffer);
   void flush_releases();
   void hand_over(Lock& lock);
-  Result<Message, Error> finish(Lock& lock, Waited waited, std::optional<Incoming>& incoming);
+  void hand_over_message(Lock& lock);
+  Result<Message, Error> finish(Lock& lock, Waited waited, const Incoming* incoming);
   Message make_message(const Incoming& incoming);
   Result<void, Error> check_message(std::size_t bytes, const char* what);
   Unexpected<Error> fail(ErrorCode code, std::string text);
@@ -115,10 +138,12 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   bool closed_ = false;
   Error last_error_;
   std::uint64_t next_tag_ = 1;
+  channel::Submission nobodys_;              // filled when there is no engine any more
   std::vector<Answered*> answered_;          // waited for
   std::vector<Waiter*> waiters_;             // the most recent one last
   std::vector<std::uint64_t> to_release_;    // buffers that found no room in the ring
   std::vector<std::uint32_t> free_indices_;  // of wake words
+  std::uint32_t held_back_ = 0;              // messages submitted that wait for others
   std::uint32_t polling_ = 0;                // waiters that look at the ring
   std::uint32_t said_sleeper_ = 0;           // what the channel says
   bool descriptor_used_ = false;

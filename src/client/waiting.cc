@@ -36,8 +36,7 @@ void sleep_until_woken(channel::WakeWord& word, Deadline deadline) {
 
 }  // namespace
 
-SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeout,
-                                      const std::function<bool()>& take) {
+SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeout, Take take) {
   drain();
   if (take()) {
     settle();
@@ -48,12 +47,14 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
   const Clock::time_point start = Clock::now();
   const Deadline deadline = deadline_after(start, timeout);
   const Clock::time_point poll_until = start + host_->config().poll;
+  Time now = to_time(start);
+  if (held_back_ > 0) let_go();
   enter(waiter);
   Waited result = Waited::kTimedOut;
   for (;;) {
     waiter.word->store(0, std::memory_order_relaxed);
     if (host_->driver() != nullptr) {
-      drive(lock, waiter, deadline);
+      drive(lock, waiter, now, deadline);
     } else if (polling_ < host_->config().pollers_max && Clock::now() < poll_until) {
       poll(lock, waiter, deadline ? std::min(*deadline, poll_until) : poll_until);
     } else {
@@ -65,6 +66,7 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
     } else if (closed_ || channel_.engine_gone()) {
       result = Waited::kClosed;
     } else if (!passed(deadline)) {
+      now = engine::clock_now();
       continue;
     }
     break;
@@ -75,9 +77,17 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
   return result;
 }
 
+// Nothing more is ready: what waited for it goes.
+void SocketState::let_go() {
+  held_back_ = 0;
+  channel_.publish();
+  if (PolledDriver* driver = host_->driver()) driver->flush();
+}
+
 // Timeout 0: what is there now, no more. A polled engine gets one step.
-SocketState::Waited SocketState::look_once(Lock& lock, const std::function<bool()>& take) {
+SocketState::Waited SocketState::look_once(Lock& lock, Take take) {
   Waited result = Waited::kTimedOut;
+  if (held_back_ > 0) let_go();
   if (PolledDriver* driver = host_->driver(); driver != nullptr && driver->try_begin()) {
     lock.unlock();
     driver->step(engine::clock_now());
@@ -150,7 +160,7 @@ bool SocketState::begin_driving(Waiter& waiter, Deadline deadline) {
   return begun;
 }
 
-void SocketState::drive(Lock& lock, Waiter& waiter, Deadline deadline) {
+void SocketState::drive(Lock& lock, Waiter& waiter, Time now, Deadline deadline) {
   PolledDriver& driver = *host_->driver();
   // Who drives looks at the ring after every step: no need to be woken by a system call.
   const bool begun = driver.try_begin();
@@ -165,7 +175,7 @@ void SocketState::drive(Lock& lock, Waiter& waiter, Deadline deadline) {
              waiter.word->load(std::memory_order_seq_cst) != 0;
     };
     const Time until = deadline ? to_time(*deadline) : kNever;
-    Time now = engine::clock_now();
+    if (!begun) now = engine::clock_now();  // it slept meanwhile
     Time last_work = now;
     std::uint32_t idle_steps = 0;
     while (!ready()) {
@@ -197,7 +207,7 @@ void SocketState::notify_all() {
   for (Waiter* waiter : waiters_) notify(*waiter);
 }
 
-void SocketState::settle() {
+void SocketState::tell() {
   for (;;) {
     std::size_t left = inbox_.ready();
     for (auto waiter = waiters_.rbegin(); waiter != waiters_.rend() && left > 0; ++waiter) {
@@ -245,7 +255,7 @@ bool SocketState::update_descriptor() {
   return true;
 }
 
-void SocketState::drain() {
+void SocketState::take_completions() {
   channel::Completion completion;
   bool any = false;
   while (channel_.next(&completion)) {

@@ -49,6 +49,7 @@ bool Endpoint::release(Time now, BufferOffset buffer, std::uint32_t length) {
 std::size_t Endpoint::poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out) {
   return impl_->poll_transmit(now, link, out);
 }
+bool Endpoint::transmits() const { return impl_->transmits(); }
 std::optional<Event> Endpoint::poll_event() { return impl_->poll_event(); }
 Time Endpoint::next_deadline() const { return impl_->next_deadline(); }
 

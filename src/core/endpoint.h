@@ -172,6 +172,8 @@ class Endpoint {
   // Fills `out` with what may be sent now; returns how many. Control packets first, then DATA by
   // SRPT, held back by the link model. 0: nothing, or not yet (see next_deadline()).
   std::size_t poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out);
+  // False: poll_transmit() has nothing, and that is quicker to ask.
+  bool transmits() const;
   std::optional<Event> poll_event();
   // When on_time() or poll_transmit() next has something to do if nothing arrives; kNever: idle.
   Time next_deadline() const;

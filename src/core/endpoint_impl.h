@@ -39,6 +39,10 @@ class Endpoint::Impl {
   Result<void, ErrorCode> abort(Time now, RpcId id, ErrorCode code, bool report);
   bool release(Time now, BufferOffset buffer, std::uint32_t length);
   std::size_t poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out);
+  bool transmits() const {
+    return !controls_.empty() || queue_.small_waiting() || queue_.paced_waiting() ||
+           grants_.wanted();
+  }
   std::optional<Event> poll_event();
   Time next_deadline() const;
   RpcInfo info(const Rpc& rpc) const;

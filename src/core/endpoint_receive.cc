@@ -42,10 +42,10 @@ RxOutcome Endpoint::Impl::on_packet(Time now, const RxPacket& packet) {
   last_now_ = now;
   trace::add(counters_.packets_received);
   downlink_.received(now, packet.bytes.size());
+  if (wire::is_data(packet.bytes)) return on_data(now, packet);
   const auto common = wire::parse_common(packet.bytes);
   if (!common) return drop(now, DropReason::kMalformed, packet, WireId{});
   if (raw(common->sender_id) < 2) return drop(now, DropReason::kMismatch, packet, WireId{});
-  if (common->type == wire::PacketType::kData) return on_data(now, packet);
   return dispatch(now, packet, *common);
 }
 
@@ -124,6 +124,7 @@ void Endpoint::Impl::heard(Time now, Rpc& rpc) {
 RxOutcome Endpoint::Impl::on_data(Time now, const RxPacket& packet) {
   const auto data = wire::parse_data(packet.bytes);
   if (!data) return drop(now, DropReason::kMalformed, packet, WireId{});
+  if (raw(data->common.sender_id) < 2) return drop(now, DropReason::kMismatch, packet, WireId{});
   trace::add(counters_.bytes_received, data->payload.size());
   return is_client_id(data->common.sender_id) ? on_request_data(now, packet, *data)
                                               : on_response_data(now, packet, *data);

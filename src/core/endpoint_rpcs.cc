@@ -164,7 +164,7 @@ void Endpoint::Impl::end(Time now, Rpc& rpc) {
 }
 
 void Endpoint::Impl::push_event(Event::Kind kind, const Rpc& rpc, ErrorCode error) {
-  Event event;
+  Event& event = events_.push_slot();
   event.kind = kind;
   event.error = error;
   event.local_port = rpc.local_port;
@@ -172,21 +172,20 @@ void Endpoint::Impl::push_event(Event::Kind kind, const Rpc& rpc, ErrorCode erro
   event.peer = rpc.peer->address;
   event.rpc = rpc.id;
   event.cookie = rpc.cookie;
-  if (kind != Event::Kind::kFailed) {
-    event.length = rpc.in.length();
-    event.buffer = rpc.buffer;
-  }
-  events_.push(event);
+  const bool whole = kind != Event::Kind::kFailed;
+  event.length = whole ? rpc.in.length() : 0;
+  event.buffer = whole ? rpc.buffer : 0;
+  event.transmit_token = 0;
 }
 
 void Endpoint::Impl::push_transmit_done(Rpc& rpc) {
-  Event event;
+  Event& event = events_.push_slot();
+  event = Event{};
   event.kind = Event::Kind::kTransmitDone;
   event.local_port = rpc.local_port;
   event.peer = rpc.peer->address;
   event.rpc = rpc.id;
   event.transmit_token = rpc.out.token();
-  events_.push(event);
 }
 
 std::optional<Event> Endpoint::Impl::poll_event() {

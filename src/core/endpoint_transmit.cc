@@ -194,10 +194,11 @@ std::size_t Endpoint::Impl::transmit_paced(Time now, const LinkFeedback& link,
 std::size_t Endpoint::Impl::poll_transmit(Time now, const LinkFeedback& link,
                                           std::span<TxPacket> out) {
   last_now_ = now;
-  std::size_t count = transmit_controls(now, out);
-  count += transmit_grants(now, out.subspan(count));
-  count += transmit_small(now, out.subspan(count));
-  count += transmit_paced(now, link, out.subspan(count));
+  std::size_t count = 0;
+  if (!controls_.empty()) count = transmit_controls(now, out);
+  if (grants_.wanted()) count += transmit_grants(now, out.subspan(count));
+  if (queue_.small_waiting()) count += transmit_small(now, out.subspan(count));
+  if (queue_.paced_waiting()) count += transmit_paced(now, link, out.subspan(count));
   if (count > 0) trace::add(counters_.packets_sent, count);
   return count;
 }

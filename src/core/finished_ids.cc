@@ -8,7 +8,7 @@
 namespace homa::core {
 
 std::size_t FinishedIds::Hash::operator()(const Key& key) const {
-  return base::mix(raw(key.id), key.life);
+  return base::mix_id(raw(key.id)) + base::mix(key.life, 0);
 }
 
 FinishedIds::FinishedIds(std::uint32_t capacity)

@@ -85,6 +85,7 @@ class GrantScheduler {
   // The next grant to send, already booked; nullopt when there is none. O(overcommit).
   std::optional<Grant> next();
 
+  bool wanted() const { return !by_age_.empty(); }  // false: next() has none
   std::uint64_t incoming() const { return incoming_; }
   std::size_t active() const { return active_.size(); }
 

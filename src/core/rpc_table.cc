@@ -12,7 +12,8 @@ namespace homa::core {
 std::size_t RpcTable::Hash::operator()(const Key& key) const {
   std::uint32_t host;  // the last four bytes tell the hosts of a network apart
   std::memcpy(&host, key.peer->address.ip.data() + 12, sizeof host);
-  return base::mix(raw(key.client_id), std::uint64_t{host} << 16 | raw(key.local_port));
+  return base::mix_id(raw(key.client_id)) +
+         base::mix(std::uint64_t{host} << 16 | raw(key.local_port), 0);
 }
 
 RpcTable::RpcTable(std::uint32_t rpcs_max, std::uint64_t first_sequence)

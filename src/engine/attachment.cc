@@ -203,13 +203,13 @@ void Attachment::status(const Submission& submission) {
 void Attachment::deliver(CompletionKind kind, std::uint64_t handle, const core::Event& event) {
   context_.receive.give(event.buffer, event.length, index_);
   ++buffers_;
-  Completion completion;
+  Completion& completion = end_.place(true);
+  completion = Completion{};
   completion.kind = kind;
   completion.handle = handle;
   completion.memory = event.buffer;
   completion.length = event.length;
   completion.peer = PeerRecord::of({event.peer, raw(event.peer_port)});
-  end_.complete(completion, true);
 }
 
 void Attachment::on_request(const core::Event& event) {
@@ -240,10 +240,10 @@ void Attachment::on_transmit_done(std::uint64_t offset) {
   HOMA_CHECK(transmits_ > 0);
   --transmits_;
   if (dropped_) return;
-  Completion completion;
+  Completion& completion = end_.place(false);
+  completion = Completion{};
   completion.kind = CompletionKind::kTransmitDone;
   completion.memory = offset;
-  end_.complete(completion, false);
 }
 
 void Attachment::close(Time now) {

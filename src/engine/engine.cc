@@ -228,8 +228,9 @@ void Engine::make_frames(std::size_t count) {
 }
 
 std::size_t Engine::transmit(Time now) {
-  std::size_t sent = 0;
   retry_ = kNever;
+  if (first_frame_ == frames_count_ && !endpoint_.transmits()) return 0;
+  std::size_t sent = 0;
   for (std::size_t batch = 0; batch < kBatchesPerStep; ++batch) {
     if (first_frame_ == frames_count_) {
       core::LinkFeedback feedback;
@@ -246,10 +247,15 @@ std::size_t Engine::transmit(Time now) {
       retry_ = now + kDeviceRetry;
       break;
     }
-    for (const std::uint64_t token : std::exchange(done_tokens_, {})) transmit_done(token);
+    if (!done_tokens_.empty()) give_done_tokens();
     if (frames_count_ < kBatch) break;  // the endpoint had no more
   }
   return sent;
+}
+
+void Engine::give_done_tokens() {
+  for (const std::uint64_t token : done_tokens_) transmit_done(token);
+  done_tokens_.clear();
 }
 
 void Engine::publish() {

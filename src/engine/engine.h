@@ -95,6 +95,7 @@ class Engine {
   void dispatch(Time now, const core::Event& event);
   void transmit_done(std::uint64_t token);
   std::size_t transmit(Time now);
+  void give_done_tokens();
   void send_all(Time until);
   void make_frames(std::size_t count);
   bool frame_pending(std::uint64_t token) const;

@@ -68,6 +68,8 @@ class DatagramReceiver {
   void accept(std::size_t slot);
   std::uint32_t segment_length(msghdr& message) const;
   ssize_t receive_one();
+  bool quiet() const { return slot_limit_ == 1 && joining_ == Joining::kOff && !pending(); }
+  std::size_t receive_lone(RxFrame& frame, int& error);
   void adapt(std::size_t count);
   void join(bool on);
   void rearm(std::size_t slot);

@@ -1,5 +1,6 @@
-// The sending half of a back end on a kernel socket: sendmsg() for one packet, sendmmsg() for more,
-// and with UDP GSO one message for a run of packets. The kernel gathers header and payload.
+// The sending half of a back end on a kernel socket: sendto() for a short packet, sendmsg() for one
+// packet, sendmmsg() for more, and with UDP GSO one message for a run of packets. The kernel
+// gathers header and payload.
 #pragma once
 
 #include <sys/socket.h>
@@ -55,7 +56,7 @@ class DatagramSender {
   std::size_t run_length(std::span<const TxFrame> frames) const;
   bool reachable(const Address& destination) const;
   std::size_t call_kernel(std::size_t messages, int& error);
-  ssize_t send_single();
+  bool send_lone(const TxFrame& frame);
   Verdict judge(int error, const TxFrame& frame, std::size_t run, bool& retried);
   void drop(const TxFrame& frame, bool unreachable);
 
@@ -65,6 +66,7 @@ class DatagramSender {
   std::array<mmsghdr, kBatch> messages_{};
   std::array<Slot, kBatch> slots_{};
   std::array<iovec, 2 * kBatch> iovecs_{};
+  SocketName lone_name_{};
 };
 
 }  // namespace homa::io

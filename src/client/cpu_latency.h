@@ -1,0 +1,19 @@
+// Keeps the processors out of idle states that they wake up from slowly (/dev/cpu_dma_latency):
+// the kernel heeds the limit as long as the descriptor is open, for every processor of the machine.
+#pragma once
+
+#include <chrono>
+
+#include "homa/error.h"
+#include "homa/result.h"
+#include "io/descriptor.h"
+
+namespace homa::client {
+
+inline constexpr const char* kCpuLatencyDevice = "/dev/cpu_dma_latency";
+
+// 0: never leave the shallowest state. kInvalidArgument, kNotPermitted (needs root), kSystem.
+Result<io::Descriptor, Error> limit_cpu_latency(std::chrono::microseconds at_most,
+                                                const char* device = kCpuLatencyDevice);
+
+}  // namespace homa::client
