@@ -15,6 +15,9 @@ HostConfig host_config(const NetCase& what, int host) {
   config.address = host_address(host);
   config.engine = what.threaded ? HostConfig::Engine::kThreaded : HostConfig::Engine::kPolled;
   config.send_batch = what.send_batch;
+  if (what.cpu_latency_usecs >= 0) {
+    config.cpu_latency = std::chrono::microseconds(what.cpu_latency_usecs);
+  }
   config.poll = what.spin ? std::chrono::seconds(3600) : std::chrono::microseconds(what.poll_usecs);
   return config;
 }

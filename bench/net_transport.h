@@ -22,6 +22,7 @@ struct NetCase {
   std::uint32_t response = 100;
   std::uint32_t outstanding = 1;  // requests in progress
   std::uint32_t send_batch = 1;   // homa: HostConfig::send_batch
+  int cpu_latency_usecs = -1;     // homa: HostConfig::cpu_latency; -1: not set
   std::uint32_t connections = 1;  // tcp: they share `outstanding`
 };
 

@@ -419,6 +419,7 @@ bool SocketState::is_open() {
 void SocketState::shutdown() {
   Lock lock(mutex_);
   if (std::exchange(closed_, true)) return;
+  if (held_back_ > 0) let_go();  // before their RPCs end
   drain();
   inbox_.clear([&](const channel::Completion& completion) {
     if (completion.kind != channel::CompletionKind::kFailure) release_buffer(completion.memory);
