@@ -7,6 +7,7 @@ namespace homa::sim {
 namespace {
 
 constexpr std::uint32_t kNoLimit = 1U << 30;
+constexpr std::uint32_t kGrantFifoPerMille = 50;
 
 // How the Homa paper split the eight priorities (docs/simulation.md#parameters): as many messages
 // are granted at once as it left levels for. Its workloads are finer than our tables, whose shares
@@ -85,9 +86,13 @@ core::CoreConfig derive(const HomaConfig& config, const TopologyConfig& topology
   core.grant_increment_min = std::max(1U, config.grant_packets * core.payload_bytes_max);
   // What grants wait for each other is on top, or the link would fall idle between two of them.
   core.window = rtt_bytes + core.grant_increment_min - 1;
-  core.fifo_grant_increment = rtt_bytes;  // a burst, at the level of the best message
+  core.fifo_grant_increment = rtt_bytes;
   core.max_incoming = config.max_incoming > 0 ? config.max_incoming : kNoLimit;
   core.grant_fifo_per_mille = config.grant_fifo_per_mille;
+  if (config.grant_fifo_per_mille == HomaConfig::kFifoByWorkload) {
+    core.grant_fifo_per_mille =
+        workload.median_bytes() <= core.unscheduled_bytes ? kGrantFifoPerMille : 0;
+  }
   core.pacer_fifo_per_mille = config.pacer_fifo_per_mille;
 
   const std::uint32_t levels = core.priorities;

@@ -35,6 +35,16 @@ TEST(HomaParameters, CutoffsGiveEachUnscheduledLevelEqualBytes) {
   }
 }
 
+TEST(HomaParameters, TheOldestGetsAShareWhereItDoesNotMeetTheShorterHalf) {
+  HomaConfig config;
+  EXPECT_EQ(derive(config, {}, WorkloadDistribution::named("w4").value()).grant_fifo_per_mille,
+            50U);
+  EXPECT_EQ(derive(config, {}, WorkloadDistribution::named("w5").value()).grant_fifo_per_mille, 0U);
+  config.grant_fifo_per_mille = 20;
+  EXPECT_EQ(derive(config, {}, WorkloadDistribution::named("w5").value()).grant_fifo_per_mille,
+            20U);
+}
+
 TEST(HomaParameters, FasterLinksHaveProportionallyMoreInFlight) {
   TopologyConfig topology;
   topology.host_bits_per_second = 100'000'000'000;
