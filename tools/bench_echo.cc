@@ -61,7 +61,6 @@ class EchoTransport final : public BenchTransport {
   int fd_ = -1;
   std::vector<char> buffer_;
   std::size_t received_ = 0;
-  sockaddr_in peer_{};
   std::uint64_t rpc_ = 0;
 };
 

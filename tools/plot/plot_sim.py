@@ -62,7 +62,7 @@ def label_bytes(count):
 
 def plot_slowdown(arguments):
     reports = [load(path) for path in arguments.reports]
-    figure, axes = plt.subplots(figsize=(9, 5))
+    figure, axes = plt.subplots(figsize=(9, 6))
     for index, report in enumerate(reports):
         sizes = report["slowdown"]["sizes"]
         total = sum(size["count"] for size in sizes)
@@ -95,7 +95,7 @@ def plot_slowdown(arguments):
     axes.set_xlabel("message size (x scaled by the number of messages)")
     axes.set_ylabel("slowdown")
     axes.grid(True, which="both", alpha=0.25)
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, ncol=3, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     save(figure, arguments.out)
 
 
@@ -156,7 +156,8 @@ def plot_lines(arguments):
                        marker="o", markersize=4,
                        label=f"{arguments.series} = {series}" if arguments.series else None)
         if arguments.diagonal:
-            ends = [min(p[0] for p in points), max(p[0] for p in points)]
+            all_x = [x for points in lines.values() for x, _ in points]
+            ends = [min(all_x), min(1, max(all_x))]
             panel.plot(ends, [end * 100 for end in ends], color="grey", linestyle=":",
                        label="all that is offered")
         if arguments.log_x:
@@ -164,7 +165,7 @@ def plot_lines(arguments):
         if arguments.log_y:
             panel.set_yscale("log")
         elif not arguments.diagonal:
-            panel.set_ylim(bottom=0)
+            panel.set_ylim(bottom=0, top=panel.get_ylim()[1] * 1.1)
         panel.set_xlabel(arguments.x)
         panel.set_title(title, fontsize=9)
         panel.grid(True, alpha=0.25)
