@@ -38,7 +38,7 @@ struct HostConfig {
   std::chrono::microseconds poll{50};
   std::uint32_t pollers_max = 1;  // threads that may poll one socket at once; the rest sleep
   // While its link is busy, an engine that sleeps looks for packets at this interval instead of
-  // waking for each; 0: it always wakes. Not set: by the link, two packets' time below 10 Gbit/s
+  // waking for each; 0: it always wakes. Not set: by the link, a packet's time below 10 Gbit/s
   // and at most 150 us, else 0.
   std::optional<std::chrono::microseconds> coalesce;
   // Polled engine: while further messages are ready to be received, what a socket sends waits, and

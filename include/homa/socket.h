@@ -59,9 +59,9 @@ class Socket {
   std::uint16_t port() const;
 
   // Starts an RPC: copies `request` (1 byte to the message limit) and returns its id at once.
-  // kTooLong, kInvalidArgument, kClosed, kNoMemory (this socket's transmit memory is full, or it has
-  // rpcs_max RPCs in progress itself; try again). When it takes the host's other sockets and the
-  // requests that it serves to reach rpcs_max, a failure message with kNoMemory follows instead.
+  // kTooLong, kInvalidArgument, kClosed, kNoMemory (this socket's transmit memory is full, or it
+  // has rpcs_max RPCs in progress itself; try again). When it takes the host's other sockets and
+  // the requests that it serves to reach rpcs_max, a failure message with kNoMemory follows.
   Result<RpcHandle, Error> send(const SocketAddress& server, std::span<const std::byte> request,
                                 const SendOptions& options = {});
 

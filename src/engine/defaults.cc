@@ -37,7 +37,7 @@ void set_slow_link(core::CoreConfig& config, std::uint64_t rate, Duration packet
   config.resend_ticks = config.resend_interval = ticks(drain * 5 / 4, config.resend_ticks);
   config.timeout_ticks = ticks(120 * drain, config.timeout_ticks);
   // Every wake-up for a packet or a grant costs more than the packet: a few at a time.
-  config.nic_backlog_max = std::clamp(6 * packet, Duration(5'000), Duration(400'000));
+  config.nic_backlog_max = std::clamp(3 * packet, Duration(5'000), Duration(400'000));
   config.grant_increment_min = config.max_incoming / 40;
 }
 
@@ -79,7 +79,7 @@ Duration coalesce_for(const core::CoreConfig& config) {
   if (rate == 0 || rate >= 10 * kGigabit) return Duration::zero();
   const std::uint64_t packet = std::uint64_t{config.payload_bytes_max} + wire::kDataHeaderBytes +
                                config.packet_overhead_bytes;
-  return std::min(2 * transmission_time(packet, rate), kLongest);
+  return std::min(transmission_time(packet, rate), kLongest);
 }
 
 }  // namespace homa::engine
