@@ -38,7 +38,7 @@ void Attachment::take(Time now, const Submission& submission) {
     case SubmissionKind::kAbort: return abort(now, submission);
     case SubmissionKind::kRelease: return release(now, submission);
     case SubmissionKind::kOpen: return open(submission);
-    case SubmissionKind::kClose: return close(now);
+    case SubmissionKind::kClose: closing_ = true; return;
     case SubmissionKind::kStatus: return status(submission);
   }
   refuse();
@@ -248,6 +248,7 @@ void Attachment::on_transmit_done(std::uint64_t offset) {
 
 void Attachment::close(Time now) {
   closed_ = true;
+  closing_ = false;
   for (std::optional<Port>* port : {&port_, &client_port_}) {
     if (!*port) continue;
     context_.endpoint.close_port(now, **port);

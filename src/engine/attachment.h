@@ -48,9 +48,13 @@ class Attachment {
   void on_failed(const core::Event& event);
   void on_transmit_done(std::uint64_t offset);
 
+  // The application asked for close().
+  bool closing() const { return closing_; }
   // Ends every RPC and frees the ports; completions but kTransmitDone end.
   void close(Time now);
-  // The application is gone, or broke its channel: closes, and takes back what it holds.
+  // The application has left its channel, or broke it, and drop() has not been called.
+  bool gone() const { return !dropped_ && (end_.application_gone() || end_.broken()); }
+  // For a channel that is gone(): closes, and takes back what it holds.
   void drop(Time now);
   bool dropped() const { return dropped_; }
   // Dropped, and the endpoint refers to its transmit memory no more.
@@ -90,6 +94,7 @@ class Attachment {
   std::vector<Started> started_;
   std::size_t transmits_ = 0;  // blocks that the endpoint refers to
   std::size_t buffers_ = 0;    // that the application holds
+  bool closing_ = false;
   bool closed_ = false;
   bool dropped_ = false;
 };

@@ -117,6 +117,7 @@ std::size_t Engine::work(Time now, std::size_t done) {
   done += dispatch_events(now);
   const std::size_t sent = transmit(now);
   if (sent > 0) done += sent + dispatch_events(now);
+  if (std::exchange(channels_end_, false)) done += end_channels(now);
   publish();
   deadline_ = endpoint_.next_deadline();
   return done;
@@ -152,13 +153,21 @@ std::size_t Engine::take_submissions(Time now) {
     Attachment* const attached = attachments_[i].get();
     if (attached == nullptr) continue;
     count += attached->take_submissions(now, kSubmissionsPerStep);
-    const bool gone = attached->end().application_gone() || attached->end().broken();
-    if (gone && !attached->dropped()) {
-      attached->drop(now);
-      ++count;
-    }
+    if (attached->gone()) ++count;
+    channels_end_ = channels_end_ || attached->gone() || attached->closing();
   }
   return count;
+}
+
+// After sending: a reply that was given just before its socket was closed leaves first.
+std::size_t Engine::end_channels(Time now) {
+  for (std::size_t i = 0; i < attachments_.size(); ++i) {
+    Attachment* const attached = attachments_[i].get();
+    if (attached == nullptr) continue;
+    if (attached->closing()) attached->close(now);
+    if (attached->gone()) attached->drop(now);
+  }
+  return dispatch_events(now) + transmit(now) + dispatch_events(now);
 }
 
 std::size_t Engine::dispatch_events(Time now) {

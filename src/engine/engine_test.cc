@@ -205,6 +205,22 @@ TEST_F(EngineTest, SleepsUntilItsDeadlineAndNotWhenSubmissionsWait) {
   EXPECT_EQ(a_.io->waits, 1);
 }
 
+TEST_F(EngineTest, AReplyGivenJustBeforeItsSocketIsClosedLeavesFirst) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  send(*client, channel::make_handle(0, 1), 100, std::byte{1});
+  run();
+  const auto request = next(*server, CompletionKind::kRequest);
+  ASSERT_TRUE(request);
+  reply(*server, request->handle, 100);
+  Submission close;
+  close.kind = SubmissionKind::kClose;
+  ASSERT_TRUE(server->submit(close));
+  server->publish();  // the engine sees both at once
+  run();
+  EXPECT_TRUE(next(*client, CompletionKind::kResponse));
+}
+
 TEST_F(EngineTest, ItsOwnPausesAreNotTheSilenceOfItsPeers) {
   const auto client = a_.open(0);
   const auto server = b_.open(kServerPort);
