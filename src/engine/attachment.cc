@@ -37,7 +37,10 @@ void Attachment::take(Time now, const Submission& submission) {
     case SubmissionKind::kReply: return reply(now, submission);
     case SubmissionKind::kAbort: return abort(now, submission);
     case SubmissionKind::kRelease: return release(now, submission);
-    case SubmissionKind::kOpen: return open(submission);
+    case SubmissionKind::kOpen:
+      if (opening_) break;
+      opening_ = submission;
+      return;
     case SubmissionKind::kClose: closing_ = true; return;
     case SubmissionKind::kStatus: return status(submission);
   }
@@ -143,7 +146,8 @@ Result<Port, ErrorCode> Attachment::open_port(Port port) {
   return opened;
 }
 
-void Attachment::open(const Submission& submission) {
+void Attachment::open() {
+  const Submission submission = *std::exchange(opening_, std::nullopt);
   Completion completion;
   completion.kind = CompletionKind::kOpened;
   completion.tag = submission.tag;

@@ -48,6 +48,9 @@ class Attachment {
   void on_failed(const core::Event& event);
   void on_transmit_done(std::uint64_t offset);
 
+  // The application asked for a port: open() when those that are closing() have been closed.
+  bool opening() const { return opening_.has_value(); }
+  void open();
   // The application asked for close().
   bool closing() const { return closing_; }
   // Ends every RPC and frees the ports; completions but kTransmitDone end.
@@ -74,7 +77,6 @@ class Attachment {
   void reply(Time now, const channel::Submission& submission);
   void abort(Time now, const channel::Submission& submission);
   void release(Time now, const channel::Submission& submission);
-  void open(const channel::Submission& submission);
   void status(const channel::Submission& submission);
   void append_status(Port port, std::vector<channel::StatusRecord>& records) const;
   void refuse() { trace::add(context_.counters.submissions_refused); }
@@ -94,6 +96,7 @@ class Attachment {
   std::vector<Started> started_;
   std::size_t transmits_ = 0;  // blocks that the endpoint refers to
   std::size_t buffers_ = 0;    // that the application holds
+  std::optional<channel::Submission> opening_;
   bool closing_ = false;
   bool closed_ = false;
   bool dropped_ = false;

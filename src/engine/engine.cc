@@ -117,7 +117,6 @@ std::size_t Engine::work(Time now, std::size_t done) {
   done += dispatch_events(now);
   const std::size_t sent = transmit(now);
   if (sent > 0) done += sent + dispatch_events(now);
-  if (std::exchange(channels_end_, false)) done += end_channels(now);
   publish();
   deadline_ = endpoint_.next_deadline();
   return done;
@@ -149,25 +148,34 @@ std::size_t Engine::take_errors(Time now) {
 
 std::size_t Engine::take_submissions(Time now) {
   std::size_t count = 0;
+  bool ending = false, opening = false;
   for (std::size_t i = 0; i < attachments_.size(); ++i) {
     Attachment* const attached = attachments_[i].get();
     if (attached == nullptr) continue;
     count += attached->take_submissions(now, kSubmissionsPerStep);
     if (attached->gone()) ++count;
-    channels_end_ = channels_end_ || attached->gone() || attached->closing();
+    ending = ending || attached->gone() || attached->closing();
+    opening = opening || attached->opening();
+  }
+  if (ending) end_channels(now);
+  if (opening) {  // a port that was closed just before is free now
+    for (const auto& attached : attachments_) {
+      if (attached && attached->opening()) attached->open();
+    }
   }
   return count;
 }
 
-// After sending: a reply that was given just before its socket was closed leaves first.
-std::size_t Engine::end_channels(Time now) {
+// A reply that was given just before its socket was closed leaves first.
+void Engine::end_channels(Time now) {
+  dispatch_events(now);
+  transmit(now);
   for (std::size_t i = 0; i < attachments_.size(); ++i) {
     Attachment* const attached = attachments_[i].get();
     if (attached == nullptr) continue;
     if (attached->closing()) attached->close(now);
     if (attached->gone()) attached->drop(now);
   }
-  return dispatch_events(now) + transmit(now) + dispatch_events(now);
 }
 
 std::size_t Engine::dispatch_events(Time now) {

@@ -91,7 +91,7 @@ class Engine {
   std::size_t take_errors(Time now);
   std::size_t run_posted();
   std::size_t take_submissions(Time now);
-  std::size_t end_channels(Time now);
+  void end_channels(Time now);
   std::size_t dispatch_events(Time now);
   void dispatch(Time now, const core::Event& event);
   void transmit_done(std::uint64_t token);
@@ -115,9 +115,8 @@ class Engine {
   std::vector<std::uint16_t> channel_by_port_;  // 1 + index in attachments_; 0: nobody's
   Attachments attachments_;
   std::size_t live_ = 0;
-  bool channels_end_ = false;  // some are to be closed or dropped, after sending
-  Time last_now_{};            // by the clock
-  Duration stalled_{0};        // what the endpoint's time is behind it
+  Time last_now_{};      // by the clock
+  Duration stalled_{0};  // what the endpoint's time is behind it
   std::uint32_t timers_postponed_ = 0;
   bool feedback_;
 

@@ -221,6 +221,18 @@ TEST_F(EngineTest, AReplyGivenJustBeforeItsSocketIsClosedLeavesFirst) {
   EXPECT_TRUE(next(*client, CompletionKind::kResponse));
 }
 
+TEST_F(EngineTest, APortIsFreeForWhoeverOpensItAfterItsClose) {
+  auto first = b_.open(0);
+  const auto server = b_.open(kServerPort);
+  first.reset();
+  run();  // its place is free: the next channel is looked at before the server's
+  Submission close;
+  close.kind = SubmissionKind::kClose;
+  ASSERT_TRUE(server->submit(close));
+  server->publish();
+  const auto next_server = b_.open(kServerPort);  // the engine sees both at once
+}
+
 TEST_F(EngineTest, ItsOwnPausesAreNotTheSilenceOfItsPeers) {
   const auto client = a_.open(0);
   const auto server = b_.open(kServerPort);

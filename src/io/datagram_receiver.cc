@@ -168,6 +168,7 @@ std::size_t DatagramReceiver::receive_lone(RxFrame& frame, int& error) {
   frame = {to_address(slot.name),
            {buffers_.at(slot.buffer), static_cast<std::size_t>(length)},
            slot.buffer};
+  if (options_.fixed_port != 0) frame.source.udp_port = options_.fixed_port;
   ++statistics_.frames_received;
   return 1;
 }
