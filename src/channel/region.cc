@@ -1,6 +1,5 @@
 #include "channel/region.h"
 
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "channel/wake.h"
 
 namespace homa::channel {
 namespace {
@@ -86,15 +86,11 @@ Result<std::shared_ptr<Region>, Error> Region::create(const ChannelConfig& confi
   const Layout layout = lay_out(config);
   auto mapping = Mapping::create(layout.region_bytes);
   if (!mapping) return Unexpected(mapping.error());
-  const int descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (descriptor < 0) {
-    return Unexpected(Error{ErrorCode::kSystem, std::string("cannot create an eventfd: ") +
-                                                    std::strerror(errno) +
-                                                    "; raise the limit of open files"});
-  }
+  const auto descriptor = create_descriptor();
+  if (!descriptor) return Unexpected(descriptor.error());
   auto* header = new (mapping->bytes().data()) Header;
   header->layout = layout;
-  return std::shared_ptr<Region>(new Region(std::move(mapping).value(), layout, descriptor));
+  return std::shared_ptr<Region>(new Region(std::move(mapping).value(), layout, *descriptor));
 }
 
 Region::~Region() { ::close(descriptor_); }

@@ -2,11 +2,15 @@
 
 #include <linux/futex.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <ctime>
+#include <string>
 
 namespace homa::channel {
 namespace {
@@ -41,6 +45,14 @@ void wake(WakeWord& word) {
   if (word.exchange(1, std::memory_order_seq_cst) == kAsleep) {
     futex(word, FUTEX_WAKE_BITSET, 1, nullptr);
   }
+}
+
+Result<int, Error> create_descriptor() {
+  const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd >= 0) return fd;
+  return Unexpected(Error{ErrorCode::kSystem, std::string("cannot create an eventfd: ") +
+                                                  std::strerror(errno) +
+                                                  "; raise the limit of open files"});
 }
 
 void signal_descriptor(int fd) {

@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "channel/layout.h"
+#include "homa/error.h"
+#include "homa/result.h"
 
 namespace homa::channel {
 
@@ -16,8 +18,9 @@ void sleep_on(WakeWord& word, SleepDeadline deadline);
 // Sets the word to 1 and wakes the thread that sleeps on it; no system call when none does.
 void wake(WakeWord& word);
 
-void signal_descriptor(int fd);  // makes an eventfd readable
-bool clear_descriptor(int fd);   // and unreadable; whether it was readable; never blocks
+Result<int, Error> create_descriptor();  // an eventfd, the caller's to close
+void signal_descriptor(int fd);          // makes an eventfd readable
+bool clear_descriptor(int fd);           // and unreadable; whether it was readable; never blocks
 // Returns when it is readable, after `at_most`, or early (a signal).
 void wait_for_descriptor(int fd, std::chrono::nanoseconds at_most);
 

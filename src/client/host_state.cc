@@ -1,14 +1,13 @@
 #include "client/host_state.h"
 
-#include <sys/eventfd.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <future>
 #include <utility>
 
+#include "channel/wake.h"
 #include "client/cpu_latency.h"
 #include "client/socket_state.h"
 #include "core/config_fields.h"
@@ -19,7 +18,6 @@ namespace homa::client {
 namespace {
 
 constexpr Duration kCloseAtMost{50'000'000};
-constexpr std::uint32_t kSendBatchMax = 256;  // what an engine takes from a channel in one step
 
 io::IoConfig make_io_config(const HostConfig& config) {
   io::IoConfig io;
@@ -70,22 +68,8 @@ std::string rate_in_words(std::uint64_t bits_per_second) {
 
 }  // namespace
 
-Result<EventFd, Error> EventFd::create() {
-  const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd >= 0) return EventFd(fd);
-  return Unexpected(Error{ErrorCode::kSystem, std::string("cannot create an eventfd: ") +
-                                                  std::strerror(errno) +
-                                                  "; raise the limit of open files"});
-}
-
-EventFd::EventFd(EventFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-EventFd::~EventFd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 HostState::HostState(const HostConfig& config, const core::CoreConfig& core_config,
-                     const io::IoCapabilities& capabilities, EventFd wake)
+                     const io::IoCapabilities& capabilities, io::Descriptor wake)
     : config_(config),
       core_config_(core_config),
       capabilities_(capabilities),
@@ -97,10 +81,11 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
     return Unexpected(
         Error{ErrorCode::kInvalidArgument, "HostConfig: poll and coalesce cannot be negative"});
   }
-  if (config.send_batch < 1 || config.send_batch > kSendBatchMax) {
+  if (config.send_batch < 1 || config.send_batch > engine::Engine::kSubmissionsPerStep) {
     return Unexpected(
-        Error{ErrorCode::kInvalidArgument,
-              "HostConfig::send_batch is 1 to 256, not " + std::to_string(config.send_batch)});
+        Error{ErrorCode::kInvalidArgument, "HostConfig::send_batch is 1 to " +
+                                               std::to_string(engine::Engine::kSubmissionsPerStep) +
+                                               ", not " + std::to_string(config.send_batch)});
   }
   channel::ChannelConfig channel;
   channel.transmit_bytes = config.transmit_bytes;
@@ -112,10 +97,10 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
   if (!core) return Unexpected(core.error());
   const auto seed = random_seed();
   if (!seed) return Unexpected(seed.error());
-  auto wake = EventFd::create();
+  const auto wake = channel::create_descriptor();
   if (!wake) return Unexpected(wake.error());
-  auto host = std::shared_ptr<HostState>(
-      new HostState(config, *core, capabilities, std::move(wake).value()));
+  auto host =
+      std::shared_ptr<HostState>(new HostState(config, *core, capabilities, io::Descriptor(*wake)));
   if (config.cpu_latency) {
     auto limit = limit_cpu_latency(*config.cpu_latency);
     if (!limit) return Unexpected(limit.error());

@@ -18,20 +18,6 @@ namespace homa::client {
 
 class SocketState;
 
-// An eventfd that closes itself.
-class EventFd {
- public:
-  static Result<EventFd, Error> create();
-  EventFd(EventFd&& other) noexcept;
-  EventFd& operator=(EventFd&&) = delete;
-  ~EventFd();
-  int get() const { return fd_; }
-
- private:
-  explicit EventFd(int fd) : fd_(fd) {}
-  int fd_;
-};
-
 class HostState : public std::enable_shared_from_this<HostState> {
  public:
   static Result<std::shared_ptr<HostState>, Error> open(const HostConfig& config);
@@ -59,7 +45,7 @@ class HostState : public std::enable_shared_from_this<HostState> {
 
  private:
   HostState(const HostConfig& config, const core::CoreConfig& core_config,
-            const io::IoCapabilities& capabilities, EventFd wake);
+            const io::IoCapabilities& capabilities, io::Descriptor wake);
   // Runs `task` while nobody else touches the engine, and waits for it.
   template <typename Task>
   void with_engine(Task task);
@@ -67,7 +53,7 @@ class HostState : public std::enable_shared_from_this<HostState> {
   const HostConfig config_;
   const core::CoreConfig core_config_;
   const io::IoCapabilities capabilities_;
-  EventFd wake_;
+  io::Descriptor wake_;         // an eventfd
   io::Descriptor cpu_latency_;  // open: the limit holds
   std::unique_ptr<engine::Engine> engine_;
   std::span<const std::byte> receive_memory_;

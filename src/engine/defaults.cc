@@ -21,7 +21,20 @@ std::uint64_t between(std::uint64_t x, std::uint64_t x0, std::uint64_t y0, std::
   return y0 + (x - x0) * (y1 - y0) / (x1 - x0);
 }
 
-void set_slow_link(core::CoreConfig& config, std::uint64_t rate, Duration packet) {
+bool is_slow_link(const core::CoreConfig& config) {
+  return config.link_bits_per_second != 0 && config.link_bits_per_second < 10 * kGigabit;
+}
+
+// Of a full one, on the link.
+Duration packet_time(const core::CoreConfig& config) {
+  const std::uint64_t bytes = std::uint64_t{config.payload_bytes_max} + wire::kDataHeaderBytes +
+                              config.packet_overhead_bytes;
+  return transmission_time(bytes, config.link_bits_per_second);
+}
+
+void set_slow_link(core::CoreConfig& config) {
+  const std::uint64_t rate = config.link_bits_per_second;
+  const Duration packet = packet_time(config);
   const std::uint64_t round_trip = bytes_in(kSoftwareRoundTrip + 4 * packet, rate);
   config.unscheduled_bytes =
       static_cast<std::uint32_t>(std::clamp<std::uint64_t>(round_trip, 20'000, 30'000));
@@ -61,25 +74,17 @@ core::CoreConfig defaults_for(const io::IoCapabilities& capabilities) {
   if (capabilities.packet_bytes_max > kHeader) {
     config.payload_bytes_max = std::min(capabilities.packet_bytes_max - kHeader, kPayloadBytesMax);
   }
-  const std::uint64_t rate =
-      config.link_bits_per_second == 0 ? 10 * kGigabit : config.link_bits_per_second;
-  if (rate < 10 * kGigabit) {
-    const std::uint64_t packet_bytes =
-        std::uint64_t{config.payload_bytes_max} + kHeader + config.packet_overhead_bytes;
-    set_slow_link(config, rate, transmission_time(packet_bytes, rate));
+  if (is_slow_link(config)) {
+    set_slow_link(config);
   } else {
-    set_fast_link(config, rate);
+    set_fast_link(config, std::max(config.link_bits_per_second, 10 * kGigabit));
   }
   return config;
 }
 
 Duration coalesce_for(const core::CoreConfig& config) {
   constexpr Duration kLongest{150'000};
-  const std::uint64_t rate = config.link_bits_per_second;
-  if (rate == 0 || rate >= 10 * kGigabit) return Duration::zero();
-  const std::uint64_t packet = std::uint64_t{config.payload_bytes_max} + wire::kDataHeaderBytes +
-                               config.packet_overhead_bytes;
-  return std::min(transmission_time(packet, rate), kLongest);
+  return is_slow_link(config) ? std::min(packet_time(config), kLongest) : Duration::zero();
 }
 
 }  // namespace homa::engine

@@ -34,6 +34,9 @@ Time clock_now();
 
 class Engine {
  public:
+  // Taken from each channel in one step; what HostConfig::send_batch may hold back.
+  static constexpr std::size_t kSubmissionsPerStep = 256;
+
   // `config` is valid, with a receive region. `wake_fd` is an eventfd; it outlives the engine.
   // `coalesce`: see sleep(); 0: never.
   static Result<std::unique_ptr<Engine>, Error> create(const core::CoreConfig& config,
@@ -79,7 +82,6 @@ class Engine {
   static constexpr std::size_t kBatch = 64;
   static constexpr Duration kLongestSleep{3'600'000'000'000};
   static constexpr std::size_t kBatchesPerStep = 4;
-  static constexpr std::size_t kSubmissionsPerStep = 256;  // of each channel
 
   Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
          int wake_fd, Duration coalesce, ReceiveRegion receive);

@@ -97,10 +97,8 @@ Result<DataHeader, ParseError> parse_data(std::span<const std::byte> bytes) {
   const std::size_t payload = bytes.size() - kDataHeaderBytes;
   if (message_length == 0) return failure(ParseError::kZeroLength);
   if (payload == 0) return failure(ParseError::kEmptyData);
-  const auto explicit_offset = load_big_endian<std::uint32_t>(at + 52);
-  const std::uint32_t offset = explicit_offset == kExplicitOffsetAbsent
-                                   ? load_big_endian<std::uint32_t>(at + 4)
-                                   : explicit_offset;
+  const std::uint32_t offset = payload_offset(load_big_endian<std::uint32_t>(at + 52),
+                                              load_big_endian<std::uint32_t>(at + 4));
   if (offset >= message_length || payload > message_length - offset) {
     return failure(ParseError::kBeyondMessage);
   }

@@ -76,6 +76,11 @@ struct Ack {
   Port server_port{};
 };
 
+// Where a DATA packet's payload begins in its message (docs/protocol.md#packets).
+constexpr std::uint32_t payload_offset(std::uint32_t segment_offset, std::uint32_t sequence) {
+  return segment_offset == kExplicitOffsetAbsent ? sequence : segment_offset;
+}
+
 struct DataHeader {
   CommonHeader common;
   std::uint32_t message_length = 0;
@@ -88,9 +93,7 @@ struct DataHeader {
   std::uint32_t segment_offset = 0;
   std::span<const std::byte> payload;  // in the packet that was parsed
 
-  std::uint32_t offset() const {
-    return segment_offset == kExplicitOffsetAbsent ? common.sequence : segment_offset;
-  }
+  std::uint32_t offset() const { return payload_offset(segment_offset, common.sequence); }
   std::uint32_t payload_length() const { return static_cast<std::uint32_t>(payload.size()); }
 };
 
