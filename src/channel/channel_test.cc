@@ -79,7 +79,7 @@ TEST_F(Channel, ASleepingEngineIsWokenOnceByWhatItWaitsFor) {
   ASSERT_TRUE(application_.submit(submission));
   application_.publish();
   EXPECT_FALSE(readable(wake_fd_)) << "it was woken already";
-  EXPECT_TRUE(engine_.announce_awake());
+  engine_.announce_awake();
 
   engine_.announce_sleep(true);
   ASSERT_TRUE(application_.submit(submission));
@@ -87,9 +87,12 @@ TEST_F(Channel, ASleepingEngineIsWokenOnceByWhatItWaitsFor) {
   EXPECT_TRUE(readable(wake_fd_)) << "it waits for memory";
 }
 
-TEST_F(Channel, AnEngineThatNobodyWokeSaysSo) {
+TEST_F(Channel, AnEngineThatIsAwakeIsNotWoken) {
   engine_.announce_sleep(false);
-  EXPECT_FALSE(engine_.announce_awake());
+  engine_.announce_awake();
+  ASSERT_TRUE(application_.submit({}));
+  application_.publish();
+  EXPECT_FALSE(readable(wake_fd_));
 }
 
 TEST_F(Channel, ReadingWakesAnEngineThatHoldsCompletions) {

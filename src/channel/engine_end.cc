@@ -71,8 +71,6 @@ void EngineEnd::announce_sleep(bool release_wanted) {
   if (!held_.empty()) publish();
 }
 
-bool EngineEnd::announce_awake() {
-  return header_.engine_sleeps.exchange(0, std::memory_order_seq_cst) == 0;
-}
+void EngineEnd::announce_awake() { header_.engine_sleeps.store(0, std::memory_order_relaxed); }
 
 }  // namespace homa::channel

@@ -48,8 +48,8 @@ class EngineEnd {
 
   // Before the engine sleeps: from now on submitters wake it. Look for submissions once more.
   void announce_sleep(bool release_wanted);
-  // After it slept. True: somebody wrote (or is about to write) the engine's eventfd.
-  bool announce_awake();
+  // After it slept. Somebody may have written the engine's eventfd, or be about to.
+  void announce_awake();
 
  private:
   void publish_completions();

@@ -66,11 +66,11 @@ bool clear_descriptor(int fd) {
   return ::read(fd, &count, sizeof(count)) == sizeof(count);
 }
 
-void wait_for_descriptor(int fd, std::chrono::nanoseconds at_most) {
+bool wait_for_descriptor(int fd, std::chrono::nanoseconds at_most) {
   constexpr std::int64_t kSecond = 1'000'000'000;
   const timespec time{at_most.count() / kSecond, at_most.count() % kSecond};
   pollfd waiting{fd, POLLIN, 0};
-  ::ppoll(&waiting, 1, &time, nullptr);
+  return ::ppoll(&waiting, 1, &time, nullptr) > 0;
 }
 
 }  // namespace homa::channel

@@ -312,22 +312,22 @@ void Engine::sleep(Time now, Time until) {
   for (const auto& attached : attachments_) {
     if (attached) attached->end().announce_sleep(release_wanted);
   }
-  if (!anything_to_do()) wait(now, until);
-  bool signalled = !sleeping_.exchange(false, std::memory_order_seq_cst);
+  // Cleared when it is seen readable and only then: who found us asleep may write it later, when we
+  // are awake for another reason, and what nobody cleared would let us sleep never again.
+  if (!anything_to_do() && wait(now, until)) channel::clear_descriptor(wake_fd_);
+  sleeping_.store(false, std::memory_order_relaxed);
   for (const auto& attached : attachments_) {
-    if (attached && attached->end().announce_awake()) signalled = true;
+    if (attached) attached->end().announce_awake();
   }
-  if (signalled) channel::clear_descriptor(wake_fd_);
 }
 
-void Engine::wait(Time now, Time until) {
+bool Engine::wait(Time now, Time until) {
   if (load_.busy()) {
-    channel::wait_for_descriptor(wake_fd_, std::min(until - now, coalesce_));
-    return;
+    return channel::wait_for_descriptor(wake_fd_, std::min(until - now, coalesce_));
   }
   until = std::min(until, next_deadline());
   const Duration at_most = until == kNever ? kLongestSleep : until - now;
-  io_->wait(std::min(at_most, kLongestSleep), wake_fd_);
+  return io_->wait(std::min(at_most, kLongestSleep), wake_fd_);
 }
 
 void Engine::close(Duration at_most) {

@@ -104,7 +104,7 @@ class Engine {
   bool frame_pending(std::uint64_t token) const;
   void publish();
   bool anything_to_do();
-  void wait(Time now, Time until);
+  bool wait(Time now, Time until);  // whether the wake descriptor is readable
 
   trace::Recorder recorder_;
   core::Endpoint endpoint_;

@@ -205,6 +205,15 @@ TEST_F(EngineTest, SleepsUntilItsDeadlineAndNotWhenSubmissionsWait) {
   EXPECT_EQ(a_.io->waits, 1);
 }
 
+TEST_F(EngineTest, AWakeUpThatComesLateDoesNotKeepItAwake) {
+  const auto client = a_.open(0);
+  // Who found it asleep was interrupted, and writes when it is awake again.
+  channel::signal_descriptor(a_.wake->descriptor());
+  a_.engine->sleep(a_.now, kNever);
+  EXPECT_EQ(a_.io->waits, 1);
+  EXPECT_FALSE(channel::clear_descriptor(a_.wake->descriptor())) << "it would never sleep again";
+}
+
 TEST_F(EngineTest, AReplyGivenJustBeforeItsSocketIsClosedLeavesFirst) {
   const auto client = a_.open(0);
   const auto server = b_.open(kServerPort);

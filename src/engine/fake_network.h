@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "channel/wake.h"
 #include "io/packet_io.h"
 
 namespace homa::engine {
@@ -59,9 +60,10 @@ class FakeIo : public io::PacketIo {
     pending_errors.pop_front();
     return 1;
   }
-  void wait(std::chrono::nanoseconds at_most, int) override {
+  bool wait(std::chrono::nanoseconds at_most, int wake_fd) override {
     ++waits;
     last_wait = at_most;
+    return channel::wait_for_descriptor(wake_fd, std::chrono::nanoseconds::zero());
   }
   const io::IoCapabilities& capabilities() const override { return capabilities_; }
   io::IoStatistics statistics() const override { return {}; }

@@ -49,9 +49,12 @@ IoStatistics DatagramIo::statistics() const {
   return result;
 }
 
-void DatagramIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {
-  if (receiver_.pending() || !errors_.empty()) return;
-  if (sleep_on(socket_.get(), wake_fd, at_most).error) errors_.drain(socket_.get());
+bool DatagramIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {
+  if (receiver_.pending() || !errors_.empty()) return false;
+  std::array<pollfd, 2> descriptors{{{socket_.get(), POLLIN, 0}, {wake_fd, POLLIN, 0}}};
+  if (!sleep_on(descriptors, at_most)) return false;
+  if ((descriptors[0].revents & POLLERR) != 0) errors_.drain(socket_.get());
+  return descriptors[1].revents != 0;
 }
 
 }  // namespace homa::io

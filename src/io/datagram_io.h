@@ -30,7 +30,7 @@ class DatagramIo final : public PacketIo {
   std::size_t errors(std::span<IoError> errors) override {
     return errors_.empty() ? 0 : errors_.take(errors);
   }
-  void wait(std::chrono::nanoseconds at_most, int wake_fd) override;
+  bool wait(std::chrono::nanoseconds at_most, int wake_fd) override;
   int descriptor() const override { return socket_.get(); }
   const IoCapabilities& capabilities() const override { return capabilities_; }
   IoStatistics statistics() const override;

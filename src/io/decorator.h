@@ -16,8 +16,8 @@ class Decorator : public PacketIo {
   void release(std::span<const RxFrame> frames) override { inner_->release(frames); }
   std::size_t send(std::span<const TxFrame> frames) override { return inner_->send(frames); }
   std::size_t errors(std::span<IoError> errors) override { return inner_->errors(errors); }
-  void wait(std::chrono::nanoseconds at_most, int wake_fd) override {
-    inner_->wait(at_most, wake_fd);
+  bool wait(std::chrono::nanoseconds at_most, int wake_fd) override {
+    return inner_->wait(at_most, wake_fd);
   }
   std::optional<std::uint64_t> device_queue_bytes() override {
     return inner_->device_queue_bytes();

@@ -111,14 +111,15 @@ std::size_t FaultyIo::receive(std::span<RxFrame> frames) {
   return inner().receive(frames);
 }
 
-void FaultyIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {
+bool FaultyIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {
   send_due();
   if (held_count_ > 0) {
     const std::chrono::nanoseconds until_due = held_[first_held_].due - Clock::now();
     at_most = std::min(at_most, until_due);
   }
-  inner().wait(at_most, wake_fd);
+  const bool woken = inner().wait(at_most, wake_fd);
   send_due();
+  return woken;
 }
 
 }  // namespace homa::io

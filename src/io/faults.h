@@ -24,7 +24,7 @@ class FaultyIo final : public Decorator {
 
   std::size_t receive(std::span<RxFrame> frames) override;
   std::size_t send(std::span<const TxFrame> frames) override;
-  void wait(std::chrono::nanoseconds at_most, int wake_fd) override;
+  bool wait(std::chrono::nanoseconds at_most, int wake_fd) override;
 
  private:
   using Clock = std::chrono::steady_clock;

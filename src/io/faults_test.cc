@@ -27,7 +27,10 @@ class RecordingIo final : public PacketIo {
     return count;
   }
   std::size_t errors(std::span<IoError>) override { return 0; }
-  void wait(std::chrono::nanoseconds at_most, int) override { waited.push_back(at_most); }
+  bool wait(std::chrono::nanoseconds at_most, int) override {
+    waited.push_back(at_most);
+    return false;
+  }
   const IoCapabilities& capabilities() const override { return capabilities_; }
   IoStatistics statistics() const override { return {}; }
 

@@ -78,7 +78,8 @@ class PacketIo {
   // Errors that were reported since; never blocks and costs no system call when there are none.
   virtual std::size_t errors(std::span<IoError> errors) = 0;
   // Sleeps until there is something to receive, `wake_fd` (-1: none) is readable, or time is up.
-  virtual void wait(std::chrono::nanoseconds at_most, int wake_fd) = 0;
+  // Whether `wake_fd` is readable.
+  virtual bool wait(std::chrono::nanoseconds at_most, int wake_fd) = 0;
   // Bytes handed over that the device has not sent, where it can be known.
   virtual std::optional<std::uint64_t> device_queue_bytes() { return std::nullopt; }
   // Readable (or in error) when receive() or errors() may have something; -1: cannot be told.

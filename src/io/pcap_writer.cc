@@ -165,9 +165,9 @@ std::size_t PcapWriterIo::send(std::span<const TxFrame> frames) {
   return count;
 }
 
-void PcapWriterIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {
+bool PcapWriterIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {
   std::fflush(file_.get());
-  inner().wait(at_most, wake_fd);
+  return inner().wait(at_most, wake_fd);
 }
 
 }  // namespace homa::io

@@ -23,7 +23,7 @@ class PcapWriterIo final : public Decorator {
   std::size_t receive(std::span<RxFrame> frames) override;
   std::size_t send(std::span<const TxFrame> frames) override;
   // Also brings the file up to date.
-  void wait(std::chrono::nanoseconds at_most, int wake_fd) override;
+  bool wait(std::chrono::nanoseconds at_most, int wake_fd) override;
 
  private:
   struct Close {

@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <array>
 
 namespace homa::io {
 namespace {
@@ -25,12 +24,6 @@ bool sleep_on(std::span<pollfd> descriptors, std::chrono::nanoseconds at_most) {
   const auto whole = std::chrono::duration_cast<seconds>(at_most);
   const timespec limit{whole.count(), (at_most - whole).count()};
   return ppoll(descriptors.data(), descriptors.size(), &limit, nullptr) > 0;
-}
-
-Woken sleep_on(int first, int second, std::chrono::nanoseconds at_most) {
-  std::array<pollfd, 2> descriptors{{{first, POLLIN, 0}, {second, POLLIN, 0}}};
-  const bool ready = sleep_on(descriptors, at_most);
-  return {ready && (descriptors[0].revents & POLLERR) != 0};
 }
 
 }  // namespace homa::io

@@ -228,13 +228,14 @@ void XdpIo::take_changes() {
   }
 }
 
-void XdpIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {
+bool XdpIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {
   if (rings_->unsent()) rings_->kick();
   waited_for_.back().fd = wake_fd;
-  if (!sleep_on(waited_for_, at_most)) return;
+  if (!sleep_on(waited_for_, at_most)) return false;
   const std::size_t queues = rings_->descriptors().size();
   if (waited_for_[queues].revents != 0) take_changes();
   if (waited_for_[queues + 1].revents != 0) companion_has_more_ = true;
+  return waited_for_.back().revents != 0;
 }
 
 IoStatistics XdpIo::statistics() const {

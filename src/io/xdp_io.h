@@ -44,7 +44,7 @@ class XdpIo final : public PacketIo {
   void release(std::span<const RxFrame> frames) override;
   std::size_t send(std::span<const TxFrame> frames) override;
   std::size_t errors(std::span<IoError> errors) override { return companion_->errors(errors); }
-  void wait(std::chrono::nanoseconds at_most, int wake_fd) override;
+  bool wait(std::chrono::nanoseconds at_most, int wake_fd) override;
   std::optional<std::uint64_t> device_queue_bytes() override { return rings_->queued_bytes(); }
   const IoCapabilities& capabilities() const override { return capabilities_; }
   IoStatistics statistics() const override;
