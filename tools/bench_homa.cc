@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <filesystem>
 
 #include "bench_transport.h"
 
@@ -133,6 +134,15 @@ std::uint64_t HomaTransport::retransmissions() const {
   return 0;
 }
 
+// Each host is a process of its own and writes a file of its own: traffic-1.pcap, traffic-2.pcap,
+// ...
+std::string capture_of_host(const std::filesystem::path& path, std::size_t host) {
+  std::filesystem::path name = path.stem();
+  name += fmt::format("-{}", host + 1);
+  name += path.extension();
+  return path.parent_path() / name;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BenchTransport>, Error> make_homa_transport(const BenchSetup& setup,
@@ -141,6 +151,7 @@ Result<std::unique_ptr<BenchTransport>, Error> make_homa_transport(const BenchSe
                                                                    const BenchPattern& pattern) {
   HostConfig config = setup.homa;
   config.address = setup.hosts[self].address;
+  if (!config.pcap.empty()) config.pcap = capture_of_host(config.pcap, self);
   auto host = Host::open(config);
   if (!host) return Unexpected(host.error());
   auto socket = host->serve(kPort);

@@ -116,18 +116,8 @@ void ask_for_prompt_wake_ups() {
 
 // Two that spin on one CPU would measure the scheduler.
 void take_own_cpu(std::size_t self) {
-  cpu_set_t allowed, chosen;
-  CPU_ZERO(&allowed);
-  CPU_ZERO(&chosen);
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  std::size_t wanted = self % static_cast<std::size_t>(std::max(1, CPU_COUNT(&allowed)));
-  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &allowed) && wanted-- == 0) {
-      CPU_SET(cpu, &chosen);
-      (void)::sched_setaffinity(0, sizeof chosen, &chosen);
-      return;
-    }
-  }
+  const std::vector<int> cpus = allowed_cpus();
+  if (!cpus.empty()) stay_on({cpus[self % cpus.size()]});
 }
 
 [[noreturn]] void host_main(const BenchSetup& setup, std::size_t self,
@@ -139,7 +129,11 @@ void take_own_cpu(std::size_t self) {
   // Arrivals are due to the microsecond; the default slack is 50.
   ::prctl(PR_SET_TIMERSLACK, 1UL);
   ask_for_prompt_wake_ups();
-  if (setup.spin) take_own_cpu(self);
+  if (setup.spin) {
+    take_own_cpu(self);
+  } else {
+    stay_off(setup.network_cpu);
+  }
   const auto worked = host_work(setup, self, protocol, task, shared, Rendezvous(fd));
   if (!worked) shared.host(self).fail(worked.error().text);
   shared.host(self).done.store(true);

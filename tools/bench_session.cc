@@ -37,6 +37,7 @@ Result<BenchSession, Error> BenchSession::open(const BenchPlace& place, const Ho
     if (place.existing_lab.empty()) session.lab_ = std::make_unique<ScopedLab>(*lab);
     const LabConfig& config = lab->config();
     session.rate_ = config.rate != 0 ? config.rate : place.lab.rate;
+    session.setup_.network_cpu = config.network_cpu;
     for (int host = 1; host <= config.hosts; ++host) {
       session.setup_.hosts.push_back({lab->host_namespace(host), Lab::host_address(host)});
     }

@@ -40,7 +40,8 @@ Json to_json(const LabConfig& config) {
               {"mtu", config.mtu},
               {"offloads", config.offloads},
               {"direct", config.direct},
-              {"owner", config.owner}};
+              {"owner", config.owner},
+              {"network_cpu", config.network_cpu}};
 }
 
 Result<Lab, Error> read_state(const fs::path& file) {
@@ -60,6 +61,7 @@ Result<Lab, Error> read_state(const fs::path& file) {
   config.offloads = state.value("offloads", false);
   config.direct = state.value("direct", false);
   config.owner = state.value("owner", pid_t{0});
+  config.network_cpu = state.value("network_cpu", -1);
   return Lab(config);
 }
 
@@ -149,6 +151,12 @@ void write_setting(const std::string& path, std::string_view value) {
   std::ofstream(path) << value;
 }
 
+// Links without a rate carry what several processors can: none is set apart for them.
+int choose_network_cpu(const LabConfig& config) {
+  const std::vector<int> cpus = allowed_cpus();
+  return cpus.size() < 2 || config.direct || config.rate == 0 ? -1 : cpus.front();
+}
+
 Result<void, Error> run_plan(const LabPlan& plan) {
   for (const LabStep& step : plan.steps) {
     if (StopGuard::stop_requested()) {
@@ -212,8 +220,10 @@ Result<void, Error> lab_available() {
 Result<Lab, Error> lab_up(const LabConfig& config) {
   if (const auto valid = config.validate(); !valid) return Unexpected(valid.error());
   if (const auto able = lab_available(); !able) return Unexpected(able.error());
-  if (const auto claimed = claim(config); !claimed) return Unexpected(claimed.error());
-  Lab lab(config);
+  LabConfig chosen = config;
+  chosen.network_cpu = choose_network_cpu(config);
+  if (const auto claimed = claim(chosen); !claimed) return Unexpected(claimed.error());
+  const Lab lab(chosen);
   const auto built = run_plan(plan_lab(lab));
   if (built) return lab;
   remove_everything(config.name);

@@ -7,6 +7,10 @@
 //           with one bounded FIFO per priority level, strictly by the top three bits of the IPv4
 //           TOS or IPv6 traffic class (docs/operating.md#the-lab)
 //
+// The kernel's work on packets between hosts (the switch, its queues, deliveries) has a processor
+// of its own where there are two or more, and the hosts' programs share the others: a host that
+// waited until the network of all hosts is served would take that for a slow network.
+//
 // Neighbours are static and complete, so no ARP or neighbour discovery disturbs a measurement.
 // Hosts' segmentation and receive offloads are off: what crosses the switch is MTU-sized.
 // Every lab has a state file in /run/homa/labs, written before anything is built, so that `down`
@@ -37,6 +41,8 @@ struct LabConfig {
   // The process that will take the lab down; 0: a person will. When that process is gone without
   // having done so, remove_stale_labs() does.
   pid_t owner = 0;
+  // The processor that the network has to itself; -1: none. lab_up() chooses it.
+  int network_cpu = -1;
 
   Result<void, Error> validate() const;
 };

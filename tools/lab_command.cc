@@ -59,6 +59,7 @@ Json describe(const Lab& lab) {
           {"mtu", config.mtu},
           {"offloads", config.offloads},
           {"owner", config.owner},
+          {"network_cpu", config.network_cpu},
           {"processes", lab_processes(lab).size()}};
 }
 
@@ -141,15 +142,21 @@ Result<std::vector<std::string>, Error> inside(const Lab& lab, const std::string
   return words;
 }
 
+Result<int, Error> run_inside(const Lab& lab, const std::string& host,
+                              const std::vector<std::string>& command) {
+  const auto words = inside(lab, host, command);
+  if (!words) return Unexpected(words.error());
+  if (host != "switch") stay_off(lab.config().network_cpu);
+  return run_in_foreground(*words);
+}
+
 int exec(const Options& options) {
   const auto able = lab_available();
   if (!able) return report(able.error());
   const auto lab = find_lab(options.config.name);
   if (!lab) return report(lab.error());
-  const auto command = inside(*lab, options.host, program_of(options));
-  if (!command) return report(command.error());
   ::setenv("HOMA_LAB", options.config.name.c_str(), 1);
-  const auto status = run_in_foreground(*command);
+  const auto status = run_inside(*lab, options.host, program_of(options));
   return status ? *status : report(status.error());
 }
 
@@ -162,14 +169,10 @@ int run_command(const Options& options) {
   auto lab = lab_up(*config);
   if (!lab) return report(lab.error());
   const ScopedLab scoped(*lab);
-  std::vector<std::string> command = program_of(options);
-  if (!options.host.empty()) {
-    const auto words = inside(*scoped, options.host, command);
-    if (!words) return report(words.error());
-    command = *words;
-  }
   ::setenv("HOMA_LAB", config->name.c_str(), 1);
-  const auto status = run_in_foreground(command);
+  const std::vector<std::string> command = program_of(options);
+  const auto status = options.host.empty() ? run_in_foreground(command)
+                                           : run_inside(*scoped, options.host, command);
   return status ? *status : report(status.error());
 }
 

@@ -111,12 +111,44 @@ std::string switch_port_script(const LabConfig& config, const std::string& devic
   return script;
 }
 
+std::string cpu_mask(int cpu) {
+  std::string mask = fmt::format("{:x}", 1U << (cpu % 32));
+  for (int group = cpu / 32; group > 0; --group) mask += ",00000000";
+  return mask;
+}
+
 std::string nic_script(const LabConfig& config) {
   if (config.rate == 0) return {};
   // 10,000 frames: a NIC's queue loses nothing, the sender's own socket limits bound it.
   return fmt::format("qdisc add dev eth0 root tbf rate {}bit burst {} limit {} overhead {}\n",
                      config.rate, burst_bytes(config), 10'000 * frame_bytes(config), kWireOverhead);
 }
+
+namespace {
+
+// Packets that a device receives are handled on the network's processor. `ip netns exec` shows the
+// namespace's own devices in /sys.
+LabStep network_cpu_step(const LabConfig& config, const std::string& in,
+                         const std::vector<std::string>& devices) {
+  LabStep step{{"ip", "netns", "exec", in, "tee"}, cpu_mask(config.network_cpu)};
+  for (const std::string& device : devices) {
+    step.command.push_back(fmt::format("/sys/class/net/{}/queues/rx-0/rps_cpus", device));
+  }
+  return step;
+}
+
+void plan_network_cpu(const Lab& lab, LabPlan& plan) {
+  const LabConfig& config = lab.config();
+  if (config.network_cpu < 0) return;
+  std::vector<std::string> ports;
+  for (int host = 1; host <= config.hosts; ++host) {
+    ports.push_back(fmt::format("p{}", host));
+    plan.steps.push_back(network_cpu_step(config, lab.host_namespace(host), {Lab::kHostDevice}));
+  }
+  plan.steps.push_back(network_cpu_step(config, lab.switch_namespace(), ports));
+}
+
+}  // namespace
 
 LabPlan plan_lab(const Lab& lab) {
   const LabConfig& config = lab.config();
@@ -138,6 +170,7 @@ LabPlan plan_lab(const Lab& lab) {
     plan.steps.push_back({{"tc", "-n", centre, "-batch", "-"}, ports});
   }
   for (int host = 1; host <= config.hosts; ++host) plan_host(lab, host, plan);
+  plan_network_cpu(lab, plan);
   if (!config.direct) {
     // A bridge must not send its frames through the machine's packet filters.
     for (const char* name : {"iptables", "ip6tables", "arptables"}) {

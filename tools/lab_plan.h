@@ -29,6 +29,9 @@ LabPlan plan_lab(const Lab& lab);
 // The qdisc, classes and filters of one switch port, as a `tc -batch` script.
 std::string switch_port_script(const LabConfig& config, const std::string& device);
 
+// A processor as the kernel's CPU masks name it: hexadecimal, in groups of 32 with commas.
+std::string cpu_mask(int cpu);
+
 // The queue of a host's NIC, as a `tc -batch` script; empty when links have no rate.
 std::string nic_script(const LabConfig& config);
 

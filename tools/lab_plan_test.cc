@@ -53,6 +53,22 @@ TEST(LabPlan, EveryHostKnowsEveryOther) {
   EXPECT_EQ(count(all, "neigh replace"), 12U);  // 3 hosts, 2 others, 2 families
 }
 
+TEST(LabPlan, TheNetworksProcessorHandlesWhatEveryDeviceReceives) {
+  const auto files = [](const LabConfig& config) {
+    std::size_t found = 0;
+    for (const LabStep& step : plan_lab(Lab(config)).steps) {
+      for (const std::string& word : step.command) found += word.ends_with("/rps_cpus") ? 1U : 0U;
+    }
+    return found;
+  };
+  LabConfig config;
+  EXPECT_EQ(files(config), 0U);
+  config.network_cpu = 1;
+  EXPECT_EQ(files(config), 8U);  // 4 hosts, 4 ports
+  EXPECT_EQ(cpu_mask(1), "2");
+  EXPECT_EQ(cpu_mask(65), "2,00000000,00000000");
+}
+
 TEST(LabPlan, WithoutARateThereAreNoQueues) {
   LabConfig config;
   config.rate = 0;

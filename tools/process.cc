@@ -191,6 +191,30 @@ Result<void, Error> in_namespace(const std::string& name, const std::function<vo
   return outcome;
 }
 
+std::vector<int> allowed_cpus() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  std::vector<int> cpus;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &allowed)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+void stay_on(const std::vector<int>& cpus) {
+  cpu_set_t chosen;
+  CPU_ZERO(&chosen);
+  for (const int cpu : cpus) CPU_SET(static_cast<std::size_t>(cpu), &chosen);
+  if (!cpus.empty()) (void)::sched_setaffinity(0, sizeof chosen, &chosen);
+}
+
+void stay_off(int cpu) {
+  std::vector<int> cpus = allowed_cpus();
+  std::erase(cpus, cpu);
+  stay_on(cpus);
+}
+
 StopGuard::StopGuard() {
   static_assert(kStopSignals.size() == sizeof(before_) / sizeof(before_[0]));
   struct sigaction action {};

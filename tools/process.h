@@ -33,6 +33,14 @@ Result<void, Error> in_namespace(const std::string& name, const std::function<vo
 // Moves the calling thread (and threads and processes it starts later) into a network namespace.
 Result<void, Error> enter_namespace(const std::string& name);
 
+// The processors that the calling thread may use, lowest first.
+std::vector<int> allowed_cpus();
+// Keeps the calling thread, and what it starts later, on `cpus`. One that cannot be had is left
+// out.
+void stay_on(const std::vector<int>& cpus);
+// Keeps it off a processor, unless that is the only one; -1: does nothing.
+void stay_off(int cpu);
+
 // While one exists, SIGINT, SIGTERM and SIGHUP set a flag instead of ending the process, so that
 // what was built gets taken down. At most one at a time.
 class StopGuard {

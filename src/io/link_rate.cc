@@ -1,11 +1,8 @@
 // How fast a device really sends: what its root queueing discipline lets through, or else what its
 // driver says.
-#include <linux/ethtool.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -16,6 +13,7 @@
 #include <string_view>
 
 #include "io/descriptor.h"
+#include "io/ethtool.h"
 #include "io/open.h"
 
 namespace homa::io {
@@ -135,16 +133,6 @@ std::uint64_t shaped_rate(std::uint32_t device) {
     htb = htb || name == "htb";
   });
   return htb ? htb_rate(device) : rate;
-}
-
-// Answers one ethtool request, which begins with its command.
-template <typename T>
-bool ask_driver(const std::string& interface, T& request) {
-  const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq question{};
-  interface.copy(question.ifr_name, IFNAMSIZ - 1);
-  question.ifr_data = reinterpret_cast<char*>(&request);
-  return ioctl(socket.get(), SIOCETHTOOL, &question) == 0;
 }
 
 // Virtual devices that name a speed which nothing keeps to.

@@ -4,6 +4,7 @@
 #include "io/back_ends.h"
 #include "io/datagram_io.h"
 #include "io/device.h"
+#include "io/ethtool.h"
 #include "io/socket_address.h"
 #include "io/socket_setup.h"
 
@@ -43,6 +44,14 @@ std::uint16_t bound_port(int socket) {
   return to_address(name).udp_port;
 }
 
+// Where an administrator turned the device's segmentation off, runs of packets must not reach its
+// queue as one: a shaper with a small burst loses time over each.
+bool device_segments(const std::string& interface) {
+  ethtool_value segmentation{};
+  segmentation.cmd = ETHTOOL_GGSO;
+  return interface.empty() || !ask_driver(interface, segmentation) || segmentation.data != 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
@@ -70,7 +79,8 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
   setup.capabilities.link_bits_per_second = link_rate(device->interface);
   setup.capabilities.priorities = true;
   // Asking for none changes nothing, and fails where the kernel does not know it.
-  setup.capabilities.segmentation = set_option(socket, SOL_UDP, UDP_SEGMENT, 0);
+  setup.capabilities.segmentation =
+      set_option(socket, SOL_UDP, UDP_SEGMENT, 0) && device_segments(device->interface);
   setup.can_join = set_option(socket, SOL_UDP, UDP_GRO, 0);
   setup.socket = std::move(made->socket);
   setup.family = made->family;

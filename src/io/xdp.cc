@@ -1,8 +1,5 @@
 // Puts the parts of the AF_XDP back end together.
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -11,6 +8,7 @@
 
 #include "io/back_ends.h"
 #include "io/device.h"
+#include "io/ethtool.h"
 #include "io/xdp_filter.h"
 #include "io/xdp_io.h"
 #include "io/xdp_options.h"
@@ -25,13 +23,10 @@ constexpr std::uint32_t kLargeFrame = 4096;
 constexpr std::uint32_t kFrameReserved = 256 + 14 + 8;
 
 // Queues that the device receives on now; 1 where it does not say.
-std::uint32_t receive_queues(const Descriptor& socket, const std::string& interface) {
+std::uint32_t receive_queues(const std::string& interface) {
   ethtool_channels channels{};
   channels.cmd = ETHTOOL_GCHANNELS;
-  ifreq question{};
-  interface.copy(question.ifr_name, IFNAMSIZ - 1);
-  question.ifr_data = reinterpret_cast<char*>(&channels);
-  if (ioctl(socket.get(), SIOCETHTOOL, &question) != 0) return 1;
+  if (!ask_driver(interface, channels)) return 1;
   return std::clamp(channels.rx_count + channels.combined_count, 1U,
                     std::uint32_t{HOMA_XDP_QUEUES_MAX});
 }
@@ -80,8 +75,7 @@ Result<void, Error> open_device(const XdpOptions& options, const Device& device,
   parts.hops = std::move(*hops);
   XdpRingsConfig rings_config;
   rings_config.interface = device.interface;
-  rings_config.queues =
-      options.queues > 0 ? options.queues : receive_queues(parts.control, device.interface);
+  rings_config.queues = options.queues > 0 ? options.queues : receive_queues(device.interface);
   rings_config.ring = options.ring;
   rings_config.frame_bytes = device.mtu + kFrameReserved > kSmallFrame ? kLargeFrame : kSmallFrame;
   rings_config.copy = options.copy;
