@@ -238,6 +238,9 @@ void measure_size(const UnloadedPlan& plan, std::uint32_t bytes, const BenchShar
   // The first one is not counted: it may wait for routes, windows or memory.
   for (int i = 0; i <= plan.repeats_max; ++i) {
     if (i > plan.repeats_min && bench_now() >= until) break;
+    for (const Nanoseconds rested = bench_now() + plan.rest; bench_now() < rested;) {
+      transport.serve_until(rested, client);
+    }
     const Nanoseconds start = bench_now();
     client.ended_ = false;
     transport.start(1, 0, bytes, response);

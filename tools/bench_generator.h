@@ -81,6 +81,7 @@ struct UnloadedPlan {
   std::uint32_t response_bytes = 0;  // as in BenchLoad
   int repeats_min = 5, repeats_max = 40;
   Nanoseconds per_size = std::chrono::milliseconds(300);
+  Nanoseconds rest{0};  // before each RPC: idle hosts fall asleep
 };
 void run_unloaded(const UnloadedPlan& plan, const BenchShared& shared, std::size_t self,
                   BenchTransport& transport);
