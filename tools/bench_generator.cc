@@ -221,10 +221,12 @@ namespace {
 class UnloadedClient final : public BenchTransport::Listener {
  public:
   void on_end(std::uint64_t, RpcEnd end) override {
+    at_ = bench_now();  // what the transport does afterwards is not part of the round trip
     end_ = end;
     ended_ = true;
   }
   bool ended_ = false;
+  Nanoseconds at_{0};
   RpcEnd end_ = RpcEnd::kComplete;
 };
 
@@ -251,7 +253,7 @@ void measure_size(const UnloadedPlan& plan, std::uint32_t bytes, const BenchShar
     if (client.end_ == RpcEnd::kFailed) add(state.rpcs_failed, 1);
     if (client.end_ == RpcEnd::kCorrupt) add(state.corrupt, 1);
     if (client.end_ != RpcEnd::kComplete || i == 0) continue;
-    store_sample(shared, 0, {static_cast<std::uint64_t>((bench_now() - start).count()), bytes, 0});
+    store_sample(shared, 0, {static_cast<std::uint64_t>((client.at_ - start).count()), bytes, 0});
   }
 }
 
