@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <deque>
 #include <vector>
 
 #include "bench_run.h"
@@ -60,6 +62,43 @@ TEST(ArrivalProcess, TheSameSeedGivesTheSameLoadAndHostsDiffer) {
     differs = differs || one.at != another.at;
   }
   EXPECT_TRUE(differs);
+}
+
+// Ends one RPC at every visit.
+class PromptTransport final : public BenchTransport {
+ public:
+  void start(std::size_t, std::uint64_t rpc, std::uint32_t, std::uint32_t) override {
+    waiting_.push_back(rpc);
+    most_waiting = std::max(most_waiting, waiting_.size());
+  }
+  void serve_until(Nanoseconds, Listener& listener) override {
+    if (waiting_.empty()) return;
+    const std::uint64_t rpc = waiting_.front();
+    waiting_.pop_front();
+    listener.on_end(rpc, RpcEnd::kComplete);
+  }
+  std::uint64_t retransmissions() const override { return 0; }
+  std::string description() const override { return {}; }
+
+  std::size_t most_waiting = 0;
+
+ private:
+  std::deque<std::uint64_t> waiting_;
+};
+
+TEST(LoadGenerator, AnOverloadedHostGoesOnServing) {
+  BenchLoad load;
+  load.workload = sim::WorkloadDistribution::fixed(1);
+  load.rate = 1'000'000'000'000;  // no host starts so many RPCs
+  load.warm_up = Nanoseconds::zero();
+  load.duration = std::chrono::milliseconds(20);
+  const auto shared = BenchShared::create(2, 100'000);
+  ASSERT_TRUE(shared) << shared.error().text;
+  shared->host(1).done.store(true);
+  PromptTransport transport;
+  LoadGenerator(load, *shared, 0, transport).run(bench_now());
+  EXPECT_GT(shared->host(0).rpcs_started, 100U);
+  EXPECT_LE(transport.most_waiting, 2U);
 }
 
 BenchSetup loopback_setup(std::size_t hosts, std::uint16_t port) {

@@ -1,7 +1,6 @@
 #include "channel/wake.h"
 
 #include <linux/futex.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -64,13 +63,6 @@ void signal_descriptor(int fd) {
 bool clear_descriptor(int fd) {
   std::uint64_t count = 0;
   return ::read(fd, &count, sizeof(count)) == sizeof(count);
-}
-
-bool wait_for_descriptor(int fd, std::chrono::nanoseconds at_most) {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  const timespec time{at_most.count() / kSecond, at_most.count() % kSecond};
-  pollfd waiting{fd, POLLIN, 0};
-  return ::ppoll(&waiting, 1, &time, nullptr) > 0;
 }
 
 }  // namespace homa::channel

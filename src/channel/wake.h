@@ -21,7 +21,5 @@ void wake(WakeWord& word);
 Result<int, Error> create_descriptor();  // an eventfd, the caller's to close
 void signal_descriptor(int fd);          // makes an eventfd readable
 bool clear_descriptor(int fd);           // and unreadable; whether it was readable; never blocks
-// Returns when it is readable, after `at_most`, or early (a signal). Whether it is readable.
-bool wait_for_descriptor(int fd, std::chrono::nanoseconds at_most);
 
 }  // namespace homa::channel

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "channel/wake.h"
+#include "io/sleep.h"
 
 namespace homa::engine {
 namespace {
@@ -323,7 +324,8 @@ void Engine::sleep(Time now, Time until) {
 
 bool Engine::wait(Time now, Time until) {
   if (load_.busy()) {
-    return channel::wait_for_descriptor(wake_fd_, std::min(until - now, coalesce_));
+    pollfd waker{wake_fd_, POLLIN, 0};
+    return io::sleep_on({&waker, 1}, std::min(until - now, coalesce_));
   }
   until = std::min(until, next_deadline());
   const Duration at_most = until == kNever ? kLongestSleep : until - now;

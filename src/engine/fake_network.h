@@ -7,8 +7,8 @@
 #include <memory>
 #include <vector>
 
-#include "channel/wake.h"
 #include "io/packet_io.h"
+#include "io/sleep.h"
 
 namespace homa::engine {
 
@@ -63,7 +63,8 @@ class FakeIo : public io::PacketIo {
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override {
     ++waits;
     last_wait = at_most;
-    return channel::wait_for_descriptor(wake_fd, std::chrono::nanoseconds::zero());
+    pollfd waker{wake_fd, POLLIN, 0};
+    return io::sleep_on({&waker, 1}, std::chrono::nanoseconds::zero());
   }
   const io::IoCapabilities& capabilities() const override { return capabilities_; }
   io::IoStatistics statistics() const override { return {}; }

@@ -1,7 +1,9 @@
 // The benchmark as a user meets it, small: in a lab of its own, and on loopback without root.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -68,6 +70,23 @@ TEST(Bench, HomaLosesNothingWhenOnePercentOfPacketsAreLost) {
   EXPECT_GT(result["retransmissions"], 0);
   // A lost packet costs a resend timer (5 ms) or a few, not a timeout.
   EXPECT_LT(result["all"]["p99_us"], 50'000);
+}
+
+TEST(Bench, EveryHostWritesItsCapture) {
+  if (const auto able = lab_available(); !able) GTEST_SKIP() << able.error().text;
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / fmt::format("captures-{}", ::getpid());
+  std::filesystem::create_directory(folder);
+  expect_clean(bench({"--hosts", "2", "--workload", "w3", "--concurrency", "4", "--rpcs", "200",
+                      "--pcap", folder / "x.pcap"})["results"][0]);
+  for (const char* name : {"x-1.pcap", "x-2.pcap"}) {
+    const auto dumped = run_program({HOMA_COMMAND, "dump", folder / name});
+    EXPECT_TRUE(dumped) << dumped.error().text;
+    if (dumped) {
+      EXPECT_NE(dumped->find("DATA"), std::string::npos);
+    }
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Bench, UnloadedComparesWithABareEcho) {

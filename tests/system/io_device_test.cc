@@ -65,6 +65,20 @@ TEST_F(IoDevice, AddressMtuAndRateFollowTheDevice) {
   EXPECT_EQ(found.link_bits_per_second, 1'000'000'000U);
 }
 
+// A run of packets that reaches a shaper as one would cost it its whole burst at once.
+TEST_F(IoDevice, RunsOfPacketsAreNotJoinedWhereSegmentationIsOff) {
+  IoConfig config;
+  config.interface = "net0";
+  auto on = open_in_a(config);
+  ASSERT_TRUE(on) << on.error().text;
+  if (!(*on)->capabilities().segmentation) GTEST_SKIP() << "this kernel has no UDP segmentation";
+  on->reset();
+  ASSERT_TRUE(hosts_->a->run("ethtool -K net0 gso off"));
+  auto off = open_in_a(config);
+  ASSERT_TRUE(off) << off.error().text;
+  EXPECT_FALSE((*off)->capabilities().segmentation);
+}
+
 TEST_F(IoDevice, WithoutAnAddressTheSmallestMtuAndTheFirstRealDeviceCount) {
   ASSERT_TRUE(
       hosts_->a->run("ip link add other type veth peer name far; ip link set far up;"

@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "lab_plan.h"
 #include "process.h"
 
 namespace homa::tools {
@@ -137,6 +138,26 @@ TEST_F(LabTest, SeveralLabsExistAtOnceAndANameIsTakenOnce) {
   EXPECT_EQ(again.error().code, ErrorCode::kInUse);
   EXPECT_TRUE(exists(a->host_namespace(3)));  // refused, not removed
   EXPECT_TRUE(exists(b->switch_namespace()));
+}
+
+TEST_F(LabTest, TheNetworkHasAProcessorThatProgramsKeepOff) {
+  const std::vector<int> cpus = allowed_cpus();
+  if (cpus.size() < 2) GTEST_SKIP() << "this process may use one processor only";
+  const auto built = lab_up(config("cpu"));
+  ASSERT_TRUE(built) << built.error().text;
+  const ScopedLab lab(*built);
+  const int network = lab->config().network_cpu;
+  EXPECT_EQ(network, cpus.front());
+  for (const std::string device : {"p1", "p3"}) {
+    const auto mask = run_program({"ip", "netns", "exec", lab->switch_namespace(), "cat",
+                                   fmt::format("/sys/class/net/{}/queues/rx-0/rps_cpus", device)});
+    ASSERT_TRUE(mask) << mask.error().text;
+    EXPECT_NE(mask->find(cpu_mask(network)), std::string::npos) << *mask;
+  }
+  const auto allowed = run_program({HOMA_COMMAND, "lab", "exec", "--name", lab->config().name, "1",
+                                    "--", "grep", "Cpus_allowed_list", "/proc/self/status"});
+  ASSERT_TRUE(allowed) << allowed.error().text;
+  EXPECT_NE(allowed->find(fmt::format("\t{}", cpus[1])), std::string::npos) << *allowed;
 }
 
 TEST_F(LabTest, DownEndsTheProgramsInsideAndLeavesNothing) {
