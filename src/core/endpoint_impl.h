@@ -74,7 +74,7 @@ class Endpoint::Impl {
   Result<Rpc*, DropReason> admit(Time now, Peer& peer, const wire::DataHeader& data);
   void announce(Time now, Rpc& rpc, const wire::DataHeader& data);
   void answer_cutoffs(Time now, Peer& peer, const wire::DataHeader& data);
-  bool note_incarnation(Time now, Peer& peer, std::uint32_t incarnation);
+  bool note_packet_of(Time now, Peer& peer, std::uint32_t incarnation);
   void acked(Time now, Peer& peer, const wire::Ack& ack);
   Rpc* find(Peer* peer, const wire::CommonHeader& common);
   void heard(Time now, Rpc& rpc);
@@ -122,6 +122,7 @@ class Endpoint::Impl {
   void check_replying(Time now, Rpc& rpc);
   bool silence_excused(const Rpc& rpc) const;
   bool may_be_queued(Time now, Duration lately) const;
+  bool may_ask(Time now, Rpc& rpc);
   void ask_again(Time now, Rpc& rpc);
   void recompute_cutoffs(Time now);
   Duration ticks(std::uint32_t count) const { return config_.tick * count; }

@@ -64,7 +64,7 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
   using wire::PacketType;
   Peer* peer = peers_.find(packet.source);
   if (peer != nullptr) {
-    if (!note_incarnation(now, *peer, common.incarnation)) {
+    if (!note_packet_of(now, *peer, common.incarnation)) {
       return drop(now, DropReason::kUnknownRpc, packet, common.sender_id);
     }
     peers_.touch(now, *peer);
@@ -90,9 +90,10 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
   return drop(now, DropReason::kMalformed, packet, common.sender_id);
 }
 
-// False: a packet from before the peer's last restart, late. It must not look like another restart,
-// or what the peer asked since would be forgotten and could run twice.
-bool Endpoint::Impl::note_incarnation(Time now, Peer& peer, std::uint32_t incarnation) {
+// Every packet of a known peer. False: one from before the peer's last restart, late. It must not
+// look like another restart, or what the peer asked since would be forgotten and could run twice.
+bool Endpoint::Impl::note_packet_of(Time now, Peer& peer, std::uint32_t incarnation) {
+  peer.questions.heard();
   if (incarnation == 0 || incarnation == peer.incarnation) return true;
   if (incarnation == peer.previous_incarnation) return false;
   if (peer.incarnation == 0) {
@@ -139,7 +140,7 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   }
   Peer* peer = get_peer(now, packet.source);
   if (peer == nullptr) return drop(now, DropReason::kOverloaded, packet, data.common.sender_id);
-  if (!note_incarnation(now, *peer, data.common.incarnation)) {
+  if (!note_packet_of(now, *peer, data.common.incarnation)) {
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
   if (raw(data.ack.client_id) != 0) acked(now, *peer, data.ack);
@@ -229,7 +230,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
   if (peer == nullptr) {
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
-  if (!note_incarnation(now, *peer, data.common.incarnation)) {
+  if (!note_packet_of(now, *peer, data.common.incarnation)) {
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
   peers_.touch(now, *peer);

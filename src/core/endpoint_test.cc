@@ -8,6 +8,8 @@
 #include <deque>
 #include <vector>
 
+#include "wire/codec.h"
+
 namespace homa::core {
 namespace {
 
@@ -172,6 +174,32 @@ TEST_F(Pair, AnEndpointMayGoWhileItsRpcsAreInProgress) {
   EXPECT_GT(nodes_[0]->endpoint.rpcs_in_progress(), 0U);
   EXPECT_GT(nodes_[1]->endpoint.rpcs_in_progress(), 0U);
   nodes_ = {};
+}
+
+// Asking an overloaded host about every RPC again and again would take all its time.
+TEST_F(Pair, AHostThatIsSilentAboutManyRpcsIsAskedAboutFewOfThem) {
+  Node& client = *nodes_[0];
+  constexpr int kRpcs = 200;
+  for (int i = 0; i < kRpcs; ++i) call(100);
+  int asked = 0;
+  for (int tick = 1; tick <= 110; ++tick) {
+    pump(client);
+    wire_.clear();  // nothing arrives
+    now_ += Duration{1'000'000};
+    client.endpoint.on_time(now_);
+    pump(client);
+    int in_this_tick = 0;
+    for (const Flying& packet : wire_) {
+      const auto common = wire::parse_common(packet.bytes);
+      in_this_tick += common && common->type == wire::PacketType::kResend ? 1 : 0;
+    }
+    asked += in_this_tick;
+    EXPECT_LE(in_this_tick, asked <= 64 ? 64 : 2) << tick;
+  }
+  EXPECT_GT(asked, 200);
+  EXPECT_LE(asked, 64 + 2 * 110);
+  EXPECT_GT(client.recorder.counters.questions_postponed, 0U);
+  EXPECT_EQ(client.endpoint.rpcs_in_progress(), 0U) << "asked or not, they time out";
 }
 
 TEST_F(Pair, APortThatNobodyBoundIsToldAtOnce) {

@@ -68,13 +68,24 @@ void Endpoint::Impl::check_receiver(Time now, Rpc& rpc) {
         rpc.resends = 0;
         trace::add(counters_.resends_postponed);
       } else {
+        if (!queued) grants_.set_silent(rpc.grant, true);
+        if (!may_ask(now, rpc)) return;
         ask_again(now, rpc);
         ++rpc.resends;
-        if (!queued) grants_.set_silent(rpc.grant, true);
       }
     }
   }
   arm(now, rpc);
+}
+
+// False: its peer was asked enough; this RPC has its turn later, and its silence counts on.
+bool Endpoint::Impl::may_ask(Time now, Rpc& rpc) {
+  if (rpc.peer->questions.ask(now, config_.tick)) return true;
+  trace::add(counters_.questions_postponed);
+  // Not all in the same tick.
+  const std::uint64_t turn = raw(rpc.client_id) / 2 % config_.resend_interval;
+  timers_.arm(now, rpc.timer, now + ticks(static_cast<std::uint32_t>(turn) + 1));
+  return false;
 }
 
 // One RESEND per gap and one for the granted tail; for everything when nothing came.
@@ -112,6 +123,7 @@ void Endpoint::Impl::check_replying(Time now, Rpc& rpc) {
   const Time first = out.last_sent() + ticks(config_.request_ack_ticks);
   rpc.next_need_ack = std::max(rpc.next_need_ack, first);
   if (now >= rpc.next_need_ack) {
+    if (!may_ask(now, rpc)) return;
     trace::add(counters_.need_ack_sent);
     control(now, rpc.peer->address, wire::NeedAckHeader{header_for(rpc)});
     const Duration wait = config_.tick * (1LL << std::min(rpc.resends, kBackoffDoublingsMax));

@@ -10,6 +10,7 @@
 #include "core/pacer.h"
 #include "core/peer_table.h"
 #include "core/priority_map.h"
+#include "core/questions.h"
 #include "core/retry_timers.h"
 
 namespace homa::core {
@@ -53,6 +54,23 @@ TEST(Pacer, StopsWhenTheDeviceSaysThatItIsFull) {
   EXPECT_TRUE(pacer.may_send(at(0), {9'999}));
   EXPECT_FALSE(pacer.may_send(at(0), {10'000}));
   EXPECT_GT(pacer.next_chance(at(0)), at(0));
+}
+
+TEST(Questions, OnePerFourPacketsHeardAndTwoInEachTick) {
+  constexpr Duration kTick{1'000'000};
+  Questions questions;
+  const auto ask_all = [&](std::int64_t time) {
+    int asked = 0;
+    while (asked < 1'000 && questions.ask(at(time), kTick)) ++asked;
+    return asked;
+  };
+  EXPECT_EQ(ask_all(1'000'000), 64);
+  EXPECT_EQ(ask_all(1'900'000), 0);
+  EXPECT_EQ(ask_all(2'000'000), 2);
+  for (int i = 0; i < 40; ++i) questions.heard();
+  EXPECT_EQ(ask_all(2'500'000), 10);
+  for (int i = 0; i < 10'000; ++i) questions.heard();
+  EXPECT_EQ(ask_all(3'500'000), 64);
 }
 
 TEST(Downlink, IsIdleOnlyWhenNothingExplainsATick) {

@@ -89,6 +89,7 @@ bool PeerTable::collect_one(Time now) {
     peers_.erase(peers_.iterator_to(peer));
     restart(peer, 0);  // forgets all
     peer.round_trip = Duration::zero();
+    peer.questions = Questions{};
     unused_.push_back(&peer);
     return true;
   }

@@ -13,6 +13,7 @@
 #include "core/config.h"
 #include "core/grant_scheduler.h"
 #include "core/priority_map.h"
+#include "core/questions.h"
 #include "homa/address.h"
 
 namespace homa::core {
@@ -30,6 +31,7 @@ struct Peer {
   bool cutoffs_were_sent = false;
   AckBook acks;
   PeerGrants grants;
+  Questions questions;
   Duration round_trip{0};   // shortest seen; 0: none yet
   WireId finished_below{};  // requests up to this id may have run (FinishedIds)
 

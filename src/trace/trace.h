@@ -31,6 +31,7 @@ namespace homa::trace {
   NAME(fifo_granted_bytes, "bytes granted to the oldest message out of turn")                   \
   NAME(resends_sent, "RESEND packets sent")                                                     \
   NAME(resends_postponed, "times that a busy link explained the silence: not asked again")      \
+  NAME(questions_postponed, "RESENDs and NEED_ACKs that waited: their peer was asked enough")   \
   NAME(resends_received, "RESEND packets received")                                             \
   NAME(retransmitted_packets, "DATA packets sent again")                                        \
   NAME(retransmitted_bytes, "DATA payload bytes sent again")                                    \
