@@ -88,15 +88,17 @@ class PromptTransport final : public BenchTransport {
 
 TEST(LoadGenerator, AnOverloadedHostGoesOnServing) {
   BenchLoad load;
-  load.workload = sim::WorkloadDistribution::fixed(1);
-  load.rate = 1'000'000'000'000;  // no host starts so many RPCs
+  load.workload = sim::WorkloadDistribution::fixed(1'000);
+  load.rate = 1'000'000'000;
+  load.load = 0.8;
   load.warm_up = Nanoseconds::zero();
   load.duration = std::chrono::milliseconds(20);
   const auto shared = BenchShared::create(2, 100'000);
   ASSERT_TRUE(shared) << shared.error().text;
   shared->host(1).done.store(true);
   PromptTransport transport;
-  LoadGenerator(load, *shared, 0, transport).run(bench_now());
+  // Every RPC is due already.
+  LoadGenerator(load, *shared, 0, transport).run(bench_now() - std::chrono::seconds(1));
   EXPECT_GT(shared->host(0).rpcs_started, 100U);
   EXPECT_LE(transport.most_waiting, 2U);
 }
