@@ -198,9 +198,12 @@ std::vector<SimField> sim_fields(sim::SimConfig& config) {
              "granted or unscheduled and not received, over all messages; 0: no limit",
              Unit::kBytes);
   fields.add("homa.grant_packets", h.grant_packets, "a grant for so many full packets");
+  fields.add(
+      "homa.grant_tail_bytes", h.grant_tail_bytes,
+      "the last of a message, granted at unscheduled levels; 4294967295: 4 * rtt_bytes, or 0 "
+      "if the median message needs no grants");
   fields.add("homa.grant_fifo_per_mille", h.grant_fifo_per_mille,
-             "of granted bytes, for the oldest message; 1001: 50, or 0 if the median message needs "
-             "grants");
+             "of granted bytes, for the oldest message");
   fields.add("homa.pacer_fifo_per_mille", h.pacer_fifo_per_mille,
              "of sent bytes, for the oldest message");
   fields.add("homa.paced", h.paced, "pace by the core's link model into a FIFO NIC");

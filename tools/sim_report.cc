@@ -83,6 +83,10 @@ Json sim_report_json(const sim::SimConfig& config, const sim::Report& report,
       {"slowdown", slowdown_json(report)},
       {"offered_load", report.offered_load},
       {"sustained_load", report.sustained_load},
+      {"backlog",
+       {{"first_half_bytes", report.backlog.first_half_bytes},
+        {"second_half_bytes", report.backlog.second_half_bytes},
+        {"growth", report.backlog.growth}}},
       {"goodput_mbps_per_host", report.goodput_bits_per_second * 1e-6},
       {"queues", queues_json(report)},
       {"queue_series", series_json(report)},
@@ -140,7 +144,8 @@ std::string sim_report_text(const sim::SimConfig& config, const sim::Report& rep
   fmt::format_to(out, "load: offered {:.3f}, sustained {:.3f}, goodput {} per host",
                  report.offered_load, report.sustained_load,
                  format_rate(static_cast<std::uint64_t>(report.goodput_bits_per_second)));
-  fmt::format_to(out, "; downlinks wasted {:.2f} %\n", report.wasted_downlink * 100);
+  fmt::format_to(out, "; downlinks wasted {:.2f} %, backlog grew by {:.2f} % of what was offered\n",
+                 report.wasted_downlink * 100, report.backlog.growth * 100);
   for (const sim::QueueReport& queue : report.queues) {
     fmt::format_to(out, "queue {:<10} ({} ports): mean {}, P99 {}, max {}\n",
                    sim::to_string(queue.kind), queue.ports, format_bytes(queue.mean_bytes),

@@ -32,6 +32,9 @@ struct CoreConfig {
   std::uint32_t grant_fifo_per_mille = 50;
   std::uint32_t fifo_grant_increment = 50'000;
   std::uint32_t grant_increment_min = 1;  // do not advance a grant by less, but at the end
+  // What is left to grant of a message, when no more than this, goes at the level of unscheduled
+  // bytes of a message that long; 0: at its rank's level to the end, as the kernel has it.
+  std::uint32_t grant_tail_bytes = 0;
 
   // --- Priorities (docs/protocol.md#priorities) ---
   Priority priorities = 8;  // 1..8 levels in use, the highest ones of the eight

@@ -25,6 +25,7 @@ namespace {
   FIELD(grant_fifo_per_mille, "per mille", "share of granted bytes for the oldest message")     \
   FIELD(fifo_grant_increment, "bytes", "granted to the oldest message at a time")               \
   FIELD(grant_increment_min, "bytes", "a grant advances by no less, but at the end")            \
+  FIELD(grant_tail_bytes, "bytes", "the last of a message, granted at an unscheduled level")    \
   FIELD(priorities, "levels", "network priorities in use")                                      \
   FIELD(cutoffs, "bytes", "by priority 0..7: longest message with that unscheduled priority")   \
   FIELD(cutoff_interval, "duration", "recompute the cutoffs this often; 0: never")              \

@@ -12,22 +12,27 @@ std::size_t FinishedIds::Hash::operator()(const Key& key) const {
 }
 
 FinishedIds::FinishedIds(std::uint32_t capacity)
-    : ring_(std::max(capacity, 1U)),
+    : capacity_(std::max(capacity, 1U)),
       buckets_(std::bit_ceil(std::max(capacity, 16U))),
-      set_(Set::bucket_traits(buckets_.data(), buckets_.size())) {}
+      set_(Set::bucket_traits(buckets_.data(), buckets_.size())) {
+  ring_.reserve(capacity_);
+}
 
-FinishedIds::~FinishedIds() { set_.clear(); }
+FinishedIds::Entry& FinishedIds::next_entry() {
+  if (ring_.size() < capacity_) return ring_.emplace_back();
+  Entry& oldest = ring_[next_];
+  next_ = next_ + 1 == ring_.size() ? 0 : next_ + 1;
+  set_.erase(set_.iterator_to(oldest));
+  Peer& peer = *oldest.peer;
+  if (peer.life == oldest.life) {
+    peer.finished_below = WireId{std::max(raw(peer.finished_below), raw(oldest.id))};
+  }
+  return oldest;
+}
 
 void FinishedIds::add(Peer& peer, WireId client_id) {
   if (set_.find(Key{peer.life, client_id}, Hash{}, Equal{}) != set_.end()) return;
-  Entry& entry = ring_[next_];
-  next_ = next_ + 1 == ring_.size() ? 0 : next_ + 1;
-  if (entry.life != 0) {
-    set_.erase(set_.iterator_to(entry));
-    if (entry.peer->life == entry.life) {
-      entry.peer->finished_below = WireId{std::max(raw(entry.peer->finished_below), raw(entry.id))};
-    }
-  }
+  Entry& entry = next_entry();
   entry.peer = &peer;
   entry.life = peer.life;
   entry.id = client_id;

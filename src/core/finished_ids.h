@@ -15,17 +15,19 @@ namespace homa::core {
 class FinishedIds {
  public:
   explicit FinishedIds(std::uint32_t capacity);
-  ~FinishedIds();
 
   void add(Peer& peer, WireId client_id);
   // It ran, or is so old that it may have.
   bool may_have_run(const Peer& peer, WireId client_id) const;
 
  private:
+  // Every entry is in the set, always: its hook need not know.
+  using Hook = boost::intrusive::unordered_set_member_hook<
+      boost::intrusive::link_mode<boost::intrusive::normal_link>>;
   struct Entry {
-    boost::intrusive::unordered_set_member_hook<> hook;
-    Peer* peer = nullptr;    // peers are never freed, only used again: then their life differs
-    std::uint64_t life = 0;  // 0: this entry is empty
+    Hook hook;
+    Peer* peer = nullptr;  // peers are never freed, only used again: then their life differs
+    std::uint64_t life = 0;
     WireId id{};
   };
   struct Key {
@@ -43,13 +45,15 @@ class FinishedIds {
     bool operator()(const Key& a, const Entry& b) const { return a.life == b.life && a.id == b.id; }
   };
   using Set = boost::intrusive::unordered_set<
-      Entry,
-      boost::intrusive::member_hook<Entry, boost::intrusive::unordered_set_member_hook<>,
-                                    &Entry::hook>,
-      boost::intrusive::hash<Hash>, boost::intrusive::equal<Equal>,
-      boost::intrusive::power_2_buckets<true>, boost::intrusive::constant_time_size<false>>;
+      Entry, boost::intrusive::member_hook<Entry, Hook, &Entry::hook>, boost::intrusive::hash<Hash>,
+      boost::intrusive::equal<Equal>, boost::intrusive::power_2_buckets<true>,
+      boost::intrusive::constant_time_size<false>>;
 
-  std::vector<Entry> ring_;
+  // For one more id: the oldest one's when the ring is full, which then is forgotten.
+  Entry& next_entry();
+
+  std::uint32_t capacity_;
+  std::vector<Entry> ring_;  // grows within what is reserved: memory is touched when it is used
   std::vector<Set::bucket_type> buckets_;
   Set set_;
   std::size_t next_ = 0;

@@ -203,6 +203,13 @@ std::uint32_t GrantScheduler::window() const {
   return config_.max_incoming / (static_cast<std::uint32_t>(active_.size()) + 1);
 }
 
+Priority GrantScheduler::level(const GrantState& state, std::uint32_t rank) const {
+  const Priority ranked = priorities_.scheduled(rank, static_cast<std::uint32_t>(active_.size()));
+  const std::uint32_t left = state.length - state.granted;
+  if (left > config_.grant_tail_bytes) return ranked;
+  return std::max(ranked, unscheduled_priority(priorities_.cutoffs(), left));
+}
+
 std::optional<GrantScheduler::Grant> GrantScheduler::next_ranked() {
   const auto active = static_cast<std::uint32_t>(active_.size());
   const std::uint32_t window = this->window();
@@ -219,7 +226,7 @@ std::optional<GrantScheduler::Grant> GrantScheduler::next_ranked() {
     if (amount < increment_min && state.granted + amount < state.length) continue;
     fifo_credit_ = std::min(fifo_credit_ + std::uint64_t{amount} * config_.grant_fifo_per_mille,
                             kFifoCreditsMax * config_.fifo_grant_increment * 1000);
-    const Priority priority = priorities_.scheduled(rank, active);
+    const Priority priority = level(state, rank);
     book(state, state.granted + amount);
     return Grant{&state, state.granted, amount, priority, false};
   }

@@ -119,6 +119,8 @@ class GrantScheduler {
   void settle(std::size_t index);  // keeps active_ sorted after its entry shrank
   void book(GrantState& state, std::uint32_t offset);
   std::uint32_t window() const;
+  // Of the next grant to the active message of that rank.
+  Priority level(const GrantState& state, std::uint32_t rank) const;
   std::optional<Grant> next_fifo();
   std::optional<Grant> next_ranked();
 

@@ -22,11 +22,12 @@ struct HomaConfig {
   std::uint32_t max_incoming = 0;
   std::uint32_t unscheduled_levels = 0;  // priorities for unscheduled bytes; 0: by their share
   std::uint32_t grant_packets = 2;       // a GRANT for so many full packets; the paper's: for each
-  // Shares of granted and of sent bytes for the oldest message; the paper's simulator has none. By
-  // workload: 5 % of grants if the shorter half of the messages goes without them; none where it
-  // shares a level with what is granted out of turn.
-  static constexpr std::uint32_t kFifoByWorkload = 1001;
-  std::uint32_t grant_fifo_per_mille = kFifoByWorkload;
+  // The last bytes of a message go at unscheduled levels (CoreConfig::grant_tail_bytes). By
+  // workload: four times the RTT bytes if the shorter half of the messages needs grants, else none.
+  static constexpr std::uint32_t kTailByWorkload = 0xffffffff;
+  std::uint32_t grant_tail_bytes = kTailByWorkload;
+  // Shares of granted and of sent bytes for the oldest message; the paper's simulator has none.
+  std::uint32_t grant_fifo_per_mille = 50;
   std::uint32_t pacer_fifo_per_mille = 0;
   // True: the endpoint paces by its link model into a NIC that is a FIFO. False: the NIC asks for
   // the next packet when it is free, as the paper's simulator does.

@@ -35,14 +35,18 @@ TEST(HomaParameters, CutoffsGiveEachUnscheduledLevelEqualBytes) {
   }
 }
 
-TEST(HomaParameters, TheOldestGetsAShareWhereItDoesNotMeetTheShorterHalf) {
+TEST(HomaParameters, TailsGoAtUnscheduledLevelsWhereTheShorterHalfNeedsGrants) {
+  const auto w4 = derive({}, {}, WorkloadDistribution::named("w4").value());
+  const auto w5 = derive({}, {}, WorkloadDistribution::named("w5").value());
+  EXPECT_EQ(w4.grant_tail_bytes, 0U);
+  EXPECT_EQ(w5.grant_tail_bytes, 40'000U);
+  // Half of what goes at the two levels is of messages, and ends of messages, up to that length.
+  EXPECT_GT(w5.cutoffs[7], 15'000U);
+  EXPECT_LT(w5.cutoffs[7], 40'000U);
+  EXPECT_EQ(w5.cutoffs[6], 0xffffffffU);
   HomaConfig config;
-  EXPECT_EQ(derive(config, {}, WorkloadDistribution::named("w4").value()).grant_fifo_per_mille,
-            50U);
-  EXPECT_EQ(derive(config, {}, WorkloadDistribution::named("w5").value()).grant_fifo_per_mille, 0U);
-  config.grant_fifo_per_mille = 20;
-  EXPECT_EQ(derive(config, {}, WorkloadDistribution::named("w5").value()).grant_fifo_per_mille,
-            20U);
+  config.grant_tail_bytes = 0;
+  EXPECT_EQ(derive(config, {}, WorkloadDistribution::named("w5").value()).grant_tail_bytes, 0U);
 }
 
 TEST(HomaParameters, FasterLinksHaveProportionallyMoreInFlight) {

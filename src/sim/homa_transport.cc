@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/priority_map.h"
+#include "wire/header.h"
 
 namespace homa::sim {
 namespace {
@@ -49,6 +51,7 @@ HomaTransport::HomaTransport(const HomaTransportConfig& config, const TopologyCo
   if (config.check) {
     checker_ = std::make_unique<Checker>(config.core, topology.hosts, surroundings.ledger);
   }
+  if (config.cutoffs_known) taught_.resize(std::size_t{topology.hosts} * topology.hosts);
   for (HostId host = 0; host < topology.hosts; ++host) {
     hosts_.push_back(std::make_unique<Host>());
     make_endpoint(host);
@@ -63,6 +66,22 @@ void HomaTransport::make_endpoint(HostId id) {
   host.endpoint = std::make_unique<core::Endpoint>(config_.core, seed, host.recorder);
   HOMA_CHECK(host.endpoint->open_port(kServerPort).has_value());
   HOMA_CHECK(host.endpoint->open_port(kClientPort).has_value());
+}
+
+void HomaTransport::teach_cutoffs(SimTime now, HostId client, HostId server) {
+  auto taught = taught_[std::size_t{client} * topology_.hosts + server];
+  if (taught) return;
+  taught = true;
+  const core::PriorityMap priorities(config_.core.priorities, config_.core.cutoffs);
+  wire::CutoffsHeader header;
+  header.common.sender_id = WireId{2};  // of no RPC
+  header.cutoffs = priorities.cutoffs();
+  header.version = priorities.version();
+  wire::HeaderBuffer bytes;
+  const std::size_t length = wire::encode(header, bytes);
+  Host& host = *hosts_[client];
+  (void)host.endpoint->on_packet(core_time(host, now),
+                                 {.source = address_of(server), .bytes = {bytes.data(), length}});
 }
 
 void HomaTransport::set_quirks(HostId host, const HostQuirks& quirks) {
@@ -100,6 +119,7 @@ void HomaTransport::on_message(SimTime now, MessageId id) {
     return;
   }
   rpcs_[id].client = *started;
+  if (config_.cutoffs_known) teach_cutoffs(now, message.source, message.destination);
   settle(now, message.source, kNoPacket);
 }
 
@@ -286,6 +306,9 @@ void HomaTransport::restart(SimTime now, HostId id) {
   make_endpoint(id);
   host.armed = kNever;
   host.armed_at = kSimNever;
+  for (HostId server = 0; config_.cutoffs_known && server < topology_.hosts; ++server) {
+    taught_[std::size_t{id} * topology_.hosts + server] = false;
+  }
   // The applications of the host died with it, and so did what they waited for.
   for (MessageId message = 0; message < rpcs_.size(); ++message) {
     const Message& record = sim_.ledger[message];

@@ -33,6 +33,8 @@ struct HomaTransportConfig {
   SimTime service_time{0};
   std::uint64_t seed = 1;
   bool check = false;  // verify every packet and byte (Checker); for small runs
+  // Senders know a receiver's cutoffs when they first send to it, as if they had done so before.
+  bool cutoffs_known = false;
 };
 
 // The endpoints' counters by name, summed over all hosts.
@@ -62,6 +64,8 @@ class HomaTransport : public Transport {
   static constexpr std::size_t kBurst = 16;
 
   void make_endpoint(HostId id);
+  // Gives `client` the cutoffs of `server`, once; they have an RPC.
+  void teach_cutoffs(SimTime now, HostId client, HostId server);
   Time core_time(const Host& host, SimTime now) const;
   SimTime sim_time(const Host& host, Time time) const;
   // After any call into the endpoint: events out, packets out, the next deadline noted.
@@ -79,6 +83,7 @@ class HomaTransport : public Transport {
   Surroundings sim_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<Rpc> rpcs_;         // by message
+  std::vector<bool> taught_;      // by client and server: the cutoffs are known
   std::vector<std::byte> frame_;  // the packet that is being delivered, header and payload
   std::array<core::TxPacket, kBurst> burst_;
   std::unique_ptr<Checker> checker_;

@@ -52,8 +52,14 @@ MessageId Ledger::begin(const Arrival& arrival) {
         downlinks_[host].busy_at_since = network_.downlink_busy(arrival.time, host);
       }
     }
-    if (message.measured) window_end_ = arrival.time;
+    if (message.measured) {
+      window_end_ = arrival.time;
+      const std::size_t half = (number - warm_up_messages_) * 2 < traffic_.messages ? 0 : 1;
+      backlog_sums_[half] += static_cast<double>(backlog_);
+      ++backlog_messages_[half];
+    }
   }
+  backlog_ += arrival.bytes;
   if (window_begin_ <= arrival.time && (message.measured || arrival.incast)) {
     offered_wire_bytes_ += shape_.wire_bytes(arrival.bytes);
     offered_payload_ += arrival.bytes;
@@ -87,6 +93,7 @@ void Ledger::request_progress(SimTime now, MessageId id, std::uint32_t payload) 
   }
   const bool was_open = message.arrived < message.bytes;
   message.arrived += payload;
+  if (message.state == Message::State::kUnderWay) backlog_ -= payload;
   if (was_open && message.arrived >= message.bytes && message.bytes > unscheduled_bytes_) {
     close_downlink(now, message.destination);
   }
@@ -139,9 +146,10 @@ void Ledger::fail(SimTime now, MessageId id) {
     violation("message " + std::to_string(id) + " ended twice");
     return;
   }
-  message.state = Message::State::kFailed;
   ++failed_;
   forget_progress(now, id);
+  message.state = Message::State::kFailed;
+  backlog_ -= message.bytes;
   end(id);
 }
 
@@ -151,6 +159,7 @@ void Ledger::forget_progress(SimTime now, MessageId id) {
       message.bytes > unscheduled_bytes_) {
     close_downlink(now, message.destination);
   }
+  if (message.state == Message::State::kUnderWay) backlog_ += message.arrived;
   message.arrived = 0;
 }
 
@@ -206,6 +215,16 @@ double Ledger::offered_load() const {
   const double capacity = to_seconds(window()) * topology_.hosts *
                           static_cast<double>(topology_.host_bits_per_second) / 8;
   return capacity > 0 ? static_cast<double>(offered_wire_bytes_) / capacity : 0;
+}
+
+Backlog Ledger::backlog() const {
+  Backlog backlog;
+  if (backlog_messages_[0] == 0 || backlog_messages_[1] == 0) return backlog;
+  backlog.first_half_bytes = backlog_sums_[0] / static_cast<double>(backlog_messages_[0]);
+  backlog.second_half_bytes = backlog_sums_[1] / static_cast<double>(backlog_messages_[1]);
+  backlog.growth = (backlog.second_half_bytes - backlog.first_half_bytes) /
+                   (static_cast<double>(offered_payload_) / 2);
+  return backlog;
 }
 
 double Ledger::goodput_bits_per_second() const {

@@ -4,6 +4,7 @@
 // measured; those that follow keep the load up until all measured ones have ended.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -35,6 +36,17 @@ struct LostTime {
   double queueing_us = 0;    // behind packets of equal or higher priority
   double preemption_us = 0;  // behind packets of lower priority that were on the link already
   double sender_us = 0;      // the rest: waiting to be sent
+};
+
+// What was begun and had not arrived (payload, of requests), as the measured messages found it when
+// they began, on average: those of the first half and those of the second. Arrivals are random, so
+// this is the average over time, too.
+struct Backlog {
+  double first_half_bytes = 0;
+  double second_half_bytes = 0;
+  // Its rise from one half to the next, as a share of what half of the messages brought: a network
+  // that sustains the load has none but for chance; one that does not has what it lacks.
+  double growth = 0;
 };
 
 class Ledger {
@@ -78,6 +90,7 @@ class Ledger {
   // Share of the hosts' links that DATA filled in the window, first copies only.
   double sustained_load() const;
   double offered_load() const;
+  Backlog backlog() const;
   // Payload bits per second and host in the window.
   double goodput_bits_per_second() const;
   // Share of time that a downlink was idle while a message longer than the unscheduled bytes had
@@ -128,6 +141,9 @@ class Ledger {
   std::uint64_t offered_wire_bytes_ = 0;
   std::uint64_t offered_payload_ = 0;
   std::uint64_t unscheduled_payload_ = 0;
+  std::uint64_t backlog_ = 0;                        // now
+  std::array<double, 2> backlog_sums_{};             // by half, over its messages
+  std::array<std::uint64_t, 2> backlog_messages_{};  // how many
   std::vector<Downlink> downlinks_;
   SimTime wasted_{0};
   SimTime finished_{0};

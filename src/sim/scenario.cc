@@ -143,10 +143,13 @@ Scenario random_scenario(std::uint64_t seed, bool canary) {
   choose_traffic(random, config.traffic);
   choose_protocol(random, config.homa, config.topology);
   choose_faults(random, scenario);
+  core::CoreConfig& core = config.homa.core;
+  core.grant_tail_bytes =
+      random.chance(0.5) ? 0 : static_cast<std::uint32_t>(random.between(1, 100'000));
   if (canary) {
-    config.homa.core.canary_no_grants = true;
+    core.canary_no_grants = true;
     config.traffic.workload = "60000";  // needs grants
-    config.homa.core.unscheduled_bytes = std::min(config.homa.core.unscheduled_bytes, 10'000U);
+    core.unscheduled_bytes = std::min(core.unscheduled_bytes, 10'000U);
   }
   scenario.description = describe(config);
   return scenario;

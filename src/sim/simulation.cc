@@ -108,7 +108,8 @@ class Simulation::Impl {
                              config_.traffic.request_response,
                              config_.traffic.service_time,
                              config_.seed,
-                             config_.check};
+                             config_.check,
+                             config_.homa.derived};
     auto transport = std::make_unique<HomaTransport>(homa, config_.topology, surroundings);
     for (std::size_t host = 0; host < config_.faults.quirks.size(); ++host) {
       transport->set_quirks(static_cast<HostId>(host), config_.faults.quirks[host]);
@@ -267,6 +268,7 @@ class Simulation::Impl {
     }
     report.offered_load = ledger_.offered_load();
     report.sustained_load = ledger_.sustained_load();
+    report.backlog = ledger_.backlog();
     report.goodput_bits_per_second = ledger_.goodput_bits_per_second();
     report.wasted_downlink = ledger_.wasted_downlink();
     if (ledger_.offered_payload() > 0) {

@@ -40,6 +40,7 @@ struct Report {
   std::vector<SizeClass> sizes;
   double offered_load = 0;
   double sustained_load = 0;
+  Backlog backlog;
   double goodput_bits_per_second = 0;  // per host
   double wasted_downlink = 0;
   double unscheduled_share = 0;

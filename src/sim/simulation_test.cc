@@ -135,6 +135,14 @@ TEST(Simulation, OverloadIsMeasuredWithoutWaitingForItsEnd) {
   EXPECT_GT(report.offered_load, 1.2);
   EXPECT_GT(report.sustained_load, 0.8);
   EXPECT_LT(report.sustained_load, 1.0);
+  EXPECT_GT(report.backlog.growth, 0.1);
+  config.traffic.load = 0.6;
+  EXPECT_NEAR(run(config).backlog.growth, 0, 0.02);
+}
+
+// As in the paper's simulator: nobody's first message goes at another level than later ones.
+TEST(Simulation, SendersKnowTheCutoffsFromTheBeginning) {
+  EXPECT_EQ(run(small(Protocol::kHoma)).homa.at("cutoffs_sent"), 0U);
 }
 
 TEST(Simulation, AClosedLoopKeepsItsClientsLinkBusy) {

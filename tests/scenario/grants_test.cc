@@ -148,6 +148,26 @@ TEST(ScenarioGrants, TheOldestMessageGetsItsShare) {
                options);
 }
 
+// What is left of a long message is worth as much as a short one: no longer at the level of its
+// rank, among what longer ones were granted, but as a message of that length would be sent.
+TEST(ScenarioGrants, TheLastOfAMessageIsGrantedAtAnUnscheduledLevel) {
+  ScenarioOptions options;
+  options.config.window = 10'000;
+  options.config.grant_fifo_per_mille = 0;
+  options.config.grant_tail_bytes = 9'000;
+  options.known_peers = 2;
+  run_scenario(R"(
+    0    in     DATA a length=20000 incoming=1424 bytes=0-1424
+    0    out    GRANT a offset=11424 priority=0       # 18576 were left
+    1    in     DATA a length=20000 incoming=11424 bytes=1424-2848
+    1    out    GRANT a offset=12848 priority=5       # 8576 were
+    2    in     DATA b length=4000 incoming=1424 bytes=0-1424 peer=2
+    2    out    GRANT b offset=4000 priority=6        # 2576
+    3    end
+  )",
+               options);
+}
+
 // Or a sender that is busy elsewhere would hold the whole budget, grant after grant.
 TEST(ScenarioGrants, TheOldestMessageGetsNoMoreBeforeItHasSentItsShare) {
   ScenarioOptions options;
