@@ -62,7 +62,8 @@ struct BenchSetup {
   HostConfig homa;  // address and UDP port are filled in per host
   std::uint16_t tcp_port = 7100;
   std::uint32_t message_bytes_max = 1'000'000;
-  int network_cpu = -1;  // of the lab: the hosts keep off it
+  std::string lab;       // its name; empty: none
+  int network_cpu = -1;  // of the lab: the hosts keep off it, as long as they can
   bool spin = false;  // bare echoes spin; each host has a CPU of its own, as far as there are any
 };
 

@@ -53,6 +53,9 @@ std::string troubles(const BenchRun& run) {
     text +=
         fmt::format("  CPU WAS THE LIMIT: the machine was {:.0f} % busy\n", run.machine_busy * 100);
   }
+  if (run.gave_network_cpu) {
+    text += "  the hosts needed the network's processor, too: one waits for another's packets\n";
+  }
   if (run.rpcs_failed > 0) text += fmt::format("  {} RPCs failed\n", run.rpcs_failed);
   if (run.corrupt > 0) text += fmt::format("  {} MESSAGES WERE CORRUPT\n", run.corrupt);
   if (run.unfinished > 0) {
@@ -99,6 +102,7 @@ Json to_json(const BenchResult& result, std::size_t hosts) {
           {"measured_seconds", run.measured_seconds},
           {"machine_busy", run.machine_busy},
           {"cpu_limited", run.cpu_limited},
+          {"gave_network_cpu", run.gave_network_cpu},
           {"sustained", run.sustained},
           {"backlog_growth", run.backlog_growth},
           {"errors", run.rpcs_failed + run.corrupt + run.unfinished},

@@ -15,11 +15,13 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <fstream>
+#include <filesystem>
 #include <sstream>
 #include <thread>
 
+#include "lab.h"
 #include "process.h"
+#include "processor_time.h"
 
 namespace homa::tools {
 namespace {
@@ -28,6 +30,9 @@ constexpr Nanoseconds kStep = std::chrono::milliseconds(100);
 constexpr Nanoseconds kSetupLimit = std::chrono::seconds(20);
 constexpr double kGrowthSustained = 0.02;
 constexpr double kBusyLimit = 0.97;
+// Hosts whose processors are busier than that wait for them more than they run.
+constexpr double kCrowded = 0.9;
+constexpr Nanoseconds kCrowdedWindow = std::chrono::seconds(1);
 
 // --- One host's process ---------------------------------------------------------------------
 
@@ -147,25 +152,6 @@ struct Child {
   int fd = -1;
 };
 
-struct MachineTime {
-  double busy = 0, all = 0;
-};
-
-MachineTime machine_time() {
-  std::ifstream in("/proc/stat");
-  std::string cpu;
-  in >> cpu;
-  MachineTime time;
-  double value = 0;
-  for (int field = 0; field < 8 && in >> value; ++field) {
-    time.all += value;
-    // Idle and waiting; and what runs at lower priority, which yields to us.
-    const bool idle = field == 3 || field == 4 || field == 1;
-    if (!idle) time.busy += value;
-  }
-  return time;
-}
-
 class Children {
  public:
   ~Children() {
@@ -216,6 +202,17 @@ class Children {
     for (const Child& child : children_) {
       // A child that is gone is noticed at the next meeting.
       (void)!::send(child.fd, &value, sizeof value, MSG_NOSIGNAL);
+    }
+  }
+
+  // All threads of all of them.
+  void stay_on(const std::vector<int>& cpus) {
+    for (const Child& child : children_) {
+      std::error_code gone;
+      for (const auto& thread :
+           std::filesystem::directory_iterator(fmt::format("/proc/{}/task", child.pid), gone)) {
+        tools::stay_on(cpus, static_cast<pid_t>(std::stol(thread.path().filename())));
+      }
     }
   }
 
@@ -270,8 +267,41 @@ struct Watch {
   };
   std::vector<Point> points;  // in the measured time
   Totals at_start, at_end;
-  MachineTime machine_at_start, machine_at_end;
+  ProcessorTime machine_at_start, machine_at_end;
   Nanoseconds from{-1}, to{-1};
+  bool gave_network_cpu = false;
+};
+
+// Watches whether the processors that the network leaves to the hosts suffice for them.
+class HostProcessors {
+ public:
+  explicit HostProcessors(const BenchSetup& setup) : lab_(setup.lab), watched_(allowed_cpus()) {
+    if (setup.network_cpu < 0 || setup.spin) {
+      watched_.clear();
+    } else {
+      std::erase(watched_, setup.network_cpu);
+    }
+  }
+
+  // True, once: they do not. Then the hosts have the network's processor, too.
+  bool give_when_crowded(Nanoseconds now, Children& children) {
+    if (watched_.empty() || now < next_) return false;
+    const ProcessorTime last = std::exchange(last_, processor_time(watched_));
+    const bool first = next_ == Nanoseconds::zero();
+    next_ = now + kCrowdedWindow;
+    if (first || busy_share(last, last_) < kCrowded) return false;
+    watched_.clear();
+    children.stay_on(allowed_cpus());
+    // Programs that have every processor are served well enough even if this fails.
+    (void)share_network_cpu(lab_);
+    return true;
+  }
+
+ private:
+  std::string lab_;
+  std::vector<int> watched_;
+  ProcessorTime last_;
+  Nanoseconds next_{0};
 };
 
 // Least squares: bytes per second by which the backlog grows.
@@ -288,9 +318,11 @@ double slope(const std::vector<Watch::Point>& points) {
   return n < 3 || spread <= 0 ? 0 : (n * xy - x * y) / spread;
 }
 
-Result<Watch, Error> watch_load(const BenchLoad& load, const BenchShared& shared,
-                                Children& children, Nanoseconds start, const OnProgress& report) {
+Result<Watch, Error> watch_load(const BenchSetup& setup, const BenchLoad& load,
+                                const BenchShared& shared, Children& children, Nanoseconds start,
+                                const OnProgress& report) {
   Watch watch;
+  HostProcessors processors(setup);
   const Nanoseconds from = start + load.warm_up;
   const Nanoseconds to = load.rpcs > 0 ? Nanoseconds::max() : from + load.duration;
   const Nanoseconds whole = load.warm_up + load.duration;
@@ -302,12 +334,13 @@ Result<Watch, Error> watch_load(const BenchLoad& load, const BenchShared& shared
     if (StopGuard::stop_requested() || (!over && children.any_dead())) {
       return Unexpected(failure(shared));
     }
+    if (processors.give_when_crowded(now, children)) watch.gave_network_cpu = true;
     const std::uint64_t backlog =
         sum.bytes_started - std::min(sum.bytes_started, sum.bytes_finished);
     if (watch.from < Nanoseconds::zero() && now >= from) {
       watch.from = now;
       watch.at_start = sum;
-      watch.machine_at_start = machine_time();
+      watch.machine_at_start = processor_time();
     }
     if (watch.from >= Nanoseconds::zero() && watch.to < Nanoseconds::zero()) {
       watch.points.push_back(
@@ -315,7 +348,7 @@ Result<Watch, Error> watch_load(const BenchLoad& load, const BenchShared& shared
       if (now >= to || over) {
         watch.to = now;
         watch.at_end = sum;
-        watch.machine_at_end = machine_time();
+        watch.machine_at_end = processor_time();
       }
     }
     const double done =
@@ -337,8 +370,8 @@ void summarize(const BenchLoad& load, const Watch& watch, BenchRun& run) {
   run.goodput_bits_per_second =
       static_cast<double>(watch.at_end.bytes_finished - watch.at_start.bytes_finished) * 8 /
       seconds;
-  const double all = watch.machine_at_end.all - watch.machine_at_start.all;
-  run.machine_busy = all > 0 ? (watch.machine_at_end.busy - watch.machine_at_start.busy) / all : 0;
+  run.machine_busy = busy_share(watch.machine_at_start, watch.machine_at_end);
+  run.gave_network_cpu = watch.gave_network_cpu;
   const auto offered =
       static_cast<double>(watch.at_end.bytes_started - watch.at_start.bytes_started) / seconds;
   if (offered > 0) run.backlog_growth = std::max(0.0, slope(watch.points)) / offered;
@@ -404,7 +437,7 @@ Result<BenchRun, Error> run_bench(const BenchSetup& setup, const BenchProtocol& 
 
   BenchRun run;
   if (const auto* load = std::get_if<BenchLoad>(&task)) {
-    const auto watch = watch_load(*load, *shared, children, start, on_progress);
+    const auto watch = watch_load(setup, *load, *shared, children, start, on_progress);
     if (!watch) return Unexpected(watch.error());
     summarize(*load, *watch, run);
   } else {

@@ -28,6 +28,8 @@ struct BenchRun {
   double backlog_growth = 0;
   bool sustained = true;
   bool cpu_limited = false;
+  // The hosts could not do with the processors that the lab's network left them, and got all.
+  bool gave_network_cpu = false;
   std::uint64_t resident_early = 0,
                 resident_late = 0;                // bytes per host, after 1,000 RPCs and at the end
   std::string transport;                          // in words

@@ -37,6 +37,7 @@ Result<BenchSession, Error> BenchSession::open(const BenchPlace& place, const Ho
     if (place.existing_lab.empty()) session.lab_ = std::make_unique<ScopedLab>(*lab);
     const LabConfig& config = lab->config();
     session.rate_ = config.rate != 0 ? config.rate : place.lab.rate;
+    session.setup_.lab = config.name;
     session.setup_.network_cpu = config.network_cpu;
     for (int host = 1; host <= config.hosts; ++host) {
       session.setup_.hosts.push_back({lab->host_namespace(host), Lab::host_address(host)});
@@ -83,6 +84,7 @@ Result<BenchResult, Error> BenchSession::run(const BenchProtocol& protocol, cons
   if (!homa) return Unexpected(homa.error());
   auto run = run_bench(setup_, protocol, load, on_progress);
   if (!run) return Unexpected(run.error());
+  if (run->gave_network_cpu) setup_.network_cpu = -1;
   BenchResult result{protocol, load, std::move(*run), {}};
   result.figures = figures(result.run.samples, load.workload, *homa, *own);
   return result;

@@ -235,6 +235,19 @@ Result<Lab, Error> lab_up(const LabConfig& config) {
   return Unexpected(error);
 }
 
+Result<void, Error> share_network_cpu(const std::string& name) {
+  const auto lab = find_lab(name);
+  if (!lab) return Unexpected(lab.error());
+  if (lab->config().network_cpu < 0) return {};
+  LabConfig config = lab->config();
+  config.network_cpu = -1;
+  LabPlan plan;
+  plan.steps = network_cpu_steps(Lab(config));
+  if (const auto done = run_plan(plan); !done) return done;
+  std::ofstream(state_file(name)) << to_json(config).dump(2);
+  return {};
+}
+
 Result<void, Error> lab_down(const std::string& name) {
   if (const auto able = lab_available(); !able) return Unexpected(able.error());
   std::error_code failed;

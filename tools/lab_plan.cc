@@ -16,7 +16,7 @@ std::uint64_t frame_bytes(const LabConfig& config) { return config.mtu + 14; }
 // A shaper whose timer fires late must be able to catch up, or the link never reaches its rate;
 // more than needed would let bursts pass faster than the link.
 std::uint64_t burst_bytes(const LabConfig& config) {
-  const std::uint64_t timer_jitter = config.rate / 8 / 4'000;  // 250 us' worth
+  const std::uint64_t timer_jitter = config.rate / 8 / 500;  // 2 ms' worth
   return std::max(2 * (frame_bytes(config) + kWireOverhead), timer_jitter);
 }
 
@@ -112,6 +112,7 @@ std::string switch_port_script(const LabConfig& config, const std::string& devic
 }
 
 std::string cpu_mask(int cpu) {
+  if (cpu < 0) return "0";
   std::string mask = fmt::format("{:x}", 1U << (cpu % 32));
   for (int group = cpu / 32; group > 0; --group) mask += ",00000000";
   return mask;
@@ -124,31 +125,25 @@ std::string nic_script(const LabConfig& config) {
                      config.rate, burst_bytes(config), 10'000 * frame_bytes(config), kWireOverhead);
 }
 
-namespace {
-
-// Packets that a device receives are handled on the network's processor. `ip netns exec` shows the
-// namespace's own devices in /sys.
-LabStep network_cpu_step(const LabConfig& config, const std::string& in,
-                         const std::vector<std::string>& devices) {
-  LabStep step{{"ip", "netns", "exec", in, "tee"}, cpu_mask(config.network_cpu)};
-  for (const std::string& device : devices) {
-    step.command.push_back(fmt::format("/sys/class/net/{}/queues/rx-0/rps_cpus", device));
+// `ip netns exec` shows the namespace's own devices in /sys.
+std::vector<LabStep> network_cpu_steps(const Lab& lab) {
+  const std::string mask = cpu_mask(lab.config().network_cpu);
+  const auto step = [&](const std::string& in) {
+    return LabStep{{"ip", "netns", "exec", in, "tee"}, mask};
+  };
+  const auto file_of = [](const std::string& device) {
+    return fmt::format("/sys/class/net/{}/queues/rx-0/rps_cpus", device);
+  };
+  std::vector<LabStep> steps;
+  LabStep at_switch = step(lab.switch_namespace());
+  for (int host = 1; host <= lab.config().hosts; ++host) {
+    at_switch.command.push_back(file_of(fmt::format("p{}", host)));
+    steps.push_back(step(lab.host_namespace(host)));
+    steps.back().command.push_back(file_of(Lab::kHostDevice));
   }
-  return step;
+  steps.push_back(std::move(at_switch));
+  return steps;
 }
-
-void plan_network_cpu(const Lab& lab, LabPlan& plan) {
-  const LabConfig& config = lab.config();
-  if (config.network_cpu < 0) return;
-  std::vector<std::string> ports;
-  for (int host = 1; host <= config.hosts; ++host) {
-    ports.push_back(fmt::format("p{}", host));
-    plan.steps.push_back(network_cpu_step(config, lab.host_namespace(host), {Lab::kHostDevice}));
-  }
-  plan.steps.push_back(network_cpu_step(config, lab.switch_namespace(), ports));
-}
-
-}  // namespace
 
 LabPlan plan_lab(const Lab& lab) {
   const LabConfig& config = lab.config();
@@ -170,7 +165,9 @@ LabPlan plan_lab(const Lab& lab) {
     plan.steps.push_back({{"tc", "-n", centre, "-batch", "-"}, ports});
   }
   for (int host = 1; host <= config.hosts; ++host) plan_host(lab, host, plan);
-  plan_network_cpu(lab, plan);
+  if (config.network_cpu >= 0) {
+    for (LabStep& step : network_cpu_steps(lab)) plan.steps.push_back(std::move(step));
+  }
   if (!config.direct) {
     // A bridge must not send its frames through the machine's packet filters.
     for (const char* name : {"iptables", "ip6tables", "arptables"}) {

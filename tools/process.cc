@@ -202,11 +202,11 @@ std::vector<int> allowed_cpus() {
   return cpus;
 }
 
-void stay_on(const std::vector<int>& cpus) {
+void stay_on(const std::vector<int>& cpus, pid_t thread) {
   cpu_set_t chosen;
   CPU_ZERO(&chosen);
   for (const int cpu : cpus) CPU_SET(static_cast<std::size_t>(cpu), &chosen);
-  if (!cpus.empty()) (void)::sched_setaffinity(0, sizeof chosen, &chosen);
+  if (!cpus.empty()) (void)::sched_setaffinity(thread, sizeof chosen, &chosen);
 }
 
 void stay_off(int cpu) {

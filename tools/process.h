@@ -35,9 +35,9 @@ Result<void, Error> enter_namespace(const std::string& name);
 
 // The processors that the calling thread may use, lowest first.
 std::vector<int> allowed_cpus();
-// Keeps the calling thread, and what it starts later, on `cpus`. One that cannot be had is left
-// out.
-void stay_on(const std::vector<int>& cpus);
+// Keeps the calling thread, or another one, and what it starts later, on `cpus`. One that cannot be
+// had is left out.
+void stay_on(const std::vector<int>& cpus, pid_t thread = 0);
 // Keeps it off a processor, unless that is the only one; -1: does nothing.
 void stay_off(int cpu);
 

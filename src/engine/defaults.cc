@@ -50,7 +50,7 @@ void set_slow_link(core::CoreConfig& config) {
   config.resend_ticks = config.resend_interval = ticks(drain * 5 / 4, config.resend_ticks);
   config.timeout_ticks = ticks(120 * drain, config.timeout_ticks);
   // Every wake-up for a packet or a grant costs more than the packet: a few at a time.
-  config.nic_backlog_max = std::clamp(3 * packet, Duration(5'000), Duration(400'000));
+  config.nic_backlog_max = std::clamp(5 * packet, Duration(5'000), Duration(400'000));
   config.grant_increment_min = config.max_incoming / 40;
 }
 

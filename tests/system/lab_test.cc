@@ -140,7 +140,7 @@ TEST_F(LabTest, SeveralLabsExistAtOnceAndANameIsTakenOnce) {
   EXPECT_TRUE(exists(b->switch_namespace()));
 }
 
-TEST_F(LabTest, TheNetworkHasAProcessorThatProgramsKeepOff) {
+TEST_F(LabTest, TheNetworkHasAProcessorThatProgramsKeepOffUntilItIsShared) {
   const std::vector<int> cpus = allowed_cpus();
   if (cpus.size() < 2) GTEST_SKIP() << "this process may use one processor only";
   const auto built = lab_up(config("cpu"));
@@ -148,16 +148,27 @@ TEST_F(LabTest, TheNetworkHasAProcessorThatProgramsKeepOff) {
   const ScopedLab lab(*built);
   const int network = lab->config().network_cpu;
   EXPECT_EQ(network, cpus.front());
-  for (const std::string device : {"p1", "p3"}) {
-    const auto mask = run_program({"ip", "netns", "exec", lab->switch_namespace(), "cat",
+  const auto mask_of = [&](const std::string& in, const std::string& device) {
+    const auto mask = run_program({"ip", "netns", "exec", in, "cat",
                                    fmt::format("/sys/class/net/{}/queues/rx-0/rps_cpus", device)});
-    ASSERT_TRUE(mask) << mask.error().text;
-    EXPECT_NE(mask->find(cpu_mask(network)), std::string::npos) << *mask;
-  }
-  const auto allowed = run_program({HOMA_COMMAND, "lab", "exec", "--name", lab->config().name, "1",
-                                    "--", "grep", "Cpus_allowed_list", "/proc/self/status"});
-  ASSERT_TRUE(allowed) << allowed.error().text;
-  EXPECT_NE(allowed->find(fmt::format("\t{}", cpus[1])), std::string::npos) << *allowed;
+    return mask ? *mask : mask.error().text;
+  };
+  const auto lines_of_a_program = [&] {
+    const auto text = run_program({HOMA_COMMAND, "lab", "exec", "--name", lab->config().name, "1",
+                                   "--", "grep", "Cpus_allowed_list", "/proc/self/status"});
+    return text ? *text : text.error().text;
+  };
+  EXPECT_EQ(mask_of(lab->switch_namespace(), "p1"), cpu_mask(network) + "\n");
+  EXPECT_EQ(mask_of(lab->switch_namespace(), "p3"), cpu_mask(network) + "\n");
+  EXPECT_EQ(mask_of(lab->host_namespace(2), "eth0"), cpu_mask(network) + "\n");
+  EXPECT_NE(lines_of_a_program().find(fmt::format("\t{}", cpus[1])), std::string::npos);
+
+  const auto shared = share_network_cpu(lab->config().name);
+  ASSERT_TRUE(shared) << shared.error().text;
+  EXPECT_EQ(mask_of(lab->switch_namespace(), "p3"), cpu_mask(-1) + "\n");
+  EXPECT_EQ(mask_of(lab->host_namespace(2), "eth0"), cpu_mask(-1) + "\n");
+  EXPECT_NE(lines_of_a_program().find(fmt::format("\t{}", cpus[0])), std::string::npos);
+  EXPECT_TRUE(share_network_cpu(lab->config().name)) << "a second time changes nothing";
 }
 
 TEST_F(LabTest, DownEndsTheProgramsInsideAndLeavesNothing) {
