@@ -9,7 +9,8 @@
 //
 // The kernel's work on packets between hosts (the switch, its queues, deliveries) has a processor
 // of its own where there are two or more, and the hosts' programs share the others: a host that
-// waited until the network of all hosts is served would take that for a slow network.
+// waited until the network of all hosts is served would take that for a slow network. It can be
+// given up (share_network_cpu()) where the others do not suffice: docs/decisions/0009.
 //
 // Neighbours are static and complete, so no ARP or neighbour discovery disturbs a measurement.
 // Hosts' segmentation and receive offloads are off: what crosses the switch is MTU-sized.

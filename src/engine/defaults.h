@@ -11,15 +11,15 @@ namespace homa::engine {
 // Packet sizes from `capabilities`; unscheduled bytes, grants and pacing from the link's rate:
 //
 //   link        unscheduled_bytes            max_incoming             nic_backlog_max
-//   < 10 Gbit/s rate x RTT, 20,000..30,000   400,000                  three packets, 5..400 us
+//   < 10 Gbit/s rate x RTT, 20,000..30,000   400,000                  five packets, 5..400 us
 //   10 Gbit/s   30,000                       400,000                  5 us
 //   25 Gbit/s   60,000                       480,000                  5 us
 //   100 Gbit/s  60,000                       1,600,000                5 us
 //
 // The values from 10 Gbit/s up are those of docs/protocol.md#defaults; between two lines,
 // max_incoming grows with the rate. Below, RTT is taken as 100 us of software and four packet
-// times, the device may hold three packets, since an engine that sleeps cannot wake for each, and
-// patience grows with the time that max_incoming takes to pass. An unknown rate counts as
+// times; the device may hold five packets, since an engine that sleeps cannot wake for each, and its
+// host may wait for a processor meanwhile; patience grows with the time that max_incoming takes to pass. An unknown rate counts as
 // 10 Gbit/s, unpaced.
 core::CoreConfig defaults_for(const io::IoCapabilities& capabilities);
 

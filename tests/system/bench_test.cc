@@ -60,6 +60,18 @@ TEST(Bench, HomaAndTcpInALabOfItsOwnThatIsGoneAfterwards) {
   }
 }
 
+TEST(Bench, HostsThatUseAllTheirProcessorsGetTheNetworksToo) {
+  if (const auto able = lab_available(); !able) GTEST_SKIP() << able.error().text;
+  if (allowed_cpus().size() < 2) GTEST_SKIP() << "this process may use one processor only";
+  // Hosts that spin use everything; the next run of the session begins with shared processors.
+  const Json json = bench({"--protocol", "homa,tcp", "--polled", "--workload", "1000", "--load",
+                           "0.05", "--warm-up", "1s", "--duration", "2500ms"});
+  ASSERT_EQ(json["results"].size(), 2U);
+  for (const Json& result : json["results"]) expect_clean(result);
+  EXPECT_EQ(json["results"][0]["gave_network_cpu"], true);
+  EXPECT_EQ(json["results"][1]["gave_network_cpu"], false) << "there was none left to give";
+}
+
 TEST(Bench, HomaLosesNothingWhenOnePercentOfPacketsAreLost) {
   const Json json = bench({"--loopback", "--hosts", "2", "--workload", "w3", "--concurrency", "4",
                            "--rpcs", "4000", "--loss", "0.01"});
