@@ -22,7 +22,7 @@
 namespace homa::channel {
 
 inline constexpr std::uint64_t kMagic = 0x6c6e6863616d6f68;  // "homachnl"
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 inline constexpr std::size_t kCacheLine = 64;
 
 // Threads of an application that can sleep on one channel with a wake word of their own.
@@ -41,13 +41,14 @@ struct PeerRecord {
 };
 
 enum class SubmissionKind : std::uint8_t {
-  kSend = 1,     // start an RPC: handle, cookie, peer, memory, length
-  kReply = 2,    // answer a request: handle, memory, length
+  kSend = 1,     // start an RPC: handle, cookie, peer, memory, length, pending
+  kReply = 2,    // answer a request: handle, memory, length, pending
   kAbort = 3,    // end an RPC, ours or served: handle, code, report
   kRelease = 4,  // a received message's buffer is free again: memory, length
   kOpen = 5,     // open port `port` (0: a free client's port); answered by kOpened with `tag`
   kClose = 6,    // close the port; nothing but kTransmitDone comes from then on
   kStatus = 7,   // write StatusRecords into memory, length; answered by kStatus with `tag`
+  kSupply = 8,   // of a message that was pending, `length` bytes are there now: handle, length
 };
 
 // An entry of the submission ring.
@@ -62,7 +63,9 @@ struct Submission {
   std::uint64_t tag = 0;     // of a submission that is answered
   std::uint16_t port = 0;
   PeerRecord peer;
-  std::array<std::uint8_t, 10> reserved{};
+  std::array<std::uint8_t, 2> unused_too{};
+  std::uint32_t pending = 0;  // bytes at the message's end that are not there yet; kSupply follows
+  std::array<std::uint8_t, 4> reserved{};
 };
 
 enum class CompletionKind : std::uint8_t {

@@ -18,6 +18,9 @@ namespace {
 
 // Longer messages are copied into transmit memory without holding the socket's lock.
 constexpr std::size_t kCopyLocked = 4096;
+// So much of a message is there when it is handed over, and so much more each time; the engine
+// sends it while the rest is copied.
+constexpr std::size_t kCopyAtOnce = 64 << 10;
 constexpr std::uint32_t kStatusRecordsMax = 16'384;
 
 Submission submission_of(SubmissionKind kind, RpcHandle rpc = 0) {
@@ -197,16 +200,41 @@ Result<void, Error> SocketState::check_message(std::size_t bytes, const char* wh
   return {};
 }
 
-// Room in transmit memory, filled. The lock may be given up meanwhile.
+std::uint32_t pending_of(std::span<const std::byte> bytes) {
+  return static_cast<std::uint32_t>(bytes.size() - std::min(bytes.size(), kCopyAtOnce));
+}
+
+// Room in transmit memory, its beginning filled. The lock may be given up meanwhile.
 std::optional<std::uint64_t> SocketState::copy_in(Lock& lock, std::span<const std::byte> bytes) {
   const auto length = static_cast<std::uint32_t>(bytes.size());
   const auto memory = channel_.allocate(length);
   if (!memory) return std::nullopt;
   const std::span<std::byte> to = channel_.memory(*memory, length);
   if (bytes.size() > kCopyLocked) lock.unlock();
-  std::memcpy(to.data(), bytes.data(), bytes.size());
+  std::memcpy(to.data(), bytes.data(), std::min(bytes.size(), kCopyAtOnce));
   if (!lock.owns_lock()) lock.lock();
   return memory;
+}
+
+// A message that was submitted with bytes pending: hands it over and copies the rest. Gives the
+// lock up.
+void SocketState::supply_rest(Lock& lock, RpcHandle rpc, std::uint64_t memory,
+                              std::span<const std::byte> bytes) {
+  const auto length = static_cast<std::uint32_t>(bytes.size());
+  const std::span<std::byte> to = channel_.memory(memory, length);
+  Supplying rest{memory};
+  supplying_.push_back(&rest);
+  for (std::size_t done = kCopyAtOnce; done < bytes.size() && !rest.returned;) {
+    hand_over(lock);
+    const std::size_t piece = std::min(bytes.size() - done, kCopyAtOnce);
+    std::memcpy(to.data() + done, bytes.data() + done, piece);
+    done += piece;
+    lock.lock();
+    place(SubmissionKind::kSupply, rpc).length = static_cast<std::uint32_t>(done);
+  }
+  supplying_.erase(std::find(supplying_.begin(), supplying_.end(), &rest));
+  if (rest.returned) channel_.free(memory);
+  hand_over(lock);
 }
 
 Result<RpcHandle, Error> SocketState::send(const SocketAddress& server,
@@ -239,7 +267,12 @@ Result<RpcHandle, Error> SocketState::send(const SocketAddress& server,
   submission.memory = *memory;
   submission.length = static_cast<std::uint32_t>(request.size());
   submission.peer = channel::PeerRecord::of(server);
-  hand_over_message(lock);
+  submission.pending = pending_of(request);
+  if (submission.pending > 0) {
+    supply_rest(lock, *rpc, *memory, request);
+  } else {
+    hand_over_message(lock);
+  }
   return *rpc;
 }
 
@@ -353,7 +386,12 @@ Result<void, Error> SocketState::reply(RpcHandle rpc, std::span<const std::byte>
   Submission& submission = place(SubmissionKind::kReply, rpc);
   submission.memory = *memory;
   submission.length = static_cast<std::uint32_t>(response.size());
-  hand_over_message(lock);
+  submission.pending = pending_of(response);
+  if (submission.pending > 0) {
+    supply_rest(lock, rpc, *memory, response);
+  } else {
+    hand_over_message(lock);
+  }
   return {};
 }
 

@@ -80,6 +80,10 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
     const void* object_;
     bool (*call_)(const void*);
   };
+  struct Supplying {  // a message that is copied while its beginning is sent
+    std::uint64_t memory = 0;
+    bool returned = false;  // the engine gave the block back: its RPC ended
+  };
   struct Answered {  // a submission that is answered
     std::uint64_t tag = 0;
     std::optional<channel::Completion> answer;
@@ -115,6 +119,8 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   // --- socket_state.cc ---
   Result<channel::Completion, Error> ask(Lock& lock, channel::Submission submission);
   std::optional<std::uint64_t> copy_in(Lock& lock, std::span<const std::byte> bytes);
+  void supply_rest(Lock& lock, RpcHandle rpc, std::uint64_t memory,
+                   std::span<const std::byte> bytes);
   void submit(const channel::Submission& submission);
   channel::Submission& place(channel::SubmissionKind kind, RpcHandle rpc);
   void make_room();
@@ -140,6 +146,7 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   std::uint64_t next_tag_ = 1;
   channel::Submission nobodys_;              // filled when there is no engine any more
   std::vector<Answered*> answered_;          // waited for
+  std::vector<Supplying*> supplying_;        // as many as threads that copy
   std::vector<Waiter*> waiters_;             // the most recent one last
   std::vector<std::uint64_t> to_release_;    // buffers that found no room in the ring
   std::vector<std::uint32_t> free_indices_;  // of wake words

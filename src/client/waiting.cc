@@ -283,7 +283,13 @@ void SocketState::take_completion(const channel::Completion& completion) {
       return;
     }
     case Kind::kServedEnded: return inbox_.served_ended(completion.handle);
-    case Kind::kTransmitDone: return channel_.free(completion.memory);
+    case Kind::kTransmitDone:
+      for (Supplying* each : supplying_) {
+        if (each->memory != completion.memory) continue;
+        each->returned = true;  // who copies into it frees it
+        return;
+      }
+      return channel_.free(completion.memory);
     case Kind::kOpened:
     case Kind::kStatus:
       for (Answered* answered : answered_) {

@@ -37,8 +37,11 @@ Result<RpcId, ErrorCode> Endpoint::start(Time now, const Request& request) {
   return impl_->start(now, request);
 }
 Result<void, ErrorCode> Endpoint::reply(Time now, RpcId rpc, std::uint32_t length,
-                                        std::uint64_t transmit_token) {
-  return impl_->reply(now, rpc, length, transmit_token);
+                                        std::uint64_t transmit_token, std::uint32_t pending) {
+  return impl_->reply(now, rpc, length, transmit_token, pending);
+}
+Result<void, ErrorCode> Endpoint::supply(Time now, RpcId rpc, std::uint32_t bytes) {
+  return impl_->supply(now, rpc, bytes);
 }
 Result<void, ErrorCode> Endpoint::abort(Time now, RpcId rpc, ErrorCode code, bool report) {
   return impl_->abort(now, rpc, code, report);

@@ -74,6 +74,7 @@ struct Request {
   std::uint32_t length = 0;
   std::uint64_t transmit_token = 0;  // given back in TxPacket and in Event::kTransmitDone
   std::uint64_t cookie = 0;          // given back with the response or the failure
+  std::uint32_t pending = 0;         // bytes at its end that are not there yet: supply() follows
 };
 
 struct Event {
@@ -159,8 +160,13 @@ class Endpoint {
   Result<RpcId, ErrorCode> start(Time now, const Request& request);
   // Answers a request that arrived in kRequest. kNoSuchRpc when it ended meanwhile (then no
   // kTransmitDone follows), kTooLong, kInvalidArgument (length 0, or answered already).
+  // `pending`: as in Request.
   Result<void, ErrorCode> reply(Time now, RpcId rpc, std::uint32_t length,
-                                std::uint64_t transmit_token);
+                                std::uint64_t transmit_token, std::uint32_t pending = 0);
+  // The first `bytes` of what the RPC sends are there, for a message that was started with some
+  // pending. Silence is not held against the peer meanwhile. kNoSuchRpc when it ended,
+  // kInvalidArgument when it sends nothing.
+  Result<void, ErrorCode> supply(Time now, RpcId rpc, std::uint32_t bytes);
   // Ends an RPC, ours or served. The peer is told `code`; kOk: nobody is told, nothing is sent, and
   // no ack is owed (the simulator's one-way messages). `report`: an Event::kFailed follows.
   Result<void, ErrorCode> abort(Time now, RpcId rpc, ErrorCode code, bool report);

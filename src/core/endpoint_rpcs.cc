@@ -92,22 +92,33 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
   rpc->peer_incarnation = peer->incarnation;
   rpc->cookie = request.cookie;
   rpc->last_heard = now;
-  start_out(*rpc, request.length, request.transmit_token);
+  start_out(*rpc, request.length, request.transmit_token, request.pending);
   arm(now, *rpc);
   trace::add(counters_.requests_sent);
   trace(now, trace::EventType::rpc_started, *rpc, request.length, raw(request.server_port));
   return rpc->id;
 }
 
-void Endpoint::Impl::start_out(Rpc& rpc, std::uint32_t length, std::uint64_t token) {
+void Endpoint::Impl::start_out(Rpc& rpc, std::uint32_t length, std::uint64_t token,
+                               std::uint32_t pending) {
   std::uint32_t unscheduled = config_.unscheduled_bytes;
   if (rpc.response_limit != 0) unscheduled = std::min(unscheduled, rpc.response_limit);
   rpc.out.start(length, unscheduled, token, ++ages_, config_.payload_bytes_max);
+  rpc.out.hold_back(pending);
   queue_.update(rpc.out);
 }
 
+Result<void, ErrorCode> Endpoint::Impl::supply(Time now, RpcId id, std::uint32_t bytes) {
+  Rpc* rpc = rpcs_.find(id);
+  if (rpc == nullptr) return Unexpected(ErrorCode::kNoSuchRpc);
+  if (!rpc->out.started()) return Unexpected(ErrorCode::kInvalidArgument);
+  last_now_ = now;
+  if (rpc->out.supply(bytes)) queue_.update(rpc->out);
+  return {};
+}
+
 Result<void, ErrorCode> Endpoint::Impl::reply(Time now, RpcId id, std::uint32_t length,
-                                              std::uint64_t token) {
+                                              std::uint64_t token, std::uint32_t pending) {
   Rpc* rpc = rpcs_.find(id);
   if (rpc == nullptr || rpc->is_client) return Unexpected(ErrorCode::kNoSuchRpc);
   if (rpc->state != Rpc::State::kServing || length == 0) {
@@ -117,7 +128,7 @@ Result<void, ErrorCode> Endpoint::Impl::reply(Time now, RpcId id, std::uint32_t 
   rpc->state = Rpc::State::kReplying;
   rpc->last_heard = now;
   rpc->resends = 0;
-  start_out(*rpc, length, token);
+  start_out(*rpc, length, token, pending);
   timers_.arm(now, rpc->timer, now + ticks(config_.request_ack_ticks));
   trace::add(counters_.responses_sent);
   trace(now, trace::EventType::reply_started, *rpc, length, 0);

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <deque>
+#include <span>
 #include <vector>
 
 #include "wire/codec.h"
@@ -153,6 +155,31 @@ TEST_F(Pair, EveryLengthComesBackIntact) {
     EXPECT_EQ(node->recorder.counters.retransmitted_packets, 0U);
     EXPECT_EQ(node->endpoint.next_deadline(), kNever);
   }
+}
+
+// The application still copies when the message's beginning is on its way: longer than any
+// patience.
+TEST_F(Pair, AMessageMayBeSuppliedWhileItIsSent) {
+  Node& client = *nodes_[0];
+  client.transmit.push_back(pattern(200'000, 7));
+  const auto rpc = client.endpoint.start(
+      now_, Request{nodes_[1]->address, kServer, kClient, 200'000, 0, 5, 200'000 - 30'000});
+  ASSERT_TRUE(rpc);
+  run(Duration{1'000'000'000});
+  EXPECT_EQ(client.endpoint.rpc(*rpc)->sent, 30'000 / 1'424 * 1'424U);
+  EXPECT_TRUE(client.events.empty()) << "the wait is our own: nobody is at fault";
+  ASSERT_TRUE(client.endpoint.supply(now_, *rpc, 100'000));
+  run(Duration{300'000'000});
+  EXPECT_EQ(client.endpoint.rpc(*rpc)->state, RpcInfo::State::kSending);
+  ASSERT_TRUE(client.endpoint.supply(now_, *rpc, 200'000));
+  run(Duration{300'000'000});
+  ASSERT_EQ(client.events.size(), 2U);
+  EXPECT_EQ(client.events[0].kind, Event::Kind::kResponse);
+  const auto* response =
+      client.region.data() + static_cast<std::ptrdiff_t>(client.events[0].buffer);
+  EXPECT_TRUE(std::ranges::equal(client.transmit[0], std::span(response, 200'000)));
+  EXPECT_EQ(client.endpoint.supply(now_, *rpc, 200'000).error(), ErrorCode::kNoSuchRpc);
+  EXPECT_EQ(client.recorder.counters.retransmitted_packets, 0U);
 }
 
 TEST_F(Pair, ManyAtOnceAllComeBack) {

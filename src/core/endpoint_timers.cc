@@ -40,7 +40,8 @@ void Endpoint::Impl::check(Time now, Rpc& rpc) {
 bool Endpoint::Impl::silence_excused(const Rpc& rpc) const {
   if (rpc.waits_for_buffer()) return true;
   if (rpc.in.started()) return rpc.in.received() >= rpc.grant.granted;  // we withhold grants
-  return rpc.out.sendable() || rpc.out.must_resend();  // our own bytes wait for their turn
+  // Our own bytes wait for their turn, or for the application to hand them over.
+  return rpc.out.sendable() || rpc.out.must_resend() || !rpc.out.supplied();
 }
 
 // Whoever sent to us within `lately` may find its packets waiting for our link.
@@ -107,7 +108,7 @@ void Endpoint::Impl::check_replying(Time now, Rpc& rpc) {
   MessageOut& out = rpc.out;
   if (!out.all_sent() || out.must_resend()) {
     // The client drives; a client that died must not keep its response here for ever.
-    if (out.sendable() || out.must_resend()) rpc.last_heard = now;
+    if (out.sendable() || out.must_resend() || !out.supplied()) rpc.last_heard = now;
     if (now - std::max(rpc.last_heard, out.last_sent()) >= ticks(config_.timeout_ticks)) {
       fail(now, rpc, ErrorCode::kTimeout, false);
       return;

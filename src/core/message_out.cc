@@ -13,6 +13,7 @@ void MessageOut::start(std::uint32_t length, std::uint32_t unscheduled, std::uin
   sent_ = 0;
   unscheduled_ = std::min(unscheduled, length);
   granted_ = unscheduled_;
+  available_ = length;
   payload_max_ = payload_max;
   token_ = token;
   age_ = age;
@@ -22,8 +23,15 @@ void MessageOut::start(std::uint32_t length, std::uint32_t unscheduled, std::uin
 }
 
 void MessageOut::reset() {
-  length_ = sent_ = granted_ = unscheduled_ = 0;
+  length_ = sent_ = granted_ = unscheduled_ = available_ = 0;
   resends_.clear();
+}
+
+bool MessageOut::supply(std::uint32_t offset) {
+  offset = std::min(offset, length_);
+  if (offset <= available_) return false;
+  available_ = offset;
+  return true;
 }
 
 bool MessageOut::grant(std::uint32_t offset) {

@@ -1,6 +1,7 @@
 // One message on its way out: what may go, what went, what must go again (docs/protocol.md#rpc).
 #pragma once
 
+#include <algorithm>
 #include <boost/container/small_vector.hpp>
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/intrusive/set_hook.hpp>
@@ -27,6 +28,11 @@ class MessageOut {
   void start(std::uint32_t length, std::uint32_t unscheduled, std::uint64_t token,
              std::uint64_t age, std::uint32_t payload_max);
   void reset();
+  // The last `bytes` of a message that was just started are not there yet: nothing of them goes
+  // before supply().
+  void hold_back(std::uint32_t bytes) { available_ = length_ - std::min(bytes, length_); }
+  // The bytes below `offset` are there; false when that is nothing new.
+  bool supply(std::uint32_t offset);
   bool started() const { return length_ > 0; }
 
   // Bytes below `offset` may go; false when that is nothing new.
@@ -42,7 +48,10 @@ class MessageOut {
   void note_sent(ByteRange packet, Time now);
   void note_resent(ByteRange packet);
 
-  bool sendable() const { return sent_ < granted_; }
+  bool sendable() const {
+    return sent_ < granted_ && (supplied() || packet_end(sent_) <= available_);
+  }
+  bool supplied() const { return available_ == length_; }  // all of it is there
   bool must_resend() const { return !resends_.empty(); }
   bool all_sent() const { return sent_ == length_; }
   std::uint32_t length() const { return length_; }
@@ -71,6 +80,7 @@ class MessageOut {
   std::uint32_t sent_ = 0;
   std::uint32_t granted_ = 0;
   std::uint32_t unscheduled_ = 0;
+  std::uint32_t available_ = 0;
   std::uint32_t payload_max_ = 1;
   std::uint64_t token_ = 0;
   std::uint64_t age_ = 0;

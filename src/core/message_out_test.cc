@@ -42,6 +42,26 @@ TEST(MessageOut, FinishesThePacketInWhichTheGrantEnds) {
   EXPECT_EQ(out.granted(), 100'000U);
 }
 
+TEST(MessageOut, SendsWholePacketsOfWhatIsThere) {
+  MessageOut out = started(10'000, 5'000);
+  out.hold_back(10'000 - 3'000);
+  send_all(out);
+  EXPECT_EQ(out.sent(), 2'848U) << "of the third packet a part is there";
+  EXPECT_FALSE(out.supply(3'000)) << "nothing new";
+  EXPECT_FALSE(out.resend({2'848, 5'000}, 3)) << "it was not sent yet";
+  EXPECT_TRUE(out.supply(6'000));
+  send_all(out);
+  EXPECT_EQ(out.sent(), 5'000U) << "no more than granted";
+  EXPECT_TRUE(out.grant(10'000));
+  send_all(out);
+  EXPECT_EQ(out.sent(), 5'000U) << "no packet is whole";
+  EXPECT_FALSE(out.supplied());
+  EXPECT_TRUE(out.supply(20'000));
+  EXPECT_TRUE(out.supplied());
+  send_all(out);
+  EXPECT_TRUE(out.all_sent());
+}
+
 TEST(MessageOut, SendsAgainOnTheOriginalBoundaries) {
   MessageOut out = started(60'000, 40'000);
   out.grant(60'000);

@@ -43,6 +43,7 @@ void Attachment::take(Time now, const Submission& submission) {
       return;
     case SubmissionKind::kClose: closing_ = true; return;
     case SubmissionKind::kStatus: return status(submission);
+    case SubmissionKind::kSupply: return supply(now, submission);
   }
   refuse();
 }
@@ -89,8 +90,9 @@ void Attachment::send(Time now, const Submission& submission) {
   if (!port) return refused(closed_ ? ErrorCode::kClosed : ErrorCode::kNoMemory);
   const SocketAddress server = submission.peer.address();
   const auto rpc = context_.endpoint.start(
-      now, core::Request{server.host, Port{server.port}, *port, submission.length,
-                         make_token(index_, submission.memory), submission.handle});
+      now,
+      core::Request{server.host, Port{server.port}, *port, submission.length,
+                    make_token(index_, submission.memory), submission.handle, submission.pending});
   if (!rpc) return refused(rpc.error());
   ++transmits_;
   if (slot >= started_.size()) started_.resize(std::max<std::size_t>(64, std::size_t{slot} * 2));
@@ -110,10 +112,22 @@ void Attachment::reply(Time now, const Submission& submission) {
   ++transmits_;
   // The request may have ended just now: then there is nobody to tell.
   if (closed_ || !serves(rpc) ||
-      !context_.endpoint.reply(now, rpc, submission.length,
-                               make_token(index_, submission.memory))) {
+      !context_.endpoint.reply(now, rpc, submission.length, make_token(index_, submission.memory),
+                               submission.pending)) {
     on_transmit_done(submission.memory);
   }
+}
+
+void Attachment::supply(Time now, const Submission& submission) {
+  RpcId rpc{submission.handle};
+  if (channel::is_request_handle(submission.handle)) {
+    if (!serves(rpc)) return;
+  } else {
+    const Started* const found = started(submission.handle);
+    if (found == nullptr) return;  // it ended meanwhile
+    rpc = found->rpc;
+  }
+  if (!context_.endpoint.supply(now, rpc, submission.length)) refuse();
 }
 
 void Attachment::abort(Time now, const Submission& submission) {

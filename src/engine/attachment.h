@@ -75,6 +75,7 @@ class Attachment {
   void take(Time now, const channel::Submission& submission);
   void send(Time now, const channel::Submission& submission);
   void reply(Time now, const channel::Submission& submission);
+  void supply(Time now, const channel::Submission& submission);
   void abort(Time now, const channel::Submission& submission);
   void release(Time now, const channel::Submission& submission);
   void status(const channel::Submission& submission);

@@ -152,6 +152,48 @@ TEST_F(EngineTest, CarriesARequestAndItsResponse) {
   EXPECT_EQ(client->transmit_bytes_used(), 0U);
 }
 
+TEST_F(EngineTest, SendsAMessageWhileItsApplicationCopiesIt) {
+  const auto client = a_.open(0);
+  const auto server = b_.open(kServerPort);
+  const std::uint64_t handle = channel::make_handle(0, 1);
+  Submission submission;
+  submission.kind = SubmissionKind::kSend;
+  submission.handle = handle;
+  submission.length = 20'000;
+  submission.pending = 15'000;
+  submission.memory = put(*client, 20'000, std::byte{0x11});
+  submission.peer = channel::PeerRecord::of({b_.local, kServerPort});
+  ASSERT_TRUE(client->submit(submission));
+  client->publish();
+  run();
+  const std::uint64_t before = a_.engine->counters().bytes_sent.load();
+  EXPECT_GT(before, 2'000U);
+  EXPECT_LE(before, 5'000U);
+  Submission more;
+  more.kind = SubmissionKind::kSupply;
+  more.length = 20'000;
+  more.handle = channel::make_handle(3, 9);  // no such RPC: it may have ended
+  ASSERT_TRUE(client->submit(more));
+  client->publish();
+  run();
+  EXPECT_FALSE(next(*server, CompletionKind::kRequest));
+  more.handle = handle;
+  ASSERT_TRUE(client->submit(more));
+  client->publish();
+  run();
+  const auto request = next(*server, CompletionKind::kRequest);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->length, 20'000U);
+  // Supplying what the server does not answer yet is a mistake, and changes nothing.
+  more.handle = request->handle;
+  ASSERT_TRUE(server->submit(more));
+  server->publish();
+  run();
+  reply(*server, request->handle, 77);
+  run();
+  EXPECT_TRUE(next(*client, CompletionKind::kResponse));
+}
+
 TEST_F(EngineTest, FramesThatTheDeviceDoesNotTakeAreKeptAndNeverLost) {
   const auto client = a_.open(0);
   const auto server = b_.open(kServerPort);
@@ -364,7 +406,8 @@ TEST_F(EngineTest, GarbageHurtsNobodyElse) {
     const auto vandal = host.open(0);
     for (int i = 0; i < 500; ++i) {
       Submission submission;
-      submission.kind = static_cast<SubmissionKind>(word() % 9);
+      submission.kind = static_cast<SubmissionKind>(word() % 10);
+      submission.pending = static_cast<std::uint32_t>(word());
       submission.length = static_cast<std::uint32_t>(word());
       submission.handle = word();
       submission.memory = word();
