@@ -76,8 +76,8 @@ Result<Lab, Error> lab_up(const LabConfig& config);
 // when there is no such lab.
 Result<void, Error> lab_down(const std::string& name);
 
-// The network of this lab gives its processor up: it works wherever there is work, and programs that
-// `homa lab exec` starts from now on may use every processor.
+// The network of this lab gives its processor up: it works wherever there is work, and programs
+// that `homa lab exec` starts from now on may use every processor.
 Result<void, Error> share_network_cpu(const std::string& name);
 
 // The labs that exist, by name.

@@ -29,11 +29,12 @@ LabPlan plan_lab(const Lab& lab);
 // The qdisc, classes and filters of one switch port, as a `tc -batch` script.
 std::string switch_port_script(const LabConfig& config, const std::string& device);
 
-// Where the kernel works on what the lab's devices receive: on config().network_cpu; -1: wherever it
-// arrives.
+// Where the kernel works on what the lab's devices receive: on config().network_cpu; -1: wherever
+// it arrives.
 std::vector<LabStep> network_cpu_steps(const Lab& lab);
 
-// A processor as the kernel's CPU masks name it: hexadecimal, in groups of 32 with commas; -1: none.
+// A processor as the kernel's CPU masks name it: hexadecimal, in groups of 32 with commas; -1:
+// none.
 std::string cpu_mask(int cpu);
 
 // The queue of a host's NIC, as a `tc -batch` script; empty when links have no rate.
