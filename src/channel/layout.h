@@ -58,14 +58,13 @@ struct Submission {
   std::uint8_t report = 0;  // kAbort: a kFailure is to follow
   std::uint8_t unused = 0;
   std::uint32_t length = 0;
-  std::uint64_t handle = 0;  // RPC, as the application names it
-  std::uint64_t memory = 0;  // offset in transmit memory; kRelease: in the receive region
-  std::uint64_t tag = 0;     // of a submission that is answered
+  std::uint64_t handle = 0;   // RPC, as the application names it
+  std::uint64_t memory = 0;   // offset in transmit memory; kRelease: in the receive region
+  std::uint64_t tag = 0;      // of a submission that is answered
+  std::uint32_t pending = 0;  // bytes at the message's end that are not there yet; kSupply follows
   std::uint16_t port = 0;
   PeerRecord peer;
-  std::array<std::uint8_t, 2> unused_too{};
-  std::uint32_t pending = 0;  // bytes at the message's end that are not there yet; kSupply follows
-  std::array<std::uint8_t, 4> reserved{};
+  std::array<std::uint8_t, 6> reserved{};
 };
 
 enum class CompletionKind : std::uint8_t {
