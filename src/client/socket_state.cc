@@ -200,10 +200,6 @@ Result<void, Error> SocketState::check_message(std::size_t bytes, const char* wh
   return {};
 }
 
-std::uint32_t pending_of(std::span<const std::byte> bytes) {
-  return static_cast<std::uint32_t>(bytes.size() - std::min(bytes.size(), kCopyAtOnce));
-}
-
 // Room in transmit memory, its beginning filled. The lock may be given up meanwhile.
 std::optional<std::uint64_t> SocketState::copy_in(Lock& lock, std::span<const std::byte> bytes) {
   const auto length = static_cast<std::uint32_t>(bytes.size());
@@ -216,12 +212,16 @@ std::optional<std::uint64_t> SocketState::copy_in(Lock& lock, std::span<const st
   return memory;
 }
 
-// A message that was submitted with bytes pending: hands it over and copies the rest. Gives the
-// lock up.
-void SocketState::supply_rest(Lock& lock, RpcHandle rpc, std::uint64_t memory,
-                              std::span<const std::byte> bytes) {
-  const auto length = static_cast<std::uint32_t>(bytes.size());
-  const std::span<std::byte> to = channel_.memory(memory, length);
+// Hands a message over, of which copy_in() has filled the beginning of `memory`, and copies the
+// rest. Gives the lock up.
+void SocketState::transmit(Lock& lock, Submission& message, std::uint64_t memory,
+                           std::span<const std::byte> bytes) {
+  message.memory = memory;
+  message.length = static_cast<std::uint32_t>(bytes.size());
+  if (bytes.size() <= kCopyAtOnce) return hand_over_message(lock);
+  message.pending = static_cast<std::uint32_t>(bytes.size() - kCopyAtOnce);
+  const RpcHandle rpc = message.handle;
+  const std::span<std::byte> to = channel_.memory(memory, message.length);
   Supplying rest{memory};
   supplying_.push_back(&rest);
   for (std::size_t done = kCopyAtOnce; done < bytes.size() && !rest.returned;) {
@@ -264,15 +264,8 @@ Result<RpcHandle, Error> SocketState::send(const SocketAddress& server,
                 "receive, then try again");
   }
   Submission& submission = place(SubmissionKind::kSend, *rpc);
-  submission.memory = *memory;
-  submission.length = static_cast<std::uint32_t>(request.size());
   submission.peer = channel::PeerRecord::of(server);
-  submission.pending = pending_of(request);
-  if (submission.pending > 0) {
-    supply_rest(lock, *rpc, *memory, request);
-  } else {
-    hand_over_message(lock);
-  }
+  transmit(lock, submission, *memory, request);
   return *rpc;
 }
 
@@ -383,15 +376,7 @@ Result<void, Error> SocketState::reply(RpcHandle rpc, std::span<const std::byte>
     if (closed_) return closed();
     return gone();
   }
-  Submission& submission = place(SubmissionKind::kReply, rpc);
-  submission.memory = *memory;
-  submission.length = static_cast<std::uint32_t>(response.size());
-  submission.pending = pending_of(response);
-  if (submission.pending > 0) {
-    supply_rest(lock, rpc, *memory, response);
-  } else {
-    hand_over_message(lock);
-  }
+  transmit(lock, place(SubmissionKind::kReply, rpc), *memory, response);
   return {};
 }
 

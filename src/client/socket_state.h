@@ -119,8 +119,8 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   // --- socket_state.cc ---
   Result<channel::Completion, Error> ask(Lock& lock, channel::Submission submission);
   std::optional<std::uint64_t> copy_in(Lock& lock, std::span<const std::byte> bytes);
-  void supply_rest(Lock& lock, RpcHandle rpc, std::uint64_t memory,
-                   std::span<const std::byte> bytes);
+  void transmit(Lock& lock, channel::Submission& message, std::uint64_t memory,
+                std::span<const std::byte> bytes);
   void submit(const channel::Submission& submission);
   channel::Submission& place(channel::SubmissionKind kind, RpcHandle rpc);
   void make_room();
