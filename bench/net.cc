@@ -21,10 +21,10 @@
 #include <thread>
 #include <vector>
 
-#include "lab.h"
 #include "net_transport.h"
-#include "process.h"
 #include "report.h"
+#include "tools/lab/lab.h"
+#include "tools/process/process.h"
 
 namespace homa::bench {
 

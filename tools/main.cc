@@ -1,13 +1,13 @@
 #include <array>
 
-#include "bench_command.h"
-#include "command.h"
-#include "demo.h"
-#include "dump.h"
-#include "lab_command.h"
-#include "ping.h"
-#include "serve.h"
-#include "sim.h"
+#include "tools/bench/command.h"
+#include "tools/demo/command.h"
+#include "tools/dump/command.h"
+#include "tools/lab/command.h"
+#include "tools/options/command.h"
+#include "tools/ping/command.h"
+#include "tools/serve/command.h"
+#include "tools/sim/command.h"
 
 namespace homa::tools {
 namespace {

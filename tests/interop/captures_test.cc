@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "capture_file.h"
 #include "io/frame_decode.h"
 #include "support/hex.h"
 #include "support/reencode.h"
+#include "tools/dump/capture_file.h"
 
 namespace homa {
 namespace {

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "homa/address.h"
-#include "packet_text.h"
 #include "support/hex.h"
 #include "support/reencode.h"
+#include "tools/dump/packet_text.h"
 
 namespace homa {
 namespace {

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "capture_file.h"
 #include "endtoend/hosts.h"
 #include "io/frame_decode.h"
 #include "support/hex.h"
 #include "support/reencode.h"
+#include "tools/dump/capture_file.h"
 
 namespace homa {
 namespace {

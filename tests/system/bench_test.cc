@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "lab.h"
-#include "process.h"
+#include "tools/lab/lab.h"
+#include "tools/process/process.h"
 
 namespace homa::tools {
 namespace {

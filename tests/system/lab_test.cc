@@ -1,5 +1,5 @@
 // The lab as a user meets it: built, used, taken down, and gone whatever happened.
-#include "lab.h"
+#include "tools/lab/lab.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -18,8 +18,8 @@
 #include <thread>
 #include <vector>
 
-#include "lab_plan.h"
-#include "process.h"
+#include "tools/lab/plan.h"
+#include "tools/process/process.h"
 
 namespace homa::tools {
 namespace {

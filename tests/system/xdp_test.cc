@@ -16,8 +16,8 @@
 
 #include "io/open.h"
 #include "io/testing.h"
-#include "lab.h"
-#include "process.h"
+#include "tools/lab/lab.h"
+#include "tools/process/process.h"
 
 namespace homa::tools {
 namespace {

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""tools/tidy catches each kind of violation that it promises to, and lets clean code pass."""
+"""scripts/tidy catches each kind of violation that it promises to, and lets clean code pass."""
 import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
 
-TIDY = pathlib.Path(__file__).resolve().parents[2] / "tools" / "tidy"
+TIDY = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "tidy"
 CLEAN_HEADER = "// What it is for.\n#pragma once\n"
 
 
@@ -43,12 +43,20 @@ class Planted(unittest.TestCase):
                               ("unheard", "base/time.h")]:
             with self.subTest(layer=layer, target=target):
                 self.caught("arrow", f"src/{layer}/x.cc", f'#include "{target}"\n')
+        for path, target in [("src/io/x.cc", "tools/lab/lab.h"),
+                             ("tools/lab/x.cc", "tools/bench/run.h"),
+                             ("tools/text/x.cc", "tools/options/command.h")]:
+            with self.subTest(path=path, target=target):
+                self.caught("arrow", path, f'#include "{target}"\n')
         self.caught("arrow", "include/homa/x.h", CLEAN_HEADER + '#include "core/endpoint.h"\n')
 
     def test_arrows_that_point_the_right_way_pass(self):
         self.clean({"src/core/x.cc": '#include "wire/codec.h"\n#include "homa/error.h"\n',
                     "src/client/x.cc": '#include "homa/socket.h"\n#include "engine/engine.h"\n',
-                    "src/io/x.cc": '#include <sys/socket.h>\n#include "trace/trace.h"\n'})
+                    "src/io/x.cc": '#include <sys/socket.h>\n#include "trace/trace.h"\n',
+                    "tools/CMakeLists.txt": "homa_tool(bench/*.cc)\n",
+                    "tools/bench/x.cc": '#include "tools/lab/lab.h"\n'
+                                        '#include "tools/text/units.h"\n'})
 
     def test_calls_that_core_must_not_make(self):
         for code in ["auto t = std::chrono::steady_clock::now();", "clock_gettime(0, &t);",
@@ -85,7 +93,7 @@ class Planted(unittest.TestCase):
     def test_dead_files(self):
         self.caught("dead", "src/io/unused.h", CLEAN_HEADER)
         self.caught("dead", "tests/scenario/unused.cc", "int a;\n")
-        self.caught("dead", "tools/unused.sh", "#!/bin/sh\n")
+        self.caught("dead", "scripts/unused.sh", "#!/bin/sh\n")
         self.clean({"src/io/used.h": CLEAN_HEADER, "src/io/x.cc": '#include "io/used.h"\n',
                     "tests/a/CMakeLists.txt": "add(x.cc)\n", "tests/a/x.cc": "int a;\n"})
 

@@ -1,0 +1,170 @@
+// RPCs over Homa: one host, one socket that serves and calls, one thread with the engine inside it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <filesystem>
+
+#include "tools/bench/transport.h"
+
+namespace homa::tools {
+namespace {
+
+constexpr std::uint16_t kPort = 4000;
+constexpr int kMessagesPerVisit = 32;
+
+class HomaTransport final : public BenchTransport {
+ public:
+  HomaTransport(const BenchSetup& setup, std::uint32_t response_bytes, const BenchPattern& pattern,
+                Host host, Socket socket, std::vector<SocketAddress> peers)
+      : response_bytes_(response_bytes),
+        pattern_(pattern),
+        host_(std::move(host)),
+        socket_(std::move(socket)),
+        peers_(std::move(peers)),
+        response_bytes_max_(setup.message_bytes_max) {}
+
+  void start(std::size_t peer, std::uint64_t rpc, std::uint32_t request_bytes,
+             std::uint32_t response_bytes) override;
+  void serve_until(Nanoseconds until, Listener& listener) override;
+  std::uint64_t retransmissions() const override;
+  std::string description() const override { return host_.description(); }
+  std::string counters() const override {
+    std::string text;
+    for (const Counter& counter : host_.counters()) {
+      if (counter.value != 0) text += fmt::format("{} {}\n", counter.name, counter.value);
+    }
+    return text;
+  }
+
+ private:
+  struct Waiting {  // for transmit memory
+    std::size_t peer = 0;
+    RpcHandle reply_to = 0;  // 0: it is a request
+    std::uint64_t rpc = 0;
+    std::uint8_t tag = 0;
+    std::uint32_t bytes = 0;
+  };
+
+  // False: no memory now, try again later.
+  bool transmit(const Waiting& message);
+  void transmit_or_wait(const Waiting& message);
+  void take(Message message, Listener& listener);
+  void take_request(const Message& message);
+
+  std::uint32_t response_bytes_;
+  const BenchPattern& pattern_;
+  Host host_;
+  Socket socket_;
+  std::vector<SocketAddress> peers_;
+  std::uint32_t response_bytes_max_;
+  std::deque<Waiting> waiting_;
+  std::vector<std::uint64_t> refused_;  // RPCs that could not even be started
+  // Cookies are RPC numbers plus one and their lengths; 0 is what requests have.
+  static std::uint64_t cookie(std::uint64_t rpc) { return rpc + 1; }
+  std::vector<std::uint32_t> expected_;  // response length by RPC number
+};
+
+void HomaTransport::start(std::size_t peer, std::uint64_t rpc, std::uint32_t request_bytes,
+                          std::uint32_t response_bytes) {
+  if (expected_.size() <= rpc) expected_.resize(rpc + 1024);
+  expected_[rpc] = response_bytes;
+  transmit_or_wait({peer, 0, rpc, BenchPattern::request_tag(rpc), request_bytes});
+}
+
+bool HomaTransport::transmit(const Waiting& message) {
+  const auto body = pattern_.message(message.tag, message.bytes);
+  if (message.reply_to != 0) {
+    const auto replied = socket_.reply(message.reply_to, body);
+    // Any other failure means that its client has given up, and counts the failure itself.
+    return replied || replied.error().code != ErrorCode::kNoMemory;
+  }
+  const auto sent = socket_.send(peers_[message.peer], body, {.cookie = cookie(message.rpc)});
+  if (sent) return true;
+  if (sent.error().code == ErrorCode::kNoMemory) return false;
+  refused_.push_back(message.rpc);
+  return true;
+}
+
+void HomaTransport::transmit_or_wait(const Waiting& message) {
+  if (!waiting_.empty() || !transmit(message)) waiting_.push_back(message);
+}
+
+void HomaTransport::take_request(const Message& message) {
+  const auto bytes = message.bytes();
+  const auto tag = static_cast<std::uint8_t>(bytes.empty() ? std::byte{} : bytes.front());
+  if (!pattern_.matches(tag, 0, bytes)) ++corrupt_requests_;
+  const auto length = response_bytes_ == 0 ? static_cast<std::uint32_t>(bytes.size())
+                                           : std::min(response_bytes_, response_bytes_max_);
+  transmit_or_wait({0, message.rpc(), 0, BenchPattern::response_tag(tag), length});
+}
+
+void HomaTransport::take(Message message, Listener& listener) {
+  if (message.is_request()) return take_request(message);
+  const std::uint64_t rpc = message.cookie() - 1;
+  if (message.kind() == Message::Kind::kFailure) return listener.on_end(rpc, RpcEnd::kFailed);
+  const std::uint8_t tag = BenchPattern::response_tag(BenchPattern::request_tag(rpc));
+  const bool intact = rpc < expected_.size() && message.size() == expected_[rpc] &&
+                      pattern_.matches(tag, 0, message.bytes());
+  message.release();
+  listener.on_end(rpc, intact ? RpcEnd::kComplete : RpcEnd::kCorrupt);
+}
+
+void HomaTransport::serve_until(Nanoseconds until, Listener& listener) {
+  for (int i = 0; i < kMessagesPerVisit; ++i) {
+    while (!waiting_.empty() && transmit(waiting_.front())) waiting_.pop_front();
+    for (const std::uint64_t rpc : std::exchange(refused_, {})) {
+      listener.on_end(rpc, RpcEnd::kFailed);
+    }
+    const Nanoseconds left = std::max(until - bench_now(), Nanoseconds::zero());
+    // Memory comes free while the engine runs; look again soon.
+    constexpr Nanoseconds kMemoryCheck = std::chrono::milliseconds(1);
+    const Nanoseconds patience = waiting_.empty() ? left : std::min(left, kMemoryCheck);
+    // Having served, the caller may have something to do: take only what is here already.
+    auto message = socket_.receive(i == 0 ? patience : Nanoseconds::zero());
+    if (message) take(std::move(*message), listener);
+    if (!message || until <= bench_now()) return;
+  }
+}
+
+std::uint64_t HomaTransport::retransmissions() const {
+  for (const Counter& counter : host_.counters()) {
+    if (counter.name == "retransmitted_packets") return counter.value;
+  }
+  return 0;
+}
+
+// Each host is a process of its own and writes a file of its own: traffic-1.pcap, traffic-2.pcap,
+// ...
+std::string capture_of_host(const std::filesystem::path& path, std::size_t host) {
+  std::filesystem::path name = path.stem();
+  name += fmt::format("-{}", host + 1);
+  name += path.extension();
+  return path.parent_path() / name;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BenchTransport>, Error> make_homa_transport(const BenchSetup& setup,
+                                                                   std::size_t self,
+                                                                   std::uint32_t response_bytes,
+                                                                   const BenchPattern& pattern) {
+  HostConfig config = setup.homa;
+  config.address = setup.hosts[self].address;
+  if (!config.pcap.empty()) config.pcap = capture_of_host(config.pcap, self);
+  auto host = Host::open(config);
+  if (!host) return Unexpected(host.error());
+  auto socket = host->serve(kPort);
+  if (!socket) return Unexpected(socket.error());
+  std::vector<SocketAddress> peers;
+  for (const BenchHostPlace& place : setup.hosts) {
+    auto address = Address::parse(place.address);
+    if (!address) return Unexpected(address.error());
+    address->udp_port = config.udp_port;
+    peers.push_back({*address, kPort});
+  }
+  return std::unique_ptr<BenchTransport>(std::make_unique<HomaTransport>(
+      setup, response_bytes, pattern, std::move(*host), std::move(*socket), std::move(peers)));
+}
+
+}  // namespace homa::tools

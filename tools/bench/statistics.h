@@ -1,0 +1,65 @@
+// From samples to figures: size classes, percentiles, slowdown.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "sim/workload.h"
+#include "tools/bench/shared.h"
+
+namespace homa::tools {
+
+// Upper bounds, ascending, of classes that hold equal shares of the workload's messages: tenths,
+// and the longest tenth once more in halves. Fewer where many messages have the same size.
+std::vector<std::uint32_t> size_classes(const sim::WorkloadDistribution& workload);
+
+// Sizes at which the idle network is measured, ascending: enough of them that a straight line
+// between neighbours is a good guess for what lies between.
+std::vector<std::uint32_t> unloaded_sizes(const sim::WorkloadDistribution& workload);
+
+// Round trip on an idle network over message size.
+class UnloadedCurve {
+ public:
+  struct Point {
+    std::uint32_t bytes = 0;
+    double median_us = 0;
+  };
+  UnloadedCurve() = default;
+  // Samples of run_unloaded(); the median counts.
+  explicit UnloadedCurve(std::span<const BenchSample> samples);
+
+  bool empty() const { return points_.empty(); }
+  double at(std::uint32_t bytes) const;  // microseconds; on a straight line between points
+  std::span<const Point> points() const { return points_; }
+
+ private:
+  std::vector<Point> points_;
+};
+
+struct Distribution {
+  std::uint64_t count = 0;
+  double mean = 0, p50 = 0, p99 = 0, p999 = 0;
+};
+// Nearest rank; all zero for no values. Reorders `values`.
+Distribution distribution(std::vector<double>& values);
+
+struct SizeFigures {
+  std::uint32_t bytes_min = 0, bytes_max = 0;
+  Distribution round_trip_us;
+  Distribution slowdown;      // against Homa's round trip of that size on the idle network
+  Distribution own_slowdown;  // against the protocol's own
+};
+
+struct BenchFigures {
+  SizeFigures all;
+  SizeFigures short_half;          // messages up to the workload's median size
+  std::vector<SizeFigures> sizes;  // by class; a class without messages is left out
+};
+
+// `homa` may be empty (then slowdown is 0), `own` too.
+BenchFigures figures(std::span<const BenchSample> samples,
+                     const sim::WorkloadDistribution& workload, const UnloadedCurve& homa,
+                     const UnloadedCurve& own);
+
+}  // namespace homa::tools

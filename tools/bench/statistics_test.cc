@@ -1,0 +1,89 @@
+#include "tools/bench/statistics.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace homa::tools {
+namespace {
+
+TEST(Distribution, PercentilesAreNearestRank) {
+  std::vector<double> values;
+  for (int i = 1000; i >= 1; --i) values.push_back(i);
+  const Distribution result = distribution(values);
+  EXPECT_EQ(result.count, 1000U);
+  EXPECT_DOUBLE_EQ(result.mean, 500.5);
+  EXPECT_DOUBLE_EQ(result.p50, 500);
+  EXPECT_DOUBLE_EQ(result.p99, 990);
+  EXPECT_DOUBLE_EQ(result.p999, 999);
+}
+
+TEST(Distribution, OfOneValueAndOfNone) {
+  std::vector<double> one = {7};
+  EXPECT_DOUBLE_EQ(distribution(one).p99, 7);
+  std::vector<double> none;
+  EXPECT_EQ(distribution(none).count, 0U);
+}
+
+TEST(SizeClasses, EveryMessageFallsIntoExactlyOne) {
+  for (const char* name : {"w1", "w2", "w3", "w4", "w5", "100"}) {
+    const auto workload = sim::WorkloadDistribution::named(name)->cut_off(1'000'000);
+    const auto bounds = size_classes(workload);
+    ASSERT_FALSE(bounds.empty());
+    EXPECT_EQ(bounds.back(), workload.largest_bytes()) << name;
+    for (std::size_t i = 1; i < bounds.size(); ++i) EXPECT_LT(bounds[i - 1], bounds[i]) << name;
+  }
+}
+
+TEST(SizeClasses, OneSizeIsOneClass) {
+  EXPECT_EQ(size_classes(sim::WorkloadDistribution::fixed(100)), std::vector<std::uint32_t>{100});
+}
+
+TEST(UnloadedSizes, ReachFromTheSmallestToTheLargest) {
+  const auto workload = sim::WorkloadDistribution::named("w4")->cut_off(1'000'000);
+  const auto sizes = unloaded_sizes(workload);
+  EXPECT_EQ(sizes.front(), workload.steps().front().bytes);
+  EXPECT_EQ(sizes.back(), 1'000'000U);
+  EXPECT_LT(sizes.size(), 50U);
+}
+
+TEST(UnloadedCurve, IsTheMedianAndStraightBetweenSizes) {
+  const std::vector<BenchSample> samples = {
+      {10'000, 100, 0}, {12'000, 100, 0}, {99'000, 100, 0}, {32'000, 300, 0}};
+  const UnloadedCurve curve(samples);
+  EXPECT_DOUBLE_EQ(curve.at(100), 12);
+  EXPECT_DOUBLE_EQ(curve.at(300), 32);
+  EXPECT_DOUBLE_EQ(curve.at(200), 22);
+  EXPECT_DOUBLE_EQ(curve.at(1), 12);
+  EXPECT_DOUBLE_EQ(curve.at(1'000), 32);
+}
+
+TEST(Figures, SlowdownIsAgainstTheIdleNetworkPerMessage) {
+  const auto workload = sim::WorkloadDistribution::fixed(100);
+  const UnloadedCurve homa(std::vector<BenchSample>{{10'000, 100, 0}});
+  const UnloadedCurve own(std::vector<BenchSample>{{20'000, 100, 0}});
+  const std::vector<BenchSample> samples = {{40'000, 100, 0}, {80'000, 100, 0}};
+  const BenchFigures result = figures(samples, workload, homa, own);
+  EXPECT_DOUBLE_EQ(result.all.slowdown.mean, 6);
+  EXPECT_DOUBLE_EQ(result.all.slowdown.p99, 8);
+  EXPECT_DOUBLE_EQ(result.all.own_slowdown.p99, 4);
+  EXPECT_DOUBLE_EQ(result.all.round_trip_us.mean, 60);
+  ASSERT_EQ(result.sizes.size(), 1U);
+  EXPECT_EQ(result.sizes[0].bytes_max, 100U);
+}
+
+TEST(Figures, TheShortHalfHoldsHalfOfTheMessages) {
+  const auto workload = sim::WorkloadDistribution::named("w4")->cut_off(1'000'000);
+  std::vector<BenchSample> samples;
+  for (int i = 0; i < 1'000; ++i) {
+    samples.push_back({1'000, workload.sample((i + 0.5) / 1'000), 0});
+  }
+  const BenchFigures result = figures(samples, workload, UnloadedCurve(), UnloadedCurve());
+  EXPECT_NEAR(static_cast<double>(result.short_half.round_trip_us.count), 500, 60);
+  std::uint64_t sum = 0;
+  for (const SizeFigures& size : result.sizes) sum += size.round_trip_us.count;
+  EXPECT_EQ(sum, 1'000U);
+}
+
+}  // namespace
+}  // namespace homa::tools
