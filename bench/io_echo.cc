@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "io/descriptor.h"
+#include "base/descriptor.h"
 #include "io/open.h"
 #include "io/socket_address.h"
 #include "system/namespace.h"
@@ -33,7 +33,8 @@ struct End {
 
 End bare_end(const testing::Namespace& host, const char* mine, const char* other) {
   const auto here = host.enter();
-  auto socket = std::make_shared<Descriptor>(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+  auto socket =
+      std::make_shared<base::Descriptor>(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0));
   SocketName name{};
   to_socket_name(*Address::parse(mine), 7000, AF_INET, 0, name);
   const bool bound = bind(socket->get(), &name.any, sizeof name.v4) == 0;

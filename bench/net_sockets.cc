@@ -11,13 +11,14 @@
 #include <thread>
 #include <vector>
 
-#include "io/descriptor.h"
+#include "base/descriptor.h"
+#include "base/failure.h"
 #include "net_transport.h"
 
 namespace homa::bench {
 namespace {
 
-using io::Descriptor;
+using base::Descriptor;
 constexpr std::size_t kBufferBytes = 1 << 20;
 constexpr int kWaitMilliseconds = 100;
 
@@ -224,7 +225,7 @@ Result<Descriptor, Error> bound(int type, int host) {
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const sockaddr_in name = name_of(host);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
-    return io::system_failure("bind", errno);
+    return system_failure("bind", errno);
   }
   set_timeout(socket);
   return socket;
@@ -254,7 +255,7 @@ Result<std::unique_ptr<Client>, Error> make_socket_client(const NetCase& what) {
   for (std::uint32_t i = 0; i < what.connections; ++i) {
     Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
-      return io::system_failure("connect", errno);
+      return system_failure("connect", errno);
     }
     client->end().add(std::move(socket));
   }

@@ -41,7 +41,7 @@ class XdpEnd {
     auto hops = io::NextHops::open(::if_nametoindex(kDevice));
     if (!hops) return Unexpected<Error>(hops.error());
     const io::NextHop hop = (*hops)->find(peer);
-    headers_ = io::FrameHeaders(io::Carriage::kUdp, {2, 0, 0, 0, 0, 1}, hop.mac, local_, peer);
+    headers_ = io::FrameHeaders(io::Carrier::kUdp, {2, 0, 0, 0, 0, 1}, hop.mac, local_, peer);
     return {};
   }
 

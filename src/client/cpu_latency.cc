@@ -23,14 +23,14 @@ Unexpected<Error> failed(int error, const char* device) {
 
 }  // namespace
 
-Result<io::Descriptor, Error> limit_cpu_latency(std::chrono::microseconds at_most,
-                                                const char* device) {
+Result<base::Descriptor, Error> limit_cpu_latency(std::chrono::microseconds at_most,
+                                                  const char* device) {
   if (at_most.count() < 0 || at_most.count() > std::numeric_limits<std::int32_t>::max()) {
     return Unexpected(Error{ErrorCode::kInvalidArgument,
                             "a wake-up latency is 0 to 2147483647 microseconds, not " +
                                 std::to_string(at_most.count())});
   }
-  io::Descriptor file(::open(device, O_WRONLY | O_CLOEXEC));
+  base::Descriptor file(::open(device, O_WRONLY | O_CLOEXEC));
   if (file.get() < 0) return failed(errno, device);
   const auto microseconds = static_cast<std::int32_t>(at_most.count());
   if (::write(file.get(), &microseconds, sizeof microseconds) != sizeof microseconds) {

@@ -4,16 +4,16 @@
 
 #include <chrono>
 
+#include "base/descriptor.h"
 #include "homa/error.h"
 #include "homa/result.h"
-#include "io/descriptor.h"
 
 namespace homa::client {
 
 inline constexpr const char* kCpuLatencyDevice = "/dev/cpu_dma_latency";
 
 // 0: never leave the shallowest state. kInvalidArgument, kNotPermitted (needs root), kSystem.
-Result<io::Descriptor, Error> limit_cpu_latency(std::chrono::microseconds at_most,
-                                                const char* device = kCpuLatencyDevice);
+Result<base::Descriptor, Error> limit_cpu_latency(std::chrono::microseconds at_most,
+                                                  const char* device = kCpuLatencyDevice);
 
 }  // namespace homa::client

@@ -69,7 +69,7 @@ std::string rate_in_words(std::uint64_t bits_per_second) {
 }  // namespace
 
 HostState::HostState(const HostConfig& config, const core::CoreConfig& core_config,
-                     const io::IoCapabilities& capabilities, io::Descriptor wake)
+                     const io::IoCapabilities& capabilities, base::Descriptor wake)
     : config_(config),
       core_config_(core_config),
       capabilities_(capabilities),
@@ -99,8 +99,8 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
   if (!seed) return Unexpected(seed.error());
   const auto wake = channel::create_descriptor();
   if (!wake) return Unexpected(wake.error());
-  auto host =
-      std::shared_ptr<HostState>(new HostState(config, *core, capabilities, io::Descriptor(*wake)));
+  auto host = std::shared_ptr<HostState>(
+      new HostState(config, *core, capabilities, base::Descriptor(*wake)));
   if (config.cpu_latency) {
     auto limit = limit_cpu_latency(*config.cpu_latency);
     if (!limit) return Unexpected(limit.error());

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "client/polled_driver.h"
 #include "engine/engine.h"
 #include "engine/engine_thread.h"
 #include "homa/host.h"
-#include "io/descriptor.h"
 #include "io/packet_io.h"
 
 namespace homa::client {
@@ -45,7 +45,7 @@ class HostState : public std::enable_shared_from_this<HostState> {
 
  private:
   HostState(const HostConfig& config, const core::CoreConfig& core_config,
-            const io::IoCapabilities& capabilities, io::Descriptor wake);
+            const io::IoCapabilities& capabilities, base::Descriptor wake);
   // Runs `task` while nobody else touches the engine, and waits for it.
   template <typename Task>
   void with_engine(Task task);
@@ -53,8 +53,8 @@ class HostState : public std::enable_shared_from_this<HostState> {
   const HostConfig config_;
   const core::CoreConfig core_config_;
   const io::IoCapabilities capabilities_;
-  io::Descriptor wake_;         // an eventfd
-  io::Descriptor cpu_latency_;  // open: the limit holds
+  base::Descriptor wake_;         // an eventfd
+  base::Descriptor cpu_latency_;  // open: the limit holds
   std::unique_ptr<engine::Engine> engine_;
   std::span<const std::byte> receive_memory_;
   std::optional<PolledDriver> driver_;

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/relax.h"
 #include "channel/wake.h"
 #include "client/socket_state.h"
-#include "engine/relax.h"
 
 namespace homa::client {
 namespace {
@@ -135,7 +135,7 @@ void SocketState::poll(Lock& lock, Waiter& waiter, Clock::time_point until) {
       if (Clock::now() >= until) break;
       std::this_thread::yield();  // the engine may need this very core to get our message
     }
-    engine::relax();
+    base::relax();
   }
   lock.lock();
   --polling_;

@@ -10,7 +10,7 @@ namespace homa::io {
 namespace {
 
 // Raw IP has no ports: peers carry the default one, as Address::parse() gives it to them.
-std::uint16_t fixed_port(bool udp) { return udp ? 0 : kDefaultUdpPort; }
+std::uint16_t fixed_port(Carrier carrier) { return carrier == Carrier::kUdp ? 0 : kDefaultUdpPort; }
 
 }  // namespace
 
@@ -18,16 +18,16 @@ DatagramIo::DatagramIo(DatagramSetup setup)
     : socket_(std::move(setup.socket)),
       lock_(std::move(setup.lock)),
       capabilities_(std::move(setup.capabilities)),
-      errors_(setup.udp, fixed_port(setup.udp)),
+      errors_(setup.carrier, fixed_port(setup.carrier)),
       receiver_({.socket = socket_.get(),
                  .can_join = setup.can_join,
-                 .ip_header = !setup.udp && setup.family == AF_INET,
-                 .fixed_port = fixed_port(setup.udp)},
+                 .ip_header = setup.carrier == Carrier::kIp && setup.family == AF_INET,
+                 .fixed_port = fixed_port(setup.carrier)},
                 statistics_),
       sender_({.socket = socket_.get(),
                .family = setup.family,
                .dual_stack = setup.dual_stack,
-               .udp = setup.udp,
+               .carrier = setup.carrier,
                .segmentation = capabilities_.segmentation,
                .scope = setup.scope},
               errors_, statistics_) {}

@@ -1,21 +1,22 @@
 // A back end on one kernel socket, UDP or raw IP: what the two have in common, which is nearly all.
 #pragma once
 
+#include "base/descriptor.h"
+#include "io/carrier.h"
 #include "io/datagram_receiver.h"
 #include "io/datagram_sender.h"
-#include "io/descriptor.h"
 #include "io/error_queue.h"
 #include "io/packet_io.h"
 
 namespace homa::io {
 
 struct DatagramSetup {
-  Descriptor socket;  // bound, with its options set
-  Descriptor lock;    // held as long as the socket; may be none
+  base::Descriptor socket;  // bound, with its options set
+  base::Descriptor lock;    // held as long as the socket; may be none
   IoCapabilities capabilities;
   int family = AF_INET;
   bool dual_stack = false;
-  bool udp = true;
+  Carrier carrier = Carrier::kUdp;
   bool can_join = false;  // received packets to runs
   std::uint32_t scope = 0;
 };
@@ -36,8 +37,8 @@ class DatagramIo final : public PacketIo {
   IoStatistics statistics() const override;
 
  private:
-  const Descriptor socket_;
-  const Descriptor lock_;
+  const base::Descriptor socket_;
+  const base::Descriptor lock_;
   const IoCapabilities capabilities_;
   IoStatistics statistics_;
   ErrorQueue errors_;

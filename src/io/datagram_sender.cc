@@ -39,6 +39,11 @@ bool DatagramSender::reachable(const Address& destination) const {
   return options_.family == AF_INET6;
 }
 
+socklen_t DatagramSender::name(const Address& destination, SocketName& name) const {
+  const std::uint16_t port = options_.carrier == Carrier::kUdp ? destination.udp_port : 0;
+  return to_socket_name(destination, port, options_.family, options_.scope, name);
+}
+
 std::size_t DatagramSender::run_length(std::span<const TxFrame> frames) const {
   const TxFrame& first = frames.front();
   const std::size_t length = length_of(first);
@@ -65,9 +70,7 @@ void DatagramSender::build_message(std::size_t index, std::span<const TxFrame> r
   msghdr& message = messages_[index].msg_hdr;
   slot.frames = run.size();
   message.msg_name = &slot.name;
-  message.msg_namelen =
-      to_socket_name(first.destination, options_.udp ? first.destination.udp_port : 0,
-                     options_.family, options_.scope, slot.name);
+  message.msg_namelen = name(first.destination, slot.name);
   message.msg_iov = &iovecs_[iovec_index];
   for (const TxFrame& frame : run) {
     set(iovecs_[iovec_index++], frame.header);
@@ -111,9 +114,7 @@ bool DatagramSender::send_lone(const TxFrame& frame) {
   if (!frame.payload.empty()) {
     std::memcpy(packet.data() + frame.header.size(), frame.payload.data(), frame.payload.size());
   }
-  const socklen_t name_length =
-      to_socket_name(frame.destination, options_.udp ? frame.destination.udp_port : 0,
-                     options_.family, options_.scope, lone_name_);
+  const socklen_t name_length = name(frame.destination, lone_name_);
   ++statistics_.send_calls;
   if (send_to(options_.socket, packet.data(), length, MSG_DONTWAIT, &lone_name_.any, name_length) <
       0) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 
+#include "io/carrier.h"
 #include "io/error_queue.h"
 #include "io/packet_io.h"
 #include "io/socket_address.h"
@@ -27,7 +28,7 @@ class DatagramSender {
     int socket = -1;
     int family = AF_INET;  // AF_INET6 also takes IPv4 destinations, when dual-stack
     bool dual_stack = false;
-    bool udp = true;  // else the port in a destination is 0
+    Carrier carrier = Carrier::kUdp;  // of others, the port in a destination is 0
     bool segmentation = false;
     std::uint32_t scope = 0;  // device of link-local destinations
   };
@@ -55,6 +56,7 @@ class DatagramSender {
   void build_message(std::size_t index, std::span<const TxFrame> run, std::size_t& iovec_index);
   std::size_t run_length(std::span<const TxFrame> frames) const;
   bool reachable(const Address& destination) const;
+  socklen_t name(const Address& destination, SocketName& name) const;
   std::size_t call_kernel(std::size_t messages, int& error);
   bool send_lone(const TxFrame& frame);
   Verdict judge(int error, const TxFrame& frame, std::size_t run, bool& retried);

@@ -8,7 +8,8 @@
 #include <memory>
 #include <vector>
 
-#include "io/descriptor.h"
+#include "base/descriptor.h"
+#include "base/failure.h"
 #include "io/socket_address.h"
 
 namespace homa::io {
@@ -52,7 +53,7 @@ std::string list(const std::vector<LocalAddress>& all) {
 }
 
 std::uint32_t mtu_of(const std::string& interface) {
-  const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const base::Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};
   interface.copy(request.ifr_name, IFNAMSIZ - 1);
   if (ioctl(socket.get(), SIOCGIFMTU, &request) != 0 || request.ifr_mtu <= 0) return 1500;

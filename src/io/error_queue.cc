@@ -51,7 +51,8 @@ const sock_extended_err* extended_error(msghdr& message) {
 
 }  // namespace
 
-ErrorQueue::ErrorQueue(bool udp, std::uint16_t fixed_port) : udp_(udp), fixed_port_(fixed_port) {
+ErrorQueue::ErrorQueue(Carrier carrier, std::uint16_t fixed_port)
+    : carrier_(carrier), fixed_port_(fixed_port) {
   errors_.reserve(kErrorsMax);
 }
 
@@ -75,7 +76,9 @@ bool ErrorQueue::drain_one(int socket, bool& from_network) {
   if (auto kind = kind_of(*error); kind && message.msg_namelen > 0) {
     Address peer = to_address(name);
     if (fixed_port_ != 0) peer.udp_port = fixed_port_;
-    if (udp_ && *kind == Kind::kPortUnreachable) kind = Kind::kProtocolUnreachable;
+    if (carrier_ == Carrier::kUdp && *kind == Kind::kPortUnreachable) {
+      kind = Kind::kProtocolUnreachable;
+    }
     const auto quoted_length = std::min(static_cast<std::size_t>(length), sizeof quoted);
     add(*kind, peer, {quoted, quoted_length});
   }

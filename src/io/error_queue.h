@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "io/carrier.h"
 #include "io/packet_io.h"
 
 namespace homa::io {
@@ -15,7 +16,7 @@ class ErrorQueue {
   // On UDP a closed port means that no engine is there (kProtocolUnreachable): Homa's own ports are
   // inside the packet and the kernel knows nothing of them. Elsewhere `fixed_port` stands in
   // Address::udp_port of the peers.
-  ErrorQueue(bool udp, std::uint16_t fixed_port);
+  ErrorQueue(Carrier carrier, std::uint16_t fixed_port);
 
   // Empties the socket's queue. True if the network reported anything (and not only the kernel
   // itself about the packet just sent).
@@ -27,7 +28,7 @@ class ErrorQueue {
  private:
   bool drain_one(int socket, bool& from_network);
 
-  const bool udp_;
+  const Carrier carrier_;
   const std::uint16_t fixed_port_;
   std::vector<IoError> errors_;
 };

@@ -9,14 +9,14 @@
 
 #include <string>
 
-#include "io/descriptor.h"
+#include "base/descriptor.h"
 
 namespace homa::io {
 
 // Answers one ethtool request, which begins with its command. False: the driver does not know it.
 template <typename T>
 bool ask_driver(const std::string& interface, T& request) {
-  const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const base::Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq question{};
   interface.copy(question.ifr_name, IFNAMSIZ - 1);
   question.ifr_data = reinterpret_cast<char*>(&request);

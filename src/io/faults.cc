@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 
-#include "io/descriptor.h"
+#include "base/failure.h"
 
 namespace homa::io {
 
-Result<void, Error> validate(const FaultConfig& config) {
+Result<void, Error> validate(const SendFaults& config) {
   const std::array<std::pair<const char*, double>, 3> fractions{
       {{"loss", config.loss},
        {"duplication", config.duplication},
@@ -25,7 +25,7 @@ Result<void, Error> validate(const FaultConfig& config) {
   return {};
 }
 
-FaultyIo::FaultyIo(std::unique_ptr<PacketIo> inner, const FaultConfig& config)
+FaultyIo::FaultyIo(std::unique_ptr<PacketIo> inner, const SendFaults& config)
     : Decorator(std::move(inner)),
       config_(config),
       random_(config.seed),

@@ -15,12 +15,12 @@
 namespace homa::io {
 
 // Fractions are 0..1, the delay is not negative; the error names what is wrong.
-Result<void, Error> validate(const FaultConfig& config);
+Result<void, Error> validate(const SendFaults& config);
 
 class FaultyIo final : public Decorator {
  public:
   // `config` is valid.
-  FaultyIo(std::unique_ptr<PacketIo> inner, const FaultConfig& config);
+  FaultyIo(std::unique_ptr<PacketIo> inner, const SendFaults& config);
 
   std::size_t receive(std::span<RxFrame> frames) override;
   std::size_t send(std::span<const TxFrame> frames) override;
@@ -46,7 +46,7 @@ class FaultyIo final : public Decorator {
   void send_due();
   std::size_t send_batch(std::span<const TxFrame> frames);
 
-  const FaultConfig config_;
+  const SendFaults config_;
   std::mt19937_64 random_;
   std::uniform_real_distribution<double> uniform_;
   std::vector<Held> held_;  // a ring: all have the same delay, so the first is due first

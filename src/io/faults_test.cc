@@ -43,7 +43,7 @@ class RecordingIo final : public PacketIo {
 };
 
 struct Faulty {
-  explicit Faulty(const FaultConfig& config) {
+  explicit Faulty(const SendFaults& config) {
     auto made = std::make_unique<RecordingIo>();
     under = made.get();
     io = std::make_unique<FaultyIo>(std::move(made), config);
@@ -64,7 +64,7 @@ std::vector<Bytes> numbered(std::size_t count) {
 }
 
 TEST(Faults, LossTakesItsShareAndTheSameForTheSameSeed) {
-  FaultConfig config;
+  SendFaults config;
   config.loss = 0.1;
   config.seed = 7;
   Faulty one(config), two(config);
@@ -80,7 +80,7 @@ TEST(Faults, LossTakesItsShareAndTheSameForTheSameSeed) {
 }
 
 TEST(Faults, DuplicatesFollowTheirOriginals) {
-  FaultConfig config;
+  SendFaults config;
   config.duplication = 1;
   Faulty faulty(config);
   const auto packets = numbered(100);
@@ -90,7 +90,7 @@ TEST(Faults, DuplicatesFollowTheirOriginals) {
 }
 
 TEST(Faults, HeldPacketsGoOutWhenDueAndSleepEndsInTime) {
-  FaultConfig config;
+  SendFaults config;
   config.reordering = 0.5;
   config.reorder_delay = 5ms;
   Faulty faulty(config);
@@ -114,7 +114,7 @@ TEST(Faults, HeldPacketsGoOutWhenDueAndSleepEndsInTime) {
 }
 
 TEST(Faults, AFullDeviceLosesNothing) {
-  FaultConfig config;
+  SendFaults config;
   config.duplication = 0.3;
   config.reordering = 0.3;
   config.reorder_delay = 0ms;
@@ -135,7 +135,7 @@ TEST(Faults, AFullDeviceLosesNothing) {
 }
 
 TEST(Faults, MoreThanCanBeHeldIsSent) {
-  FaultConfig config;
+  SendFaults config;
   config.reordering = 1;
   config.reorder_delay = 1h;
   Faulty faulty(config);

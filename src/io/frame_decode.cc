@@ -202,13 +202,4 @@ std::string_view to_string(FrameError error) {
   return "?";
 }
 
-std::string_view to_string(Carrier carrier) {
-  switch (carrier) {
-    case Carrier::kIp: return "ip";
-    case Carrier::kUdp: return "udp";
-    case Carrier::kTcp: return "tcp";
-  }
-  return "?";
-}
-
 }  // namespace homa::io

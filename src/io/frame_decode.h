@@ -15,15 +15,9 @@
 #include "base/types.h"
 #include "homa/address.h"
 #include "homa/result.h"
+#include "io/carrier.h"
 
 namespace homa::io {
-
-// IP protocol numbers of interest here.
-inline constexpr std::uint8_t kIcmpProtocol = 1;
-inline constexpr std::uint8_t kTcpProtocol = 6;
-inline constexpr std::uint8_t kUdpProtocol = 17;
-inline constexpr std::uint8_t kIcmp6Protocol = 58;
-inline constexpr std::uint8_t kHomaProtocol = 146;
 
 enum class LinkLayer : std::uint8_t {
   kEthernet,      // with up to two VLAN tags
@@ -54,9 +48,6 @@ struct IpPacket {
 
   Priority priority() const { return static_cast<Priority>(traffic_class >> 5); }
 };
-
-enum class Carrier : std::uint8_t { kIp, kUdp, kTcp };
-std::string_view to_string(Carrier carrier);
 
 // A Homa packet where it lies in its IP packet.
 struct HomaPart {

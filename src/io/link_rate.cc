@@ -12,7 +12,7 @@
 #include <span>
 #include <string_view>
 
-#include "io/descriptor.h"
+#include "base/descriptor.h"
 #include "io/ethtool.h"
 #include "io/open.h"
 
@@ -81,7 +81,7 @@ bool visit(Bytes bytes, std::uint32_t device, const Visitor& visitor) {
 
 // Asks the kernel for all queueing disciplines (RTM_GETQDISC) or classes (RTM_GETTCLASS).
 void dump(std::uint16_t what, std::uint32_t device, const Visitor& visitor) {
-  const Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  const base::Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   struct {
     nlmsghdr header;
     tcmsg body;

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/failure.h"
+
 namespace homa::io {
 namespace {
 
@@ -103,8 +105,8 @@ bool parse_neighbour(std::uint16_t type, std::span<const std::byte> message, std
   return true;
 }
 
-Result<Descriptor, Error> netlink_socket(std::uint32_t groups) {
-  Descriptor fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+Result<base::Descriptor, Error> netlink_socket(std::uint32_t groups) {
+  base::Descriptor fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   if (!fd.valid()) return system_failure("xdp: netlink socket", errno);
   sockaddr_nl name{};
   name.nl_family = AF_NETLINK;

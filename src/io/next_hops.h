@@ -9,10 +9,10 @@
 #include <memory>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "homa/address.h"
 #include "homa/error.h"
 #include "homa/result.h"
-#include "io/descriptor.h"
 #include "io/xdp_frame.h"
 
 namespace homa::io {
@@ -61,8 +61,8 @@ class NextHops {
 
   std::uint32_t index_ = 0;
   std::uint32_t sequence_ = 0;
-  Descriptor requests_;
-  Descriptor events_;
+  base::Descriptor requests_;
+  base::Descriptor events_;
   std::vector<std::byte> buffer_;
 };
 

@@ -1,7 +1,7 @@
 #include "io/open.h"
 
+#include "base/failure.h"
 #include "io/back_ends.h"
-#include "io/descriptor.h"
 #include "io/faults.h"
 #include "io/pcap_writer.h"
 

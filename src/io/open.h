@@ -13,7 +13,7 @@
 namespace homa::io {
 
 // Faults that decorators add on the sending side. Fractions are 0..1.
-struct FaultConfig {
+struct SendFaults {
   double loss = 0;
   double duplication = 0;
   double reordering = 0;                              // fraction of packets held back
@@ -30,7 +30,7 @@ struct IoConfig {
   std::uint32_t mtu = 0;                        // 0: the device's
   std::uint32_t socket_buffer_bytes = 8 << 20;  // kernel socket buffers, where there are any
   std::string chosen_because;  // set by "auto": goes into the note in the capabilities
-  FaultConfig faults;
+  SendFaults faults;
   std::string pcap;  // write every packet to this file; empty: no
 };
 

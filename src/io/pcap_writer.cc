@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "base/bytes.h"
-#include "io/descriptor.h"
+#include "base/failure.h"
 #include "io/frame_decode.h"
 
 namespace homa::io {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "base/failure.h"
 #include "io/back_ends.h"
 #include "io/datagram_io.h"
 #include "io/device.h"
@@ -16,8 +17,8 @@ namespace {
 // The kernel gives every raw socket of an address a copy of each packet, so two engines would both
 // answer. An abstract Unix socket is a lock that lives as long as the process and is known in this
 // network namespace only.
-Result<Descriptor, Error> lock_address(const std::string& address) {
-  Descriptor lock(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+Result<base::Descriptor, Error> lock_address(const std::string& address) {
+  base::Descriptor lock(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   const std::string text = "homa-raw-" + address;
@@ -30,8 +31,8 @@ Result<Descriptor, Error> lock_address(const std::string& address) {
                                         "address. Stop it, or give this one an address of its own");
 }
 
-Result<Descriptor, Error> create_socket(int family) {
-  Descriptor socket(::socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, kHomaProtocol));
+Result<base::Descriptor, Error> create_socket(int family) {
+  base::Descriptor socket(::socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, kHomaProtocol));
   if (socket.valid()) return socket;
   if (errno == EPERM || errno == EACCES) {
     return failure(ErrorCode::kNotPermitted,
@@ -71,7 +72,7 @@ Result<std::unique_ptr<PacketIo>, Error> open_raw(const IoConfig& config) {
   setup.capabilities.priorities = true;
   setup.socket = std::move(*socket);
   setup.lock = std::move(*lock);
-  setup.udp = false;
+  setup.carrier = Carrier::kIp;
   setup.scope = device->index;
   return std::unique_ptr<PacketIo>(std::make_unique<DatagramIo>(std::move(setup)));
 }

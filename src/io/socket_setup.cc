@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include "base/failure.h"
 #include "io/datagram_sender.h"
 #include "io/socket_address.h"
 

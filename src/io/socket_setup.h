@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <string>
 
+#include "base/descriptor.h"
 #include "homa/error.h"
 #include "homa/result.h"
-#include "io/descriptor.h"
 #include "io/device.h"
 
 namespace homa::io {

@@ -1,6 +1,7 @@
 // Homa inside UDP (docs/protocol.md#packets).
 #include <netinet/udp.h>
 
+#include "base/failure.h"
 #include "io/back_ends.h"
 #include "io/datagram_io.h"
 #include "io/device.h"
@@ -14,7 +15,7 @@ namespace {
 constexpr std::uint32_t kUdpHeader = 8;
 
 struct UdpSocket {
-  Descriptor socket;
+  base::Descriptor socket;
   int family = AF_INET;
   bool dual_stack = false;
 };
@@ -24,14 +25,15 @@ Result<UdpSocket, Error> create_socket(const Device& device) {
   const bool v4_only = !device.any && device.address.is_v4();
   if (!v4_only) {
     made.family = AF_INET6;
-    made.socket = Descriptor(::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    made.socket =
+        base::Descriptor(::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     made.dual_stack = device.any && made.socket.valid() &&
                       set_option(made.socket.get(), SOL_IPV6, IPV6_V6ONLY, 0);
     if (made.dual_stack || (made.socket.valid() && !device.any)) return made;
   }
   if (v4_only || device.any) {  // or a kernel without IPv6
     made.family = AF_INET;
-    made.socket = Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    made.socket = base::Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   }
   if (!made.socket.valid()) return system_failure("udp: creating a UDP socket", errno);
   return made;
@@ -81,6 +83,7 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
   // Asking for none changes nothing, and fails where the kernel does not know it.
   setup.capabilities.segmentation =
       set_option(socket, SOL_UDP, UDP_SEGMENT, 0) && device_segments(device->interface);
+  setup.carrier = Carrier::kUdp;
   setup.can_join = set_option(socket, SOL_UDP, UDP_GRO, 0);
   setup.socket = std::move(made->socket);
   setup.family = made->family;

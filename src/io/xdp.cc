@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/failure.h"
 #include "io/back_ends.h"
 #include "io/device.h"
 #include "io/ethtool.h"
@@ -48,23 +49,23 @@ Result<Device, Error> xdp_device(const IoConfig& config) {
 }
 
 Result<std::unique_ptr<PacketIo>, Error> open_companion(const IoConfig& config,
-                                                        const Device& device, Carriage carriage) {
+                                                        const Device& device, Carrier carrier) {
   IoConfig own = config;
   own.interface = device.interface;
   own.mtu = device.mtu;
-  own.backend = carriage == Carriage::kUdp ? "udp" : "raw";
+  own.backend = carrier == Carrier::kUdp ? "udp" : "raw";
   if (own.address.empty()) {
     Address plain = device.address;
     plain.udp_port = kDefaultUdpPort;
     own.address = plain.to_string();
   }
-  return carriage == Carriage::kUdp ? open_udp(own) : open_raw(own);
+  return carrier == Carrier::kUdp ? open_udp(own) : open_raw(own);
 }
 
 std::string describe(const XdpOptions& options, const XdpProgram& program, const XdpRings& rings) {
   std::string text = program.native() ? "native" : "generic";
   text += rings.zero_copy() ? ", zero-copy" : ", copy";
-  text += options.carriage == Carriage::kUdp ? ", UDP encapsulation" : ", IP protocol 146";
+  text += options.carrier == Carrier::kUdp ? ", UDP encapsulation" : ", IP protocol 146";
   if (!program.reason().empty()) text += "; not native: " + program.reason();
   return text;
 }
@@ -99,29 +100,29 @@ Result<std::unique_ptr<PacketIo>, Error> open_xdp(const IoConfig& config) {
   auto device = xdp_device(config);
   if (!device) return Unexpected<Error>(device.error());
   XdpParts parts;
-  parts.carriage = options->carriage;
+  parts.carrier = options->carrier;
   parts.interface = device->interface;
-  parts.control = Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  parts.control = base::Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   parts.mac = hardware_address(parts.control, device->interface);
   if (parts.mac == MacAddress{}) {
     return failure(ErrorCode::kInvalidArgument,
                    "xdp: " + device->interface + " is not an Ethernet device; use --io udp");
   }
-  auto companion = open_companion(config, *device, options->carriage);
+  auto companion = open_companion(config, *device, options->carrier);
   if (!companion) return companion;
   parts.companion = std::move(*companion);
   if (auto opened = open_device(*options, *device, parts); !opened) {
     return Unexpected<Error>(opened.error());
   }
   const Address local = parts.companion->capabilities().local;
-  const std::uint32_t headers = network_header_bytes(local.is_v4(), options->carriage);
+  const std::uint32_t headers = network_header_bytes(local.is_v4(), options->carrier);
   parts.capabilities.name = "xdp";
   parts.capabilities.local = local;
   parts.capabilities.note = describe(*options, *parts.program, *parts.rings);
   if (!config.chosen_because.empty()) parts.capabilities.note += "; " + config.chosen_because;
   // The longer headers count, whichever a peer turns out to speak.
   parts.capabilities.packet_bytes_max =
-      device->mtu - network_header_bytes(local.is_v4(), Carriage::kUdp);
+      device->mtu - network_header_bytes(local.is_v4(), Carrier::kUdp);
   parts.capabilities.overhead_bytes = kEthernetOverhead + headers;
   parts.capabilities.link_bits_per_second = link_rate(device->interface);
   parts.capabilities.priorities = true;

@@ -1,6 +1,6 @@
 // Stands in for the AF_XDP back end where Homa is built without it (cmake/xdp.cmake).
+#include "base/failure.h"
 #include "io/back_ends.h"
-#include "io/descriptor.h"
 
 namespace homa::io {
 

@@ -13,8 +13,6 @@ using base::store_big_endian;
 constexpr std::size_t kEthernet = 14;
 constexpr std::uint16_t kTypeV4 = 0x0800;
 constexpr std::uint16_t kTypeV6 = 0x86dd;
-constexpr std::uint8_t kProtocolUdp = 17;
-constexpr std::uint8_t kProtocolHoma = 146;
 constexpr std::uint8_t kHopLimit = 64;
 
 // Ones' complement sum of big-endian 16-bit words, not folded; an odd last byte is a high byte.
@@ -41,15 +39,15 @@ std::uint16_t fold(std::uint64_t sum) {
 
 }  // namespace
 
-FrameHeaders::FrameHeaders(Carriage carriage, const MacAddress& from, const MacAddress& to,
+FrameHeaders::FrameHeaders(Carrier carrier, const MacAddress& from, const MacAddress& to,
                            const Address& source, const Address& destination)
-    : is_v4_(source.is_v4()), is_udp_(carriage == Carriage::kUdp) {
+    : is_v4_(source.is_v4()), is_udp_(carrier == Carrier::kUdp) {
   std::byte* at = bytes_.data();
   std::memcpy(at, to.data(), to.size());
   std::memcpy(at + 6, from.data(), from.size());
   store_big_endian<std::uint16_t>(at + 12, is_v4_ ? kTypeV4 : kTypeV6);
   std::byte* ip = at + kEthernet;
-  const std::uint8_t protocol = is_udp_ ? kProtocolUdp : kProtocolHoma;
+  const std::uint8_t protocol = is_udp_ ? kUdpProtocol : kHomaProtocol;
   if (is_v4_) {
     store_big_endian<std::uint16_t>(ip, 0x4500);
     store_big_endian<std::uint16_t>(ip + 6, 0x4000);  // don't fragment
@@ -65,13 +63,13 @@ FrameHeaders::FrameHeaders(Carriage carriage, const MacAddress& from, const MacA
     std::memcpy(ip + 8, source.ip.data(), 16);
     std::memcpy(ip + 24, destination.ip.data(), 16);
   }
-  size_ = static_cast<std::uint8_t>(kEthernet + network_header_bytes(is_v4_, carriage));
+  size_ = static_cast<std::uint8_t>(kEthernet + network_header_bytes(is_v4_, carrier));
   if (is_udp_) {
     std::byte* udp = at + size_ - 8;
     store_big_endian(udp, source.udp_port);
     store_big_endian(udp + 2, destination.udp_port);
     if (!is_v4_) {
-      udp_sum_ = fold(sum_words(ip + 8, 32) + sum_words(udp, 4) + kProtocolUdp);
+      udp_sum_ = fold(sum_words(ip + 8, 32) + sum_words(udp, 4) + kUdpProtocol);
     }
   }
 }
@@ -142,9 +140,9 @@ std::optional<ParsedFrame> parse_frame(std::span<const std::byte> frame) {
   Transport transport;
   if (!parse_network(frame, parsed, transport)) return std::nullopt;
   parsed.source.udp_port = kDefaultUdpPort;
-  if (transport.protocol == kProtocolHoma) {
-    parsed.carriage = Carriage::kHoma;
-  } else if (transport.protocol == kProtocolUdp && transport.end - transport.offset >= 8) {
+  if (transport.protocol == kHomaProtocol) {
+    parsed.carrier = Carrier::kIp;
+  } else if (transport.protocol == kUdpProtocol && transport.end - transport.offset >= 8) {
     const std::byte* udp = frame.data() + transport.offset;
     const std::size_t length = load_big_endian<std::uint16_t>(udp + 4);
     if (length < 8 || length > transport.end - transport.offset) return std::nullopt;

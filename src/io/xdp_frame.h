@@ -9,22 +9,17 @@
 #include <span>
 
 #include "homa/address.h"
+#include "io/carrier.h"
 
 namespace homa::io {
-
-// What carries the Homa packet (docs/protocol.md#packets).
-enum class Carriage : std::uint8_t {
-  kUdp,   // UDP encapsulation: understood by `udp` hosts
-  kHoma,  // IP protocol 146: understood by `raw` hosts and the kernel module
-};
 
 using MacAddress = std::array<std::uint8_t, 6>;
 
 inline constexpr std::size_t kFrameHeadersMax = 14 + 40 + 8;
 
 // IP and UDP header bytes before the Homa packet.
-constexpr std::uint32_t network_header_bytes(bool is_v4, Carriage carriage) {
-  return (is_v4 ? 20U : 40U) + (carriage == Carriage::kUdp ? 8U : 0U);
+constexpr std::uint32_t network_header_bytes(bool is_v4, Carrier carrier) {
+  return (is_v4 ? 20U : 40U) + (carrier == Carrier::kUdp ? 8U : 0U);
 }
 
 // The headers of every packet to one destination, but for lengths, priority and checksums.
@@ -32,8 +27,8 @@ class FrameHeaders {
  public:
   FrameHeaders() = default;
   // Both addresses of one family.
-  FrameHeaders(Carriage carriage, const MacAddress& from, const MacAddress& to,
-               const Address& source, const Address& destination);
+  FrameHeaders(Carrier carrier, const MacAddress& from, const MacAddress& to, const Address& source,
+               const Address& destination);
 
   std::size_t size() const { return size_; }
   // Writes size() bytes at `frame`, behind which the Homa packet of `homa_bytes` is already: a UDP
@@ -53,7 +48,7 @@ class FrameHeaders {
 // is not filled in yet, so it is not checked.
 struct ParsedFrame {
   Address source;
-  Carriage carriage = Carriage::kUdp;
+  Carrier carrier = Carrier::kUdp;
   std::uint32_t offset = 0;
   std::uint32_t length = 0;
 };

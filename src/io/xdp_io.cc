@@ -24,7 +24,7 @@ constexpr std::uint64_t kAddressMask = (1ULL << kQueueShift) - 1;
 
 }  // namespace
 
-MacAddress hardware_address(const Descriptor& socket, const std::string& interface) {
+MacAddress hardware_address(const base::Descriptor& socket, const std::string& interface) {
   ifreq question{};
   interface.copy(question.ifr_name, IFNAMSIZ - 1);
   MacAddress mac{};
@@ -53,7 +53,7 @@ XdpIo::XdpIo(XdpParts parts)
       control_(std::move(parts.control)),
       interface_(std::move(parts.interface)),
       mac_(parts.mac),
-      carriage_(parts.carriage) {
+      carrier_(parts.carrier) {
   for (const int fd : rings_->descriptors()) waited_for_.push_back({fd, POLLIN, 0});
   waited_for_.push_back({hops_->descriptor(), POLLIN, 0});
   waited_for_.push_back({companion_->descriptor(), POLLIN, 0});
@@ -84,7 +84,7 @@ std::size_t XdpIo::receive(std::span<RxFrame> frames) {
       ++statistics_.receive_dropped;
       continue;
     }
-    if (parsed->carriage != carriage_ || other_carriage_ > 0) learn_carriage(*parsed);
+    if (parsed->carrier != carrier_ || other_carrier_ > 0) learn_carrier(*parsed);
     frames[count++] = {parsed->source, bytes.subspan(parsed->offset, parsed->length),
                        raw[i].address | (std::uint64_t{raw[i].queue} << kQueueShift)};
   }
@@ -105,14 +105,14 @@ void XdpIo::release(std::span<const RxFrame> frames) {
 }
 
 // A peer is answered in the wire format it speaks, so that `udp` and `raw` hosts both reach us.
-void XdpIo::learn_carriage(const ParsedFrame& parsed) {
+void XdpIo::learn_carrier(const ParsedFrame& parsed) {
   Peer& from = peer(parsed.source);
-  if (from.carriage == parsed.carriage) return;
-  from.carriage = parsed.carriage;
-  if (from.carriage == carriage_) {
-    --other_carriage_;
+  if (from.carrier == parsed.carrier) return;
+  from.carrier = parsed.carrier;
+  if (from.carrier == carrier_) {
+    --other_carrier_;
   } else {
-    ++other_carriage_;
+    ++other_carrier_;
   }
   build_headers(parsed.source, from);
 }
@@ -121,17 +121,17 @@ XdpIo::Peer& XdpIo::peer(const Address& address) {
   if (last_peer_ != nullptr && last_address_ == address) return *last_peer_;
   if (peers_.size() >= kPeersMax) {
     peers_.clear();
-    other_carriage_ = 0;
+    other_carrier_ = 0;
   }
   const auto [at, is_new] = peers_.try_emplace(address);
-  if (is_new) at->second.carriage = carriage_;
+  if (is_new) at->second.carrier = carrier_;
   last_peer_ = &at->second;
   last_address_ = address;
   return at->second;
 }
 
 void XdpIo::build_headers(const Address& address, Peer& peer) {
-  peer.headers = FrameHeaders(peer.carriage, mac_, peer.hop.mac, capabilities_.local, address);
+  peer.headers = FrameHeaders(peer.carrier, mac_, peer.hop.mac, capabilities_.local, address);
 }
 
 void XdpIo::resolve(const Address& address, Peer& peer) {
@@ -196,7 +196,7 @@ std::size_t XdpIo::send(std::span<const TxFrame> frames) {
 void XdpIo::send_by_kernel(const TxFrame& frame, const Peer& peer) {
   receive_calls_ = kLookAroundCalls;  // the neighbour may answer soon
   // The companion speaks one wire format only; the peer's sender tries again.
-  if (peer.carriage != carriage_ || companion_->send(std::span(&frame, 1)) != 1) {
+  if (peer.carrier != carrier_ || companion_->send(std::span(&frame, 1)) != 1) {
     ++statistics_.send_refused;
   }
 }

@@ -29,10 +29,10 @@ struct XdpParts {
   std::unique_ptr<XdpRings> rings;
   std::unique_ptr<XdpProgram> program;
   IoCapabilities capabilities;
-  Descriptor control;  // any socket, to ask the kernel about the device
+  base::Descriptor control;  // any socket, to ask the kernel about the device
   std::string interface;
   MacAddress mac{};
-  Carriage carriage = Carriage::kUdp;
+  Carrier carrier = Carrier::kUdp;
 };
 
 class XdpIo final : public PacketIo {
@@ -55,7 +55,7 @@ class XdpIo final : public PacketIo {
   struct Peer {
     FrameHeaders headers;
     NextHop hop;
-    Carriage carriage = Carriage::kUdp;
+    Carrier carrier = Carrier::kUdp;
     bool known = false;  // `hop` was asked for since routes last changed
   };
   struct Hash {
@@ -67,7 +67,7 @@ class XdpIo final : public PacketIo {
   void build_headers(const Address& address, Peer& peer);
   bool ready(const Address& address, Peer& peer);
   void send_by_kernel(const TxFrame& frame, const Peer& peer);
-  void learn_carriage(const ParsedFrame& parsed);
+  void learn_carrier(const ParsedFrame& parsed);
   void look_around();
   void take_changes();
 
@@ -77,14 +77,14 @@ class XdpIo final : public PacketIo {
   std::unique_ptr<XdpRings> rings_;
   std::unique_ptr<XdpProgram> program_;
   IoCapabilities capabilities_;
-  Descriptor control_;
+  base::Descriptor control_;
   const std::string interface_;
   MacAddress mac_;
-  const Carriage carriage_;
+  const Carrier carrier_;
   std::unordered_map<Address, Peer, Hash> peers_;
   Peer* last_peer_ = nullptr;  // of last_address_
   Address last_address_;
-  std::size_t other_carriage_ = 0;  // peers that speak the other wire format
+  std::size_t other_carrier_ = 0;  // peers that speak the other wire format
   std::vector<NeighbourChange> changes_;
   std::uint32_t receive_calls_ = 0;  // since look_around()
   bool companion_has_more_ = false;
@@ -94,6 +94,6 @@ class XdpIo final : public PacketIo {
 };
 
 // The hardware address of a device; all zeros where it has none.
-MacAddress hardware_address(const Descriptor& socket, const std::string& interface);
+MacAddress hardware_address(const base::Descriptor& socket, const std::string& interface);
 
 }  // namespace homa::io

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/failure.h"
 #include "io/xdp_filter.h"
 
 namespace homa::io {
@@ -35,8 +36,7 @@ bool number(std::string_view text, std::uint32_t low, std::uint32_t high, std::u
 bool set(XdpOptions& options, std::string_view key, std::string_view value) {
   using Copy = XdpRingsConfig::Copy;
   if (key == "format") {
-    return choose<Carriage>(value, {{"udp", Carriage::kUdp}, {"146", Carriage::kHoma}},
-                            options.carriage);
+    return choose<Carrier>(value, {{"udp", Carrier::kUdp}, {"146", Carrier::kIp}}, options.carrier);
   }
   if (key == "mode") {
     return choose<XdpMode>(

@@ -13,8 +13,8 @@
 namespace homa::io {
 
 struct XdpOptions {
-  Carriage carriage = Carriage::kUdp;  // format=udp|146, towards peers that have not spoken yet
-  XdpMode mode = XdpMode::kAuto;       // mode=auto|native|generic
+  Carrier carrier = Carrier::kUdp;  // format=udp|146, towards peers that have not spoken yet
+  XdpMode mode = XdpMode::kAuto;    // mode=auto|native|generic
   XdpRingsConfig::Copy copy = XdpRingsConfig::Copy::kAuto;  // copy=auto|copy|zerocopy
   std::uint32_t queues = 0;           // queues=1..64; 0: as many as the device receives on
   std::uint32_t ring = 2048;          // ring=64..32768: frames per queue and direction

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/bytes.h"
+#include "base/failure.h"
 #include "io/xdp_filter.h"
 #include "io/xdp_program_object.h"
 
@@ -83,7 +84,7 @@ std::optional<Attached> attached(unsigned index) {
     return std::nullopt;
   }
   Attached found{query.prog_id, "?"};
-  const Descriptor program(bpf_prog_get_fd_by_id(query.prog_id));
+  const base::Descriptor program(bpf_prog_get_fd_by_id(query.prog_id));
   bpf_prog_info info{};
   std::uint32_t size = sizeof info;
   if (program.valid() && bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0) {
@@ -94,7 +95,7 @@ std::optional<Attached> attached(unsigned index) {
 
 // Takes a program of ours away that was attached without a link, and so outlived its process.
 void remove_stale(unsigned index, std::uint32_t id) {
-  const Descriptor program(bpf_prog_get_fd_by_id(id));
+  const base::Descriptor program(bpf_prog_get_fd_by_id(id));
   if (!program.valid()) return;
   auto options = sized<bpf_xdp_attach_opts>();
   // Without the padding at its end, which libbpf wants to be zero and the optimizer does not.
@@ -184,7 +185,7 @@ Result<std::unique_ptr<XdpProgram>, Error> XdpProgram::attach(const std::string&
     status = link(fd, index, XDP_FLAGS_SKB_MODE);
   }
   if (status < 0) return Unexpected<Error>(attach_error(interface, index, -status));
-  result->link_ = Descriptor(status);
+  result->link_ = base::Descriptor(status);
   return result;
 }
 

@@ -7,10 +7,10 @@
 #include <span>
 #include <string>
 
+#include "base/descriptor.h"
 #include "homa/address.h"
 #include "homa/error.h"
 #include "homa/result.h"
-#include "io/descriptor.h"
 
 namespace homa::io {
 
@@ -33,7 +33,7 @@ class XdpProgram {
 
  private:
   XdpProgram() = default;
-  Descriptor link_;
+  base::Descriptor link_;
   bool native_ = false;
   std::string reason_;
 };

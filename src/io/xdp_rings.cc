@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "base/check.h"
-#include "io/descriptor.h"
+#include "base/failure.h"
 
 #ifndef SO_PREFER_BUSY_POLL
 #define SO_PREFER_BUSY_POLL 69

@@ -9,7 +9,7 @@
 
 #include <thread>
 
-#include "io/descriptor.h"
+#include "base/descriptor.h"
 #include "io/frame_decode.h"
 #include "io/testing.h"
 #include "namespace.h"
@@ -200,7 +200,7 @@ class Sniffer {
   }
 
  private:
-  Descriptor socket_;
+  base::Descriptor socket_;
   std::array<std::byte, 65'536> bytes_;
 };
 

@@ -1,7 +1,7 @@
 // What a spinning thread does between two looks.
 #pragma once
 
-namespace homa::engine {
+namespace homa::base {
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -11,4 +11,4 @@ inline void relax() {
 #endif
 }
 
-}  // namespace homa::engine
+}  // namespace homa::base
