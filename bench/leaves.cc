@@ -132,7 +132,7 @@ void send_queue(const Runner& runner) {
     std::uint64_t age = 0;
     const auto start = [&](core::MessageOut& message) {
       const auto packets = static_cast<std::uint32_t>(1 + age * 7919 % 64);
-      message.start(packets * kPayload, packets * kPayload, 0, age, kPayload);
+      message.start(packets * kPayload, packets * kPayload, core::TransmitToken{}, age, kPayload);
       ++age;
       queue.update(message);
     };
@@ -150,7 +150,7 @@ void send_queue(const Runner& runner) {
   core::SendQueue queue(1'000, 50);
   core::MessageOut message;
   runner.measure("send_queue", "short message in and out", 1, [&](std::uint64_t i) {
-    message.start(100, 100, 0, i, kPayload);
+    message.start(100, 100, core::TransmitToken{}, i, kPayload);
     queue.update(message);
     message.note_sent(queue.next_small()->next_packet(), Time{});
     queue.update(message);

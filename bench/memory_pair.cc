@@ -83,7 +83,7 @@ std::size_t MemoryPair::carry(Side& from, Side& to, std::uint8_t from_subnet,
     const Address source = host(from_subnet, host_number(packet.destination));
     const core::RxOutcome outcome = to.endpoint.on_packet(time_, {source, bytes});
     if (outcome.kind != core::RxOutcome::Kind::kDeliver) continue;
-    std::memcpy(to.region.data() + outcome.buffer, bytes.data() + outcome.payload_offset,
+    std::memcpy(to.region.data() + raw(outcome.buffer), bytes.data() + outcome.payload_offset,
                 outcome.length);
   }
   packets_ += count;
@@ -106,7 +106,8 @@ bool MemoryPair::take_server_events() {
     if (event->kind == core::Event::Kind::kTransmitDone) continue;
     if (event->kind != core::Event::Kind::kRequest) return false;
     server_.endpoint.release(time_, event->buffer, event->length);
-    if (!server_.endpoint.reply(time_, event->rpc, config_.message_bytes, 0)) return false;
+    if (!server_.endpoint.reply(time_, event->rpc, config_.message_bytes, core::TransmitToken{}))
+      return false;
   }
   return true;
 }

@@ -4,22 +4,6 @@
 
 namespace homa::core {
 
-std::string_view to_string(DropReason reason) {
-  switch (reason) {
-    case DropReason::kMalformed: return "malformed";
-    case DropReason::kNoSuchPort: return "no such port";
-    case DropReason::kUnknownRpc: return "unknown RPC";
-    case DropReason::kFinished: return "finished";
-    case DropReason::kDuplicate: return "duplicate";
-    case DropReason::kMismatch: return "mismatch";
-    case DropReason::kTooLong: return "too long";
-    case DropReason::kNoBuffer: return "no buffer";
-    case DropReason::kOverloaded: return "overloaded";
-    case DropReason::kNotForClient: return "not for a client";
-  }
-  return "?";
-}
-
 Endpoint::Endpoint(const CoreConfig& config, std::uint64_t seed, trace::Recorder& recorder)
     : impl_(std::make_unique<Impl>(config, seed, recorder)) {}
 Endpoint::~Endpoint() = default;
@@ -37,7 +21,7 @@ Result<RpcId, ErrorCode> Endpoint::start(Time now, const Request& request) {
   return impl_->start(now, request);
 }
 Result<void, ErrorCode> Endpoint::reply(Time now, RpcId rpc, std::uint32_t length,
-                                        std::uint64_t transmit_token, std::uint32_t pending) {
+                                        TransmitToken transmit_token, std::uint32_t pending) {
   return impl_->reply(now, rpc, length, transmit_token, pending);
 }
 Result<void, ErrorCode> Endpoint::supply(Time now, RpcId rpc, std::uint32_t bytes) {

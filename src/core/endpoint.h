@@ -18,108 +18,16 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "base/time.h"
 #include "base/types.h"
 #include "core/config.h"
-#include "homa/address.h"
-#include "homa/error.h"
+#include "core/packets.h"
 #include "homa/result.h"
 #include "trace/trace.h"
-#include "wire/codec.h"
 
 namespace homa::core {
-
-// Where a message's bytes are in the receive region.
-using BufferOffset = std::uint64_t;
-
-struct RxPacket {
-  Address source;
-  std::span<const std::byte> bytes;  // from the Homa header on, to the packet's end
-};
-
-enum class DropReason : std::uint8_t {
-  kMalformed,     // wire::ParseError; counted by error
-  kNoSuchPort,    // a request for a port that nobody bound
-  kUnknownRpc,    // a packet for an RPC that is not, or no longer, here
-  kFinished,      // a request that ran before
-  kDuplicate,     // bytes that are here already
-  kMismatch,      // contradicts what the RPC's earlier packets said
-  kTooLong,       // message longer than the limit
-  kNoBuffer,      // no room in the receive region now
-  kOverloaded,    // no room for a further request
-  kNotForClient,  // a request to a client's port
-};
-inline constexpr std::size_t kDropReasons = 10;
-std::string_view to_string(DropReason reason);
-
-// What became of a packet. kDeliver: copy packet bytes [payload_offset, +length) to `buffer`.
-struct RxOutcome {
-  enum class Kind : std::uint8_t { kConsumed, kDeliver, kDropped };
-  Kind kind = Kind::kConsumed;
-  DropReason reason{};
-  std::uint32_t payload_offset = 0;
-  std::uint32_t length = 0;
-  BufferOffset buffer = 0;  // of this payload's first byte
-  RpcId rpc{};
-  std::uint32_t message_offset = 0;  // of this payload's first byte in its message
-};
-
-struct Request {
-  Address server;
-  Port server_port{};
-  Port client_port{};  // opened with open_port()
-  std::uint32_t length = 0;
-  std::uint64_t transmit_token = 0;  // given back in TxPacket and in Event::kTransmitDone
-  std::uint64_t cookie = 0;          // given back with the response or the failure
-  std::uint32_t pending = 0;         // bytes at its end that are not there yet: supply() follows
-};
-
-struct Event {
-  enum class Kind : std::uint8_t {
-    kRequest,       // a whole request arrived: length bytes at `buffer`, until release()
-    kResponse,      // a whole response arrived; the RPC is over, its buffer stays until release()
-    kFailed,        // an RPC of ours ended without response, or (served) before it was answered
-    kTransmitDone,  // transmit_token's bytes are needed no more
-  };
-  Kind kind = Kind::kRequest;
-  ErrorCode error = ErrorCode::kOk;
-  Port local_port{};
-  Port peer_port{};
-  Address peer;
-  RpcId rpc{};
-  std::uint32_t length = 0;
-  BufferOffset buffer = 0;
-  std::uint64_t cookie = 0;
-  std::uint64_t transmit_token = 0;
-};
-
-// A packet to send: header bytes, then payload [payload_offset, +payload_length) of the message
-// named by transmit_token.
-struct TxPacket {
-  Address destination;
-  Priority priority = 0;
-  std::uint8_t header_length = 0;
-  std::uint32_t payload_length = 0;
-  std::uint32_t payload_offset = 0;
-  std::uint64_t transmit_token = 0;
-  wire::HeaderBuffer header;
-};
-
-// What the device says of its own queue, where the back end can know.
-struct LinkFeedback {
-  std::optional<std::uint64_t> device_queue_bytes;
-};
-
-// An ICMP message (or the like) about a packet of ours.
-struct Unreachable {
-  enum class Kind : std::uint8_t { kPort, kProtocol, kHost };
-  Address peer;
-  Kind kind = Kind::kHost;
-  std::span<const std::byte> quoted;  // the packet's Homa header, as far as quoted; may be empty
-};
 
 // A snapshot of an RPC in progress, for people and tools.
 struct RpcInfo {
@@ -162,7 +70,7 @@ class Endpoint {
   // kTransmitDone follows), kTooLong, kInvalidArgument (length 0, or answered already).
   // `pending`: as in Request.
   Result<void, ErrorCode> reply(Time now, RpcId rpc, std::uint32_t length,
-                                std::uint64_t transmit_token, std::uint32_t pending = 0);
+                                TransmitToken transmit_token, std::uint32_t pending = 0);
   // The first `bytes` of what the RPC sends are there, for a message that was started with some
   // pending. Silence is not held against the peer meanwhile. kNoSuchRpc when it ended,
   // kInvalidArgument when it sends nothing.

@@ -35,7 +35,7 @@ class Endpoint::Impl {
   Result<Port, ErrorCode> open_port(Port port);
   void close_port(Time now, Port port);
   Result<RpcId, ErrorCode> start(Time now, const Request& request);
-  Result<void, ErrorCode> reply(Time now, RpcId id, std::uint32_t length, std::uint64_t token,
+  Result<void, ErrorCode> reply(Time now, RpcId id, std::uint32_t length, TransmitToken token,
                                 std::uint32_t pending);
   Result<void, ErrorCode> supply(Time now, RpcId id, std::uint32_t bytes);
   Result<void, ErrorCode> abort(Time now, RpcId id, ErrorCode code, bool report);
@@ -90,7 +90,7 @@ class Endpoint::Impl {
   void give_buffers(Time now);  // to those that wait
   void push_event(Event::Kind kind, const Rpc& rpc, ErrorCode error = ErrorCode::kOk);
   void push_transmit_done(Rpc& rpc);
-  void start_out(Rpc& rpc, std::uint32_t length, std::uint64_t token, std::uint32_t pending);
+  void start_out(Rpc& rpc, std::uint32_t length, TransmitToken token, std::uint32_t pending);
   Peer* get_peer(Time now, const Address& address);
   // Does this side send a message of the RPC now?
   static bool sending(const Rpc& rpc) {

@@ -10,26 +10,10 @@ constexpr RxOutcome kConsumed{};
 // Requests may hold this share of the RPC slots, so that peers cannot keep us from calling.
 constexpr std::uint32_t kServedShareNumerator = 3, kServedShareDenominator = 4;
 
-std::atomic<std::uint64_t>& counter_of(trace::Counters& counters, DropReason reason) {
-  switch (reason) {
-    case DropReason::kMalformed: return counters.dropped_malformed;
-    case DropReason::kNoSuchPort: return counters.dropped_no_such_port;
-    case DropReason::kUnknownRpc: return counters.dropped_unknown_rpc;
-    case DropReason::kFinished: return counters.dropped_finished;
-    case DropReason::kDuplicate: return counters.dropped_duplicate;
-    case DropReason::kMismatch: return counters.dropped_mismatch;
-    case DropReason::kTooLong: return counters.dropped_too_long;
-    case DropReason::kNoBuffer: return counters.dropped_no_buffer;
-    case DropReason::kOverloaded: return counters.dropped_overloaded;
-    case DropReason::kNotForClient: return counters.dropped_not_for_client;
-  }
-  return counters.dropped_malformed;
-}
-
 }  // namespace
 
 RxOutcome Endpoint::Impl::drop(Time now, DropReason reason, const RxPacket& packet, WireId id) {
-  trace::add(counter_of(counters_, reason));
+  trace::add(trace::counter_of(counters_, reason));
   recorder_.append(now, trace::EventType::packet_dropped, raw(id) & ~1ULL, raw(reason),
                    packet.bytes.size());
   RxOutcome outcome;

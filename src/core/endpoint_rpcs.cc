@@ -99,7 +99,7 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
   return rpc->id;
 }
 
-void Endpoint::Impl::start_out(Rpc& rpc, std::uint32_t length, std::uint64_t token,
+void Endpoint::Impl::start_out(Rpc& rpc, std::uint32_t length, TransmitToken token,
                                std::uint32_t pending) {
   std::uint32_t unscheduled = config_.unscheduled_bytes;
   if (rpc.response_limit != 0) unscheduled = std::min(unscheduled, rpc.response_limit);
@@ -118,7 +118,7 @@ Result<void, ErrorCode> Endpoint::Impl::supply(Time now, RpcId id, std::uint32_t
 }
 
 Result<void, ErrorCode> Endpoint::Impl::reply(Time now, RpcId id, std::uint32_t length,
-                                              std::uint64_t token, std::uint32_t pending) {
+                                              TransmitToken token, std::uint32_t pending) {
   Rpc* rpc = rpcs_.find(id);
   if (rpc == nullptr || rpc->is_client) return Unexpected(ErrorCode::kNoSuchRpc);
   if (rpc->state != Rpc::State::kServing || length == 0) {
@@ -185,8 +185,8 @@ void Endpoint::Impl::push_event(Event::Kind kind, const Rpc& rpc, ErrorCode erro
   event.cookie = rpc.cookie;
   const bool whole = kind != Event::Kind::kFailed;
   event.length = whole ? rpc.in.length() : 0;
-  event.buffer = whole ? rpc.buffer : 0;
-  event.transmit_token = 0;
+  event.buffer = whole ? rpc.buffer : BufferOffset{};
+  event.transmit_token = TransmitToken{};
 }
 
 void Endpoint::Impl::push_transmit_done(Rpc& rpc) {
@@ -209,19 +209,19 @@ std::optional<Event> Endpoint::Impl::poll_event() {
 bool Endpoint::Impl::get_buffer(Rpc& rpc) {
   if (!region_) {
     rpc.has_buffer = true;
-    rpc.buffer = 0;
+    rpc.buffer = BufferOffset{};
     return true;
   }
   const auto offset = region_->allocate(rpc.in.length());
   if (!offset) return false;
   rpc.has_buffer = true;
-  rpc.buffer = *offset;
+  rpc.buffer = BufferOffset{*offset};
   return true;
 }
 
 bool Endpoint::Impl::release(Time now, BufferOffset buffer, std::uint32_t length) {
   if (!region_) return true;
-  const bool freed = region_->free(buffer, length);
+  const bool freed = region_->free(raw(buffer), length);
   if (freed && !buffer_waiters_.empty()) give_buffers(now);
   return freed;
 }

@@ -51,8 +51,8 @@ class Pair : public testing::Test {
     Node& client = *nodes_[0];
     client.transmit.push_back(pattern(length, 7));
     const auto rpc = client.endpoint.start(
-        now_,
-        Request{nodes_[1]->address, kServer, kClient, length, client.transmit.size() - 1, cookie});
+        now_, Request{nodes_[1]->address, kServer, kClient, length,
+                      TransmitToken{client.transmit.size() - 1}, Cookie{cookie}});
     EXPECT_TRUE(rpc);
     return rpc ? *rpc : kNoRpc;
   }
@@ -65,7 +65,7 @@ class Pair : public testing::Test {
         std::vector<std::byte> bytes(packet.header.begin(),
                                      packet.header.begin() + packet.header_length);
         if (packet.payload_length > 0) {
-          const auto& message = node.transmit.at(packet.transmit_token);
+          const auto& message = node.transmit.at(raw(packet.transmit_token));
           const auto from = message.begin() + packet.payload_offset;
           bytes.insert(bytes.end(), from, from + packet.payload_length);
         }
@@ -78,10 +78,11 @@ class Pair : public testing::Test {
     while (const auto event = node.endpoint.poll_event()) {
       node.events.push_back(*event);
       if (event->kind == Event::Kind::kRequest) {
-        const auto* at = node.region.data() + event->buffer;
+        const auto* at = node.region.data() + raw(event->buffer);
         node.transmit.emplace_back(at, at + event->length);
         EXPECT_TRUE(node.endpoint.release(now_, event->buffer, event->length));
-        EXPECT_TRUE(node.endpoint.reply(now_, event->rpc, event->length, node.transmit.size() - 1));
+        EXPECT_TRUE(node.endpoint.reply(now_, event->rpc, event->length,
+                                        TransmitToken{node.transmit.size() - 1}));
       }
     }
   }
@@ -111,7 +112,7 @@ class Pair : public testing::Test {
       const RxOutcome outcome = node->endpoint.on_packet(now_, {packet.from, packet.bytes});
       if (outcome.kind == RxOutcome::Kind::kDeliver) {
         std::copy_n(packet.bytes.begin() + outcome.payload_offset, outcome.length,
-                    node->region.begin() + static_cast<std::ptrdiff_t>(outcome.buffer));
+                    node->region.begin() + static_cast<std::ptrdiff_t>(raw(outcome.buffer)));
       }
       handle_events(*node);
     }
@@ -139,12 +140,12 @@ TEST_F(Pair, EveryLengthComesBackIntact) {
     const Event& response = events[0];
     EXPECT_EQ(response.kind, Event::Kind::kResponse);
     EXPECT_EQ(response.rpc, rpc);
-    EXPECT_EQ(response.cookie, length);
+    EXPECT_EQ(response.cookie, Cookie{length});
     ASSERT_EQ(response.length, length);
     const auto expected = pattern(length, 7);
     EXPECT_TRUE(
         std::equal(expected.begin(), expected.end(),
-                   nodes_[0]->region.begin() + static_cast<std::ptrdiff_t>(response.buffer)));
+                   nodes_[0]->region.begin() + static_cast<std::ptrdiff_t>(raw(response.buffer))));
     EXPECT_EQ(events[1].kind, Event::Kind::kTransmitDone);
     EXPECT_TRUE(nodes_[0]->endpoint.release(now_, response.buffer, length));
   }
@@ -162,8 +163,9 @@ TEST_F(Pair, EveryLengthComesBackIntact) {
 TEST_F(Pair, AMessageMayBeSuppliedWhileItIsSent) {
   Node& client = *nodes_[0];
   client.transmit.push_back(pattern(200'000, 7));
-  const auto rpc = client.endpoint.start(
-      now_, Request{nodes_[1]->address, kServer, kClient, 200'000, 0, 5, 200'000 - 30'000});
+  const auto rpc =
+      client.endpoint.start(now_, Request{nodes_[1]->address, kServer, kClient, 200'000,
+                                          TransmitToken{0}, Cookie{5}, 200'000 - 30'000});
   ASSERT_TRUE(rpc);
   run(Duration{1'000'000'000});
   EXPECT_EQ(client.endpoint.rpc(*rpc)->sent, 30'000 / 1'424 * 1'424U);
@@ -176,7 +178,7 @@ TEST_F(Pair, AMessageMayBeSuppliedWhileItIsSent) {
   ASSERT_EQ(client.events.size(), 2U);
   EXPECT_EQ(client.events[0].kind, Event::Kind::kResponse);
   const auto* response =
-      client.region.data() + static_cast<std::ptrdiff_t>(client.events[0].buffer);
+      client.region.data() + static_cast<std::ptrdiff_t>(raw(client.events[0].buffer));
   EXPECT_TRUE(std::ranges::equal(client.transmit[0], std::span(response, 200'000)));
   EXPECT_EQ(client.endpoint.supply(now_, *rpc, 200'000).error(), ErrorCode::kNoSuchRpc);
   EXPECT_EQ(client.recorder.counters.retransmitted_packets, 0U);
@@ -188,8 +190,8 @@ TEST_F(Pair, ManyAtOnceAllComeBack) {
   std::vector<bool> seen(500);
   for (const Event& event : nodes_[0]->events) {
     if (event.kind != Event::Kind::kResponse) continue;
-    EXPECT_FALSE(seen[event.cookie]);
-    seen[event.cookie] = true;
+    EXPECT_FALSE(seen[raw(event.cookie)]);
+    seen[raw(event.cookie)] = true;
   }
   EXPECT_EQ(std::count(seen.begin(), seen.end(), true), 500);
   EXPECT_EQ(nodes_[1]->endpoint.rpcs_in_progress(), 0U) << "the server waits for acks for ever";

@@ -5,14 +5,9 @@
 #include <cstdint>
 #include <span>
 
-namespace homa::core {
+#include "core/byte_range.h"
 
-// A half-open range of message bytes.
-struct ByteRange {
-  std::uint32_t begin = 0;
-  std::uint32_t end = 0;
-  std::uint32_t size() const { return end - begin; }
-};
+namespace homa::core {
 
 class MessageIn {
  public:

@@ -6,7 +6,7 @@
 
 namespace homa::core {
 
-void MessageOut::start(std::uint32_t length, std::uint32_t unscheduled, std::uint64_t token,
+void MessageOut::start(std::uint32_t length, std::uint32_t unscheduled, TransmitToken token,
                        std::uint64_t age, std::uint32_t payload_max) {
   HOMA_CHECK(length > 0 && payload_max > 0);
   length_ = length;

@@ -9,7 +9,8 @@
 
 #include "base/time.h"
 #include "base/types.h"
-#include "core/message_in.h"
+#include "core/byte_range.h"
+#include "core/packets.h"
 
 namespace homa::core {
 
@@ -25,7 +26,7 @@ class MessageOut {
   };
 
   // age: smaller is older, unique. unscheduled: bytes that may go without a grant.
-  void start(std::uint32_t length, std::uint32_t unscheduled, std::uint64_t token,
+  void start(std::uint32_t length, std::uint32_t unscheduled, TransmitToken token,
              std::uint64_t age, std::uint32_t payload_max);
   void reset();
   // The last `bytes` of a message that was just started are not there yet: nothing of them goes
@@ -59,7 +60,7 @@ class MessageOut {
   std::uint32_t granted() const { return granted_; }
   std::uint32_t unscheduled() const { return unscheduled_; }
   std::uint32_t remaining() const { return length_ - sent_; }
-  std::uint64_t token() const { return token_; }
+  TransmitToken token() const { return token_; }
   std::uint64_t age() const { return age_; }
   Time last_sent() const { return last_sent_; }  // of new data
 
@@ -82,7 +83,7 @@ class MessageOut {
   std::uint32_t unscheduled_ = 0;
   std::uint32_t available_ = 0;
   std::uint32_t payload_max_ = 1;
-  std::uint64_t token_ = 0;
+  TransmitToken token_{};
   std::uint64_t age_ = 0;
   Time last_sent_{};
   boost::container::small_vector<Resend, 1> resends_;

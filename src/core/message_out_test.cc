@@ -7,7 +7,7 @@ namespace {
 
 MessageOut started(std::uint32_t length, std::uint32_t unscheduled) {
   MessageOut out;
-  out.start(length, unscheduled, 1, 1, 1424);
+  out.start(length, unscheduled, TransmitToken{1}, 1, 1424);
   return out;
 }
 

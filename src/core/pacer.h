@@ -7,7 +7,7 @@
 
 #include "base/time.h"
 #include "core/config.h"
-#include "core/endpoint.h"
+#include "core/packets.h"
 
 namespace homa::core {
 

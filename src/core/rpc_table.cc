@@ -43,7 +43,7 @@ Rpc* RpcTable::take() {
   rpc.resends = 0;
   rpc.excuses = 0;
   rpc.response_limit = 0;
-  rpc.cookie = 0;
+  rpc.cookie = Cookie{};
   rpc.next_need_ack = Time{};
   rpc.out.rpc = &rpc;
   rpc.grant.rpc = &rpc;

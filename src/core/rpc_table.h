@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "base/types.h"
-#include "core/endpoint.h"
 #include "core/grant_scheduler.h"
 #include "core/message_in.h"
 #include "core/message_out.h"
+#include "core/packets.h"
 #include "core/peer_table.h"
 #include "core/retry_timers.h"
 
@@ -42,8 +42,8 @@ struct Rpc {
   Peer* peer = nullptr;
   std::uint32_t peer_incarnation = 0;  // of the peer's engine when the RPC began; 0: unknown
   std::uint32_t response_limit = 0;    // served: unscheduled bytes the client takes; 0: no limit
-  std::uint64_t cookie = 0;
-  BufferOffset buffer = 0;  // of `in`, while has_buffer
+  Cookie cookie{};
+  BufferOffset buffer{};  // of `in`, while has_buffer
   bool has_buffer = false;
   Time last_heard{};
   Time next_need_ack{};  // replying: not before this

@@ -23,12 +23,12 @@ TEST(SendQueue, TheOneWithFewestBytesLeftGoesFirst) {
   std::array<MessageOut, 3> messages;
   const std::array<std::uint32_t, 3> lengths = {9000, 3000, 6000};
   for (std::size_t i = 0; i < 3; ++i) {
-    messages[i].start(lengths[i], lengths[i], i, i, kPayload);
+    messages[i].start(lengths[i], lengths[i], TransmitToken{i}, i, kPayload);
     queue.update(messages[i]);
   }
   std::vector<std::uint64_t> order;
   while (MessageOut* next = queue.next_paced()) {
-    order.push_back(next->token());
+    order.push_back(raw(next->token()));
     send_one(queue, *next);
   }
   EXPECT_EQ(order,
@@ -38,8 +38,8 @@ TEST(SendQueue, TheOneWithFewestBytesLeftGoesFirst) {
 TEST(SendQueue, AmongEqualsTheOlderGoesFirst) {
   SendQueue queue(0, 0);
   std::array<MessageOut, 2> messages;
-  messages[0].start(2000, 2000, 0, 9, kPayload);
-  messages[1].start(2000, 2000, 1, 5, kPayload);
+  messages[0].start(2000, 2000, TransmitToken{0}, 9, kPayload);
+  messages[1].start(2000, 2000, TransmitToken{1}, 5, kPayload);
   for (MessageOut& message : messages) queue.update(message);
   EXPECT_EQ(queue.next_paced(), &messages[1]);
   for (MessageOut& message : messages) queue.remove(message);
@@ -48,12 +48,12 @@ TEST(SendQueue, AmongEqualsTheOlderGoesFirst) {
 TEST(SendQueue, TheOldestGetsItsShareOfTheBytes) {
   SendQueue queue(0, 50);
   MessageOut oldest;
-  oldest.start(10'000'000, 10'000'000, 99, 0, kPayload);
+  oldest.start(10'000'000, 10'000'000, TransmitToken{99}, 0, kPayload);
   queue.update(oldest);
   std::uint64_t shorter_bytes = 0;
   for (std::uint64_t i = 1; i <= 500; ++i) {  // there is always a shorter one
     MessageOut shorter;
-    shorter.start(10'000, 10'000, i, i, kPayload);
+    shorter.start(10'000, 10'000, TransmitToken{i}, i, kPayload);
     queue.update(shorter);
     while (shorter.sendable()) {
       MessageOut* next = queue.next_paced();
@@ -70,8 +70,8 @@ TEST(SendQueue, TheOldestGetsItsShareOfTheBytes) {
 TEST(SendQueue, ShortMessagesDoNotQueueBehindPacedOnes) {
   SendQueue queue(1000, 50);
   MessageOut small, large;
-  large.start(50'000, 50'000, 1, 0, kPayload);
-  small.start(999, 999, 2, 1, kPayload);
+  large.start(50'000, 50'000, TransmitToken{1}, 0, kPayload);
+  small.start(999, 999, TransmitToken{2}, 1, kPayload);
   queue.update(large);
   queue.update(small);
   EXPECT_EQ(queue.next_small(), &small);

@@ -90,9 +90,9 @@ void Attachment::send(Time now, const Submission& submission) {
   if (!port) return refused(closed_ ? ErrorCode::kClosed : ErrorCode::kNoMemory);
   const SocketAddress server = submission.peer.address();
   const auto rpc = context_.endpoint.start(
-      now,
-      core::Request{server.host, Port{server.port}, *port, submission.length,
-                    make_token(index_, submission.memory), submission.handle, submission.pending});
+      now, core::Request{server.host, Port{server.port}, *port, submission.length,
+                         make_token(index_, submission.memory), core::Cookie{submission.handle},
+                         submission.pending});
   if (!rpc) return refused(rpc.error());
   ++transmits_;
   if (slot >= started_.size()) started_.resize(std::max<std::size_t>(64, std::size_t{slot} * 2));
@@ -151,7 +151,7 @@ void Attachment::release(Time now, const Submission& submission) {
   const auto length = context_.receive.take(submission.memory, index_);
   if (!length) return refuse();
   --buffers_;
-  context_.endpoint.release(now, submission.memory, *length);
+  context_.endpoint.release(now, core::BufferOffset{submission.memory}, *length);
 }
 
 Result<Port, ErrorCode> Attachment::open_port(Port port) {
@@ -219,13 +219,13 @@ void Attachment::status(const Submission& submission) {
 }
 
 void Attachment::deliver(CompletionKind kind, std::uint64_t handle, const core::Event& event) {
-  context_.receive.give(event.buffer, event.length, index_);
+  context_.receive.give(raw(event.buffer), event.length, index_);
   ++buffers_;
   Completion& completion = end_.place(true);
   completion = Completion{};
   completion.kind = kind;
   completion.handle = handle;
-  completion.memory = event.buffer;
+  completion.memory = raw(event.buffer);
   completion.length = event.length;
   completion.peer = PeerRecord::of({event.peer, raw(event.peer_port)});
 }
@@ -235,8 +235,8 @@ void Attachment::on_request(const core::Event& event) {
 }
 
 void Attachment::on_response(const core::Event& event) {
-  if (Started* found = started(event.cookie)) *found = Started{};
-  deliver(CompletionKind::kResponse, event.cookie, event);
+  if (Started* found = started(raw(event.cookie))) *found = Started{};
+  deliver(CompletionKind::kResponse, raw(event.cookie), event);
 }
 
 void Attachment::on_failed(const core::Event& event) {
@@ -248,9 +248,9 @@ void Attachment::on_failed(const core::Event& event) {
     completion.handle = raw(event.rpc);
     return end_.complete(completion, false);
   }
-  if (Started* found = started(event.cookie)) *found = Started{};
+  if (Started* found = started(raw(event.cookie))) *found = Started{};
   completion.kind = CompletionKind::kFailure;
-  completion.handle = event.cookie;
+  completion.handle = raw(event.cookie);
   end_.complete(completion, true);
 }
 
@@ -286,7 +286,7 @@ void Attachment::drop(Time now) {
   close(now);
   dropped_ = true;
   context_.receive.take_all(index_, buffers_, [&](std::uint64_t offset, std::uint32_t length) {
-    context_.endpoint.release(now, offset, length);
+    context_.endpoint.release(now, core::BufferOffset{offset}, length);
   });
   buffers_ = 0;
 }

@@ -19,14 +19,14 @@ namespace homa::engine {
 
 // Names a block of transmit memory of a channel for the endpoint.
 constexpr unsigned kTokenOffsetBits = 48;
-constexpr std::uint64_t make_token(std::uint16_t channel, std::uint64_t offset) {
-  return std::uint64_t{channel} << kTokenOffsetBits | offset;
+constexpr core::TransmitToken make_token(std::uint16_t channel, std::uint64_t offset) {
+  return core::TransmitToken{std::uint64_t{channel} << kTokenOffsetBits | offset};
 }
-constexpr std::uint16_t channel_of(std::uint64_t token) {
-  return static_cast<std::uint16_t>(token >> kTokenOffsetBits);
+constexpr std::uint16_t channel_of(core::TransmitToken token) {
+  return static_cast<std::uint16_t>(raw(token) >> kTokenOffsetBits);
 }
-constexpr std::uint64_t offset_of(std::uint64_t token) {
-  return token & ((std::uint64_t{1} << kTokenOffsetBits) - 1);
+constexpr std::uint64_t offset_of(core::TransmitToken token) {
+  return raw(token) & ((std::uint64_t{1} << kTokenOffsetBits) - 1);
 }
 
 struct AttachmentContext {

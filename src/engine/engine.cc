@@ -129,7 +129,8 @@ std::size_t Engine::receive(Time now) {
     const io::RxFrame& frame = received_[i];
     const core::RxOutcome outcome = endpoint_.on_packet(now, {frame.source, frame.bytes});
     if (outcome.kind == core::RxOutcome::Kind::kDeliver) {
-      receive_.copy_in(outcome.buffer, frame.bytes.subspan(outcome.payload_offset, outcome.length));
+      receive_.copy_in(raw(outcome.buffer),
+                       frame.bytes.subspan(outcome.payload_offset, outcome.length));
     }
   }
   if (count > 0) io_->release(std::span(received_).first(count));
@@ -209,7 +210,7 @@ void Engine::dispatch(Time now, const core::Event& event) {
 }
 
 // A block goes back to its application only when no frame that points into it waits.
-void Engine::transmit_done(std::uint64_t token) {
+void Engine::transmit_done(core::TransmitToken token) {
   if (frame_pending(token)) {
     done_tokens_.push_back(token);
     return;
@@ -219,7 +220,7 @@ void Engine::transmit_done(std::uint64_t token) {
   attached->on_transmit_done(offset_of(token));
 }
 
-bool Engine::frame_pending(std::uint64_t token) const {
+bool Engine::frame_pending(core::TransmitToken token) const {
   for (std::size_t i = first_frame_; i < frames_count_; ++i) {
     if (packets_[i].payload_length > 0 && packets_[i].transmit_token == token) return true;
   }
@@ -272,7 +273,7 @@ std::size_t Engine::transmit(Time now) {
 }
 
 void Engine::give_done_tokens() {
-  for (const std::uint64_t token : done_tokens_) transmit_done(token);
+  for (const core::TransmitToken token : done_tokens_) transmit_done(token);
   done_tokens_.clear();
 }
 

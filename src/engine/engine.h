@@ -96,12 +96,12 @@ class Engine {
   void end_channels(Time now);
   std::size_t dispatch_events(Time now);
   void dispatch(Time now, const core::Event& event);
-  void transmit_done(std::uint64_t token);
+  void transmit_done(core::TransmitToken token);
   std::size_t transmit(Time now);
   void give_done_tokens();
   void send_all(Time until);
   void make_frames(std::size_t count);
-  bool frame_pending(std::uint64_t token) const;
+  bool frame_pending(core::TransmitToken token) const;
   void publish();
   bool anything_to_do();
   bool wait(Time now, Time until);  // whether the wake descriptor is readable
@@ -126,8 +126,8 @@ class Engine {
   std::array<core::TxPacket, kBatch> packets_;
   std::array<io::TxFrame, kBatch> frames_;
   std::size_t first_frame_ = 0, frames_count_ = 0;
-  Time retry_ = kNever;                     // when to offer them again
-  std::vector<std::uint64_t> done_tokens_;  // done, but a frame of theirs still waits
+  Time retry_ = kNever;                           // when to offer them again
+  std::vector<core::TransmitToken> done_tokens_;  // done, but a frame of theirs still waits
   std::array<io::RxFrame, kBatch> received_;
   std::array<io::IoError, 8> errors_;
   Time deadline_{};  // the endpoint's, when work() last ended

@@ -66,7 +66,7 @@ void Checker::on_arrival(const Packet& packet) {
 }
 
 void Checker::on_deliver(HostId host, const core::RxOutcome& outcome, const Packet& packet) {
-  const std::uint64_t end = outcome.buffer + outcome.length;
+  const std::uint64_t end = raw(outcome.buffer) + outcome.length;
   if (end > core_.receive_region_bytes || outcome.payload_offset < packet.header_length ||
       outcome.payload_offset + outcome.length >
           std::uint32_t{packet.header_length} + packet.payload_length) {
@@ -78,7 +78,7 @@ void Checker::on_deliver(HostId host, const core::RxOutcome& outcome, const Pack
     ledger_.violation("host " + std::to_string(host) + ": payload delivered to a wrong offset");
   }
   for (std::uint32_t i = 0; i < outcome.length; ++i) {
-    regions_[host][static_cast<std::size_t>(outcome.buffer) + i] =
+    regions_[host][static_cast<std::size_t>(raw(outcome.buffer)) + i] =
         expected(packet.token, packet.payload_offset + skipped + i);
   }
 }
@@ -86,7 +86,7 @@ void Checker::on_deliver(HostId host, const core::RxOutcome& outcome, const Pack
 void Checker::on_message(HostId host, core::BufferOffset buffer, std::uint32_t length,
                          std::uint64_t token) {
   for (std::uint32_t i = 0; i < length; ++i) {
-    const std::uint64_t at = buffer + i;
+    const std::uint64_t at = raw(buffer) + i;
     if (at >= regions_[host].size() ||
         regions_[host][static_cast<std::size_t>(at)] != expected(token, i)) {
       ledger_.violation("host " + std::to_string(host) + ", token " + std::to_string(token) +

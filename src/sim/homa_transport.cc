@@ -112,8 +112,8 @@ void HomaTransport::on_message(SimTime now, MessageId id) {
                                                   .server_port = kServerPort,
                                                   .client_port = kClientPort,
                                                   .length = message.bytes,
-                                                  .transmit_token = id,
-                                                  .cookie = id});
+                                                  .transmit_token = core::TransmitToken{id},
+                                                  .cookie = core::Cookie{id}});
   if (!started) {
     sim_.ledger.fail(now, id);
     return;
@@ -177,7 +177,8 @@ void HomaTransport::drain_events(SimTime now, HostId id, PacketId cause) {
       case core::Event::Kind::kRequest: on_request(now, id, *event, cause); break;
       case core::Event::Kind::kResponse: on_response(now, id, *event, cause); break;
       case core::Event::Kind::kFailed:
-        if (!is_served(event->rpc)) sim_.ledger.fail(now, static_cast<MessageId>(event->cookie));
+        if (!is_served(event->rpc))
+          sim_.ledger.fail(now, static_cast<MessageId>(raw(event->cookie)));
         break;
       case core::Event::Kind::kTransmitDone: break;
     }
@@ -230,12 +231,13 @@ void HomaTransport::answer(SimTime now, HostId id, MessageId message) {
   // It may have ended meanwhile (its client gave up, this host restarted): then there is nothing
   // to answer, and the client's end is reported by the client.
   (void)host.endpoint->reply(core_time(host, now), rpcs_[message].server,
-                             sim_.ledger.response_bytes(message), message | kResponse);
+                             sim_.ledger.response_bytes(message),
+                             core::TransmitToken{message | kResponse});
 }
 
 void HomaTransport::on_response(SimTime now, HostId id, const core::Event& event, PacketId cause) {
   Host& host = *hosts_[id];
-  const auto message = static_cast<MessageId>(event.cookie);
+  const auto message = static_cast<MessageId>(raw(event.cookie));
   if (checker_) {
     checker_->on_message(id, event.buffer, event.length, message | kResponse);
   }
@@ -275,9 +277,9 @@ void HomaTransport::send(SimTime now, HostId id, const core::TxPacket& tx) {
   packet.header_length = tx.header_length;
   packet.payload_length = tx.payload_length;
   packet.payload_offset = tx.payload_offset;
-  packet.token = tx.transmit_token;
+  packet.token = raw(tx.transmit_token);
   packet.wire_bytes = topology_.packet_overhead_bytes + tx.header_length + tx.payload_length;
-  packet.flow_hash = static_cast<std::uint32_t>(derived_seed(id, tx.transmit_token) >> 16);
+  packet.flow_hash = static_cast<std::uint32_t>(derived_seed(id, raw(tx.transmit_token)) >> 16);
   std::memcpy(packet.header.data(), tx.header.data(), tx.header_length);
   if (checker_) checker_->on_sent(packet, *hosts_[id]->endpoint);
   sim_.network.send(now, id, packet_id);

@@ -14,6 +14,26 @@ std::vector<CounterValue> read(const Counters& counters) {
   return values;
 }
 
+std::string_view to_string(DropReason reason) {
+  switch (reason) {
+#define HOMA_DROP_WORD(name, value, counter, word, meaning) \
+  case DropReason::value: return word;
+    HOMA_DROP_REASONS(HOMA_DROP_WORD, )
+#undef HOMA_DROP_WORD
+  }
+  return "?";
+}
+
+std::atomic<std::uint64_t>& counter_of(Counters& counters, DropReason reason) {
+  switch (reason) {
+#define HOMA_DROP_COUNTER_OF(name, value, counter, word, meaning) \
+  case DropReason::value: return counters.counter;
+    HOMA_DROP_REASONS(HOMA_DROP_COUNTER_OF, )
+#undef HOMA_DROP_COUNTER_OF
+  }
+  return counters.dropped_malformed;
+}
+
 std::string_view to_string(EventType type) {
   switch (type) {
 #define HOMA_EVENT_NAME(name, a, b) \

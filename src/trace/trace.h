@@ -10,8 +10,11 @@
 #include <vector>
 
 #include "base/time.h"
+#include "trace/drop_reason.h"
 
 namespace homa::trace {
+
+#define HOMA_DROP_COUNTER(NAME, reason, counter, word, meaning) NAME(counter, meaning)
 
 // NAME(identifier, "meaning")
 #define HOMA_COUNTERS(NAME)                                                                     \
@@ -53,16 +56,7 @@ namespace homa::trace {
   NAME(errors_received, "ERROR packets received")                                               \
   NAME(controls_dropped, "control packets not sent: too many waited")                           \
   NAME(unreachable_received, "ICMP errors about packets of ours")                               \
-  NAME(dropped_malformed, "packets dropped: not a Homa packet")                                 \
-  NAME(dropped_no_such_port, "packets dropped: no socket on that port")                         \
-  NAME(dropped_unknown_rpc, "packets dropped: no such RPC")                                     \
-  NAME(dropped_finished, "requests dropped: they ran before")                                   \
-  NAME(dropped_duplicate, "DATA dropped: every byte was here")                                  \
-  NAME(dropped_mismatch, "packets dropped: they contradict earlier ones")                       \
-  NAME(dropped_too_long, "requests dropped: longer than the limit")                             \
-  NAME(dropped_no_buffer, "DATA dropped: no room in the receive region")                        \
-  NAME(dropped_overloaded, "requests dropped: too many in progress")                            \
-  NAME(dropped_not_for_client, "requests dropped: sent to a client's port")                     \
+  HOMA_DROP_REASONS(HOMA_DROP_COUNTER, NAME)                                                    \
   NAME(submissions_refused, "channel entries that made no sense")                               \
   NAME(peers_created, "peers seen for the first time")                                          \
   NAME(peers_collected, "idle peers forgotten")                                                 \
@@ -78,6 +72,8 @@ struct Counters {
 inline void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount = 1) {
   counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
 }
+
+std::atomic<std::uint64_t>& counter_of(Counters& counters, DropReason reason);
 
 struct CounterValue {
   std::string_view name;

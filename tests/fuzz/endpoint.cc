@@ -91,11 +91,11 @@ class Host {
   Port client_port_{};
   Time now_{std::chrono::seconds(1)};
   std::uint64_t tokens_ = 0;
-  std::map<std::uint64_t, Outgoing> outgoing_;  // by token: given, not given back
-  std::map<RpcId, std::uint64_t> calls_;        // ours in progress, with their cookies
-  std::vector<RpcId> requests_;                 // served, not answered
-  std::vector<Buffer> held_;                    // message buffers in our hands
-  std::deque<std::vector<std::byte>> sent_;     // the last packets that went out
+  std::map<core::TransmitToken, Outgoing> outgoing_;  // by token: given, not given back
+  std::map<RpcId, core::Cookie> calls_;               // ours in progress, with their cookies
+  std::vector<RpcId> requests_;                       // served, not answered
+  std::vector<Buffer> held_;                          // message buffers in our hands
+  std::deque<std::vector<std::byte>> sent_;           // the last packets that went out
 };
 
 void Host::pass(Duration time) {
@@ -106,13 +106,13 @@ void Host::pass(Duration time) {
 void Host::packet(std::span<const std::byte> bytes, const Address& from) {
   const auto outcome = endpoint_.on_packet(now_, {from, bytes});
   if (outcome.kind == core::RxOutcome::Kind::kDropped) {
-    HOMA_CHECK(static_cast<std::size_t>(outcome.reason) < core::kDropReasons);
+    HOMA_CHECK(static_cast<std::size_t>(outcome.reason) < trace::kDropReasons);
     HOMA_CHECK(!to_string(outcome.reason).empty());
   }
   if (outcome.kind != core::RxOutcome::Kind::kDeliver) return;
   HOMA_CHECK(outcome.length > 0);
   HOMA_CHECK(std::uint64_t{outcome.payload_offset} + outcome.length <= bytes.size());
-  HOMA_CHECK(outcome.buffer + outcome.length <= kRegionBytes);
+  HOMA_CHECK(raw(outcome.buffer) + outcome.length <= kRegionBytes);
   const auto message_length = base::load_big_endian<std::uint32_t>(bytes.data() + 28);
   HOMA_CHECK(std::uint64_t{outcome.message_offset} + outcome.length <= message_length);
   for (const Buffer& held : held_) {  // what the application reads must not change under it
@@ -195,8 +195,8 @@ void Host::start(base::ByteReader& input) {
   request.server_port = kServerPort;
   request.client_port = client_port_;
   request.length = std::uint32_t{input.read<std::uint16_t>()} * 2;
-  request.transmit_token = ++tokens_;
-  request.cookie = tokens_ * 3;
+  request.transmit_token = core::TransmitToken{++tokens_};
+  request.cookie = core::Cookie{tokens_ * 3};
   const auto rpc = endpoint_.start(now_, request);
   HOMA_CHECK(rpc || request.length == 0 || request.length > config_.message_bytes_max ||
              rpc.error() != ErrorCode::kInvalidArgument);
@@ -211,7 +211,7 @@ void Host::reply(base::ByteReader& input) {
   const std::uint32_t length = std::uint32_t{input.read<std::uint16_t>()} * 2;
   if (requests_.empty()) return;
   const auto at = requests_.begin() + static_cast<std::ptrdiff_t>(choice % requests_.size());
-  const auto token = ++tokens_;
+  const core::TransmitToken token{++tokens_};
   const auto result = endpoint_.reply(now_, *at, length, token);
   if (!result && result.error() != ErrorCode::kNoSuchRpc) return;
   if (result) outgoing_.emplace(token, Outgoing{length});
@@ -277,7 +277,7 @@ void Host::on_event(const core::Event& event) {
     requests_.push_back(event.rpc);
   }
   HOMA_CHECK(event.length > 0 && event.length <= config_.message_bytes_max);
-  HOMA_CHECK(event.buffer + event.length <= kRegionBytes);
+  HOMA_CHECK(raw(event.buffer) + event.length <= kRegionBytes);
   for (const Buffer& held : held_) {
     HOMA_CHECK(event.buffer + event.length <= held.at || held.at + held.length <= event.buffer);
   }

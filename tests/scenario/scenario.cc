@@ -39,7 +39,7 @@ struct Named {
   bool ours = false;
   RpcId id{};
   WireId wire_id{};  // the client's
-  std::uint64_t token = 0;
+  core::TransmitToken token{};
 };
 
 class Runner {
@@ -177,7 +177,7 @@ class Runner {
       result = start(line);
     } else if (line.what == "reply") {
       Named& named = names_.at(line.rpc);
-      named.token = next_token_++;
+      named.token = core::TransmitToken{next_token_++};
       const auto replied = endpoint_.reply(
           now_, named.id, static_cast<std::uint32_t>(line.number("length")), named.token);
       if (!replied) result = replied.error();
@@ -200,14 +200,14 @@ class Runner {
 
   ErrorCode start(const Line& line) {
     Named named{.peer = line.number_or("peer", 1), .ours = true};
-    named.token = next_token_++;
+    named.token = core::TransmitToken{next_token_++};
     const auto id = endpoint_.start(
         now_, core::Request{.server = peer_address(named.peer),
                             .server_port = kServerPort,
                             .client_port = kClientPort,
                             .length = static_cast<std::uint32_t>(line.number("length")),
                             .transmit_token = named.token,
-                            .cookie = named.token});
+                            .cookie = core::Cookie{raw(named.token)}});
     if (!id) return id.error();
     named.id = *id;
     const auto info = endpoint_.rpc(*id);
@@ -358,7 +358,7 @@ class Runner {
 
   void expect_event(const Line& line) {
     if (line.what == "done") {
-      const std::uint64_t token = name(line).token;
+      const core::TransmitToken token = name(line).token;
       EXPECT_TRUE(done_[token]) << "its bytes are still in use";
       return;
     }
@@ -379,7 +379,7 @@ class Runner {
     EXPECT_EQ(raw(got.event.rpc), raw(named.id)) << describe(got);
     EXPECT_EQ(got.event.peer, peer_address(named.peer));
     if (named.ours) {
-      EXPECT_EQ(got.event.cookie, named.token);
+      EXPECT_EQ(got.event.cookie, core::Cookie{raw(named.token)});
     }
     if (line.has("length")) {
       EXPECT_EQ(got.event.length, line.number("length"));
@@ -417,7 +417,7 @@ class Runner {
   std::deque<Out> outs_;
   std::deque<Got> events_;
   std::map<std::uint64_t, core::Event> held_;  // whose buffers were not released, by RPC
-  std::map<std::uint64_t, bool> done_;
+  std::map<core::TransmitToken, bool> done_;
   std::uint64_t next_token_ = 1;
 };
 

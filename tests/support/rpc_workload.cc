@@ -68,7 +68,7 @@ void RpcWorkload::start(VirtualNetwork& network, std::size_t index) {
                                 core::Request{.server = VirtualNetwork::address(rpc.plan.server),
                                               .server_port = kServerPort,
                                               .client_port = client_ports_[rpc.plan.client],
-                                              .cookie = index + 1},
+                                              .cookie = core::Cookie{index + 1}},
                                 message(request_of(index), rpc.plan.request_length));
   if (!id) {
     network.violation(name(index) + " cannot be started: " + std::string(to_string(id.error())));
@@ -146,7 +146,7 @@ void RpcWorkload::serve(VirtualNetwork& network, HostIndex host, const core::Eve
 
 void RpcWorkload::finish(VirtualNetwork& network, HostIndex host, const core::Event& event,
                          std::span<const std::byte> bytes) {
-  const std::size_t index = static_cast<std::size_t>(event.cookie) - 1;
+  const std::size_t index = static_cast<std::size_t>(raw(event.cookie)) - 1;
   if (index >= rpcs_.size() || rpcs_[index].plan.client != host || rpcs_[index].id != event.rpc) {
     network.violation("an end of an RPC that was not started, or with a wrong cookie or id");
     return;

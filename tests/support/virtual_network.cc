@@ -58,7 +58,7 @@ void VirtualNetwork::at(Time when, std::function<void()> action) {
 Result<RpcId, ErrorCode> VirtualNetwork::start(HostIndex host, core::Request request,
                                                std::vector<std::byte> bytes) {
   Host& h = hosts_[host];
-  request.transmit_token = h.next_token++;
+  request.transmit_token = core::TransmitToken{h.next_token++};
   request.length = static_cast<std::uint32_t>(bytes.size());
   const auto rpc = h.endpoint->start(now_, request);
   if (rpc) h.transmit[request.transmit_token] = std::move(bytes);
@@ -68,7 +68,7 @@ Result<RpcId, ErrorCode> VirtualNetwork::start(HostIndex host, core::Request req
 Result<void, ErrorCode> VirtualNetwork::reply(HostIndex host, RpcId rpc,
                                               std::vector<std::byte> bytes) {
   Host& h = hosts_[host];
-  const std::uint64_t token = h.next_token++;
+  const core::TransmitToken token{h.next_token++};
   const auto result = h.endpoint->reply(now_, rpc, static_cast<std::uint32_t>(bytes.size()), token);
   if (result) h.transmit[token] = std::move(bytes);
   return result;
@@ -76,7 +76,7 @@ Result<void, ErrorCode> VirtualNetwork::reply(HostIndex host, RpcId rpc,
 
 void VirtualNetwork::release(HostIndex host, const core::Event& event) {
   Host& h = hosts_[host];
-  std::memset(h.region.get() + event.buffer, 0xdd, event.length);
+  std::memset(h.region.get() + raw(event.buffer), 0xdd, event.length);
   if (!h.endpoint->release(now_, event.buffer, event.length)) {
     violation("a buffer that was delivered cannot be released");
   }
@@ -133,12 +133,12 @@ bool VirtualNetwork::drain_events(HostIndex host) {
     }
     const bool has_bytes =
         event->kind == core::Event::Kind::kRequest || event->kind == core::Event::Kind::kResponse;
-    if (has_bytes && event->buffer + event->length > config_.core.receive_region_bytes) {
+    if (has_bytes && raw(event->buffer) + event->length > config_.core.receive_region_bytes) {
       violation("a message outside of the receive region");
       continue;
     }
     application_.on_event(*this, host, *event,
-                          has_bytes ? std::span(h.region.get() + event->buffer, event->length)
+                          has_bytes ? std::span(h.region.get() + raw(event->buffer), event->length)
                                     : std::span<const std::byte>());
   }
   return any;
@@ -199,10 +199,10 @@ void VirtualNetwork::arrive(HostIndex from, HostIndex to, const std::vector<std:
   const auto outcome = h.endpoint->on_packet(now_, core::RxPacket{address(from), packet});
   if (outcome.kind == core::RxOutcome::Kind::kDeliver) {
     if (outcome.payload_offset + outcome.length > packet.size() ||
-        outcome.buffer + outcome.length > config_.core.receive_region_bytes) {
+        raw(outcome.buffer) + outcome.length > config_.core.receive_region_bytes) {
       violation("payload to be delivered outside of its packet or region");
     } else {
-      std::memcpy(h.region.get() + outcome.buffer, packet.data() + outcome.payload_offset,
+      std::memcpy(h.region.get() + raw(outcome.buffer), packet.data() + outcome.payload_offset,
                   outcome.length);
     }
   }

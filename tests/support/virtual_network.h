@@ -95,7 +95,7 @@ class VirtualNetwork {
     std::unique_ptr<trace::Recorder> recorder;
     std::unique_ptr<core::Endpoint> endpoint;
     std::unique_ptr<std::byte[]> region;
-    std::map<std::uint64_t, std::vector<std::byte>> transmit;
+    std::map<core::TransmitToken, std::vector<std::byte>> transmit;
     std::uint64_t next_token = 1;
     Time wake_at = kNever;
     bool unplugged = false;

@@ -1,0 +1,103 @@
+// What goes into the endpoint and comes out of it: packets, requests, events.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/types.h"
+#include "homa/address.h"
+#include "homa/error.h"
+#include "trace/drop_reason.h"
+#include "wire/codec.h"
+
+namespace homa::core {
+
+using trace::DropReason;
+
+// Names a message's bytes in transmit memory. Chosen by the owner; the endpoint only hands it back.
+enum class TransmitToken : std::uint64_t {};
+
+// Where a message's bytes are in the receive memory.
+enum class BufferOffset : std::uint64_t {};
+constexpr BufferOffset operator+(BufferOffset offset, std::uint32_t bytes) {
+  return BufferOffset{raw(offset) + bytes};
+}
+
+// What an application calls its RPC. The endpoint only hands it back.
+enum class Cookie : std::uint64_t {};
+
+struct RxPacket {
+  Address source;
+  std::span<const std::byte> bytes;  // from the Homa header on, to the packet's end
+};
+
+// What became of a packet. kDeliver: copy packet bytes [payload_offset, +length) to `buffer`.
+struct RxOutcome {
+  enum class Kind : std::uint8_t { kConsumed, kDeliver, kDropped };
+  Kind kind = Kind::kConsumed;
+  DropReason reason{};
+  std::uint32_t payload_offset = 0;
+  std::uint32_t length = 0;
+  BufferOffset buffer{};  // of this payload's first byte
+  RpcId rpc{};
+  std::uint32_t message_offset = 0;  // of this payload's first byte in its message
+};
+
+// An RPC to start.
+struct Request {
+  Address server;
+  Port server_port{};
+  Port client_port{};  // opened with open_port()
+  std::uint32_t length = 0;
+  TransmitToken transmit_token{};  // given back in TxPacket and in Event::kTransmitDone
+  Cookie cookie{};                 // given back with the response or the failure
+  std::uint32_t pending = 0;       // bytes at its end that are not there yet: supply() follows
+};
+
+struct Event {
+  enum class Kind : std::uint8_t {
+    kRequest,       // a whole request arrived: length bytes at `buffer`, until release()
+    kResponse,      // a whole response arrived; the RPC is over, its buffer stays until release()
+    kFailed,        // an RPC of ours ended without response, or (served) before it was answered
+    kTransmitDone,  // transmit_token's bytes are needed no more
+  };
+  Kind kind = Kind::kRequest;
+  ErrorCode error = ErrorCode::kOk;
+  Port local_port{};
+  Port peer_port{};
+  Address peer;
+  RpcId rpc{};
+  std::uint32_t length = 0;
+  BufferOffset buffer{};
+  Cookie cookie{};
+  TransmitToken transmit_token{};
+};
+
+// A packet to send: header bytes, then payload [payload_offset, +payload_length) of the message
+// named by transmit_token.
+struct TxPacket {
+  Address destination;
+  Priority priority = 0;
+  std::uint8_t header_length = 0;
+  std::uint32_t payload_length = 0;
+  std::uint32_t payload_offset = 0;
+  TransmitToken transmit_token{};
+  wire::HeaderBuffer header;
+};
+
+// What the device says of its own queue, where the back end can know.
+struct LinkFeedback {
+  std::optional<std::uint64_t> device_queue_bytes;
+};
+
+// An ICMP message (or the like) about a packet of ours.
+struct Unreachable {
+  enum class Kind : std::uint8_t { kPort, kProtocol, kHost };
+  Address peer;
+  Kind kind = Kind::kHost;
+  std::span<const std::byte> quoted;  // the packet's Homa header, as far as quoted; may be empty
+};
+
+}  // namespace homa::core
