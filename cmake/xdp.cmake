@@ -1,9 +1,6 @@
 # The AF_XDP back end: needs libxdp, libbpf and a clang that compiles for BPF. Where one is absent,
 # Homa is built without it and says so when it is asked for.
-find_package(PkgConfig QUIET)
-if(PKG_CONFIG_FOUND)
-  pkg_check_modules(HOMA_XDP_LIBS IMPORTED_TARGET libxdp libbpf)
-endif()
+pkg_check_modules(HOMA_XDP_LIBS IMPORTED_TARGET libxdp libbpf)
 find_program(HOMA_BPF_CLANG NAMES clang clang-14 clang-15 clang-16)
 if(HOMA_XDP_LIBS_FOUND AND HOMA_BPF_CLANG)
   set(HOMA_XDP_DEFAULT ON)
@@ -17,7 +14,7 @@ get_target_property(io_sources homa_io SOURCES)
 if(HOMA_XDP)
   list(FILTER io_sources EXCLUDE REGEX "/xdp_absent\\.cc$")
 else()
-  list(FILTER io_sources EXCLUDE REGEX "/(xdp|xdp_io|xdp_program|xdp_rings|next_hops)\\.cc$")
+  list(FILTER io_sources EXCLUDE REGEX "/(xdp|xdp_io|xdp_program|xdp_rings)\\.cc$")
 endif()
 set_target_properties(homa_io PROPERTIES SOURCES "${io_sources}")
 

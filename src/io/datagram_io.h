@@ -2,7 +2,6 @@
 #pragma once
 
 #include "base/descriptor.h"
-#include "io/carrier.h"
 #include "io/datagram_receiver.h"
 #include "io/datagram_sender.h"
 #include "io/error_queue.h"
@@ -16,7 +15,6 @@ struct DatagramSetup {
   IoCapabilities capabilities;
   int family = AF_INET;
   bool dual_stack = false;
-  Carrier carrier = Carrier::kUdp;
   bool can_join = false;  // received packets to runs
   std::uint32_t scope = 0;
 };

@@ -1,23 +1,21 @@
 // Where frames to a host go: asks the kernel for the route and the neighbour, has it resolve and
 // confirm neighbours, and hears of every change. For back ends that write Ethernet headers
-// themselves. Kernel: rtnetlink(7). Belongs to one thread; never blocks (the kernel answers at
-// once).
+// themselves. Belongs to one thread; never blocks.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
-#include "base/descriptor.h"
 #include "homa/address.h"
 #include "homa/error.h"
 #include "homa/result.h"
+#include "io/netlink.h"
+#include "io/socket_address.h"
 #include "io/xdp_frame.h"
 
 namespace homa::io {
-
-using IpAddress = std::array<std::uint8_t, 16>;  // as in homa::Address
 
 struct NextHop {
   enum class State : std::uint8_t {
@@ -51,19 +49,17 @@ class NextHops {
   // be told; every answer of find() is to be asked for again.
   bool changes(std::vector<NeighbourChange>& changes);
   // Readable when changes() has something to say.
-  int descriptor() const { return events_.get(); }
+  int descriptor() const { return events_.descriptor(); }
 
  private:
-  NextHops() = default;
-  bool ask(void* request, std::uint32_t length, std::vector<std::byte>& answer);
+  NextHops(std::uint32_t interface_index, NetlinkSocket requests, NetlinkSocket events)
+      : index_(interface_index), requests_(std::move(requests)), events_(std::move(events)) {}
   bool find_route(const Address& destination, NextHop& hop);
   void find_neighbour(NextHop& hop);
 
-  std::uint32_t index_ = 0;
-  std::uint32_t sequence_ = 0;
-  base::Descriptor requests_;
-  base::Descriptor events_;
-  std::vector<std::byte> buffer_;
+  std::uint32_t index_;
+  NetlinkSocket requests_;
+  NetlinkSocket events_;
 };
 
 }  // namespace homa::io

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "homa/address.h"
+#include "io/carrier.h"
 
 namespace homa::io {
 
@@ -44,9 +45,10 @@ struct IoError {
 };
 
 struct IoCapabilities {
-  std::string name;  // "udp", "raw", "xdp", ...
-  std::string note;  // how, and with "auto" why this one: for people; may be empty
-  Address local;     // our address, as peers see it
+  std::string name;                 // "udp", "raw", "xdp", ...
+  std::string note;                 // how, and with "auto" why this one: for people; may be empty
+  Address local;                    // our address, as peers see it
+  Carrier carrier = Carrier::kUdp;  // xdp: towards peers that have not spoken yet
   std::uint32_t packet_bytes_max = 0;      // Homa header and payload in one packet
   std::uint32_t overhead_bytes = 0;        // on the wire per packet: Ethernet (38), IP, UDP
   std::uint64_t link_bits_per_second = 0;  // 0: not known

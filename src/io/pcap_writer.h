@@ -1,8 +1,9 @@
 // Writes what a back end sends and receives to a capture file, with the Ethernet, IP and UDP
 // headers that it would have on a wire (a received packet's priority is not known and shows as 0).
-// The format is written by hand: an application that links Homa should not need libpcap for it.
+// docs/dependencies.md says why libpcap does not write the file.
 #pragma once
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -40,12 +41,9 @@ class PcapWriterIo final : public Decorator {
 
   PcapWriterIo(std::unique_ptr<PacketIo> inner, File file);
   void write(const Packet& packet, std::chrono::nanoseconds time);
-  void put_record_header(std::size_t length, std::chrono::nanoseconds time);
-  void put_ip(const Packet& packet, std::size_t ip_payload);
-  void put_udp(const Packet& packet);
+  Address local_of(const Address& peer) const;
 
   File file_;
-  const bool udp_;
   std::vector<std::byte> record_;  // the packet being written
 };
 

@@ -65,6 +65,7 @@ Result<std::unique_ptr<PacketIo>, Error> open_raw(const IoConfig& config) {
 
   const std::uint32_t header = v4 ? kIpv4Header : kIpv6Header;
   setup.capabilities.name = "raw";
+  setup.capabilities.carrier = Carrier::kIp;
   setup.capabilities.local = device->address;
   setup.capabilities.packet_bytes_max = ip_payload_max(device->mtu, !v4);
   setup.capabilities.overhead_bytes = kEthernetOverhead + header;
@@ -72,7 +73,6 @@ Result<std::unique_ptr<PacketIo>, Error> open_raw(const IoConfig& config) {
   setup.capabilities.priorities = true;
   setup.socket = std::move(*socket);
   setup.lock = std::move(*lock);
-  setup.carrier = Carrier::kIp;
   setup.scope = device->index;
   return std::unique_ptr<PacketIo>(std::make_unique<DatagramIo>(std::move(setup)));
 }

@@ -4,8 +4,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "base/bytes.h"
 #include "homa/address.h"
@@ -18,6 +20,26 @@ union SocketName {
   sockaddr_in v4;
   sockaddr_in6 v6;
 };
+
+using IpAddress = std::array<std::uint8_t, 16>;  // as in homa::Address
+
+inline bool is_v4(const IpAddress& ip) { return Address{ip, 0}.is_v4(); }
+
+// The address as IP headers and the kernel's tables have it: 4 or 16 bytes.
+inline std::span<const std::byte> ip_bytes(const IpAddress& ip) {
+  const auto all = std::as_bytes(std::span(ip));
+  return is_v4(ip) ? all.last(4) : all;
+}
+
+// The other way round; all zeros for any other length.
+inline IpAddress to_ip(std::span<const std::byte> bytes) {
+  IpAddress ip{};
+  if (bytes.size() == 4) ip[10] = ip[11] = 0xff;
+  if (bytes.size() == 4 || bytes.size() == 16) {
+    std::memcpy(ip.data() + 16 - bytes.size(), bytes.data(), bytes.size());
+  }
+  return ip;
+}
 
 inline bool is_link_local(const Address& address) {
   return address.ip[0] == 0xfe && (address.ip[1] & 0xc0) == 0x80;

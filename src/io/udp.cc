@@ -73,6 +73,7 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
   const std::uint32_t headers = (v6 ? kIpv6Header : kIpv4Header) + kUdpHeader;
   DatagramSetup setup;
   setup.capabilities.name = "udp";
+  setup.capabilities.carrier = Carrier::kUdp;
   setup.capabilities.note = config.chosen_because;
   setup.capabilities.local = device->address;
   setup.capabilities.local.udp_port = bound_port(socket);
@@ -83,7 +84,6 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
   // Asking for none changes nothing, and fails where the kernel does not know it.
   setup.capabilities.segmentation =
       set_option(socket, SOL_UDP, UDP_SEGMENT, 0) && device_segments(device->interface);
-  setup.carrier = Carrier::kUdp;
   setup.can_join = set_option(socket, SOL_UDP, UDP_GRO, 0);
   setup.socket = std::move(made->socket);
   setup.family = made->family;

@@ -100,7 +100,6 @@ Result<std::unique_ptr<PacketIo>, Error> open_xdp(const IoConfig& config) {
   auto device = xdp_device(config);
   if (!device) return Unexpected<Error>(device.error());
   XdpParts parts;
-  parts.carrier = options->carrier;
   parts.interface = device->interface;
   parts.control = base::Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   parts.mac = hardware_address(parts.control, device->interface);
@@ -117,6 +116,7 @@ Result<std::unique_ptr<PacketIo>, Error> open_xdp(const IoConfig& config) {
   const Address local = parts.companion->capabilities().local;
   const std::uint32_t headers = network_header_bytes(local.is_v4(), options->carrier);
   parts.capabilities.name = "xdp";
+  parts.capabilities.carrier = options->carrier;
   parts.capabilities.local = local;
   parts.capabilities.note = describe(*options, *parts.program, *parts.rings);
   if (!config.chosen_because.empty()) parts.capabilities.note += "; " + config.chosen_because;

@@ -53,7 +53,7 @@ XdpIo::XdpIo(XdpParts parts)
       control_(std::move(parts.control)),
       interface_(std::move(parts.interface)),
       mac_(parts.mac),
-      carrier_(parts.carrier) {
+      carrier_(capabilities_.carrier) {
   for (const int fd : rings_->descriptors()) waited_for_.push_back({fd, POLLIN, 0});
   waited_for_.push_back({hops_->descriptor(), POLLIN, 0});
   waited_for_.push_back({companion_->descriptor(), POLLIN, 0});

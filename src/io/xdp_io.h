@@ -32,7 +32,6 @@ struct XdpParts {
   base::Descriptor control;  // any socket, to ask the kernel about the device
   std::string interface;
   MacAddress mac{};
-  Carrier carrier = Carrier::kUdp;
 };
 
 class XdpIo final : public PacketIo {
@@ -80,7 +79,7 @@ class XdpIo final : public PacketIo {
   base::Descriptor control_;
   const std::string interface_;
   MacAddress mac_;
-  const Carrier carrier_;
+  const Carrier carrier_;  // towards peers that have not spoken yet
   std::unordered_map<Address, Peer, Hash> peers_;
   Peer* last_peer_ = nullptr;  // of last_address_
   Address last_address_;
