@@ -1,19 +1,12 @@
 // The udp back end over the loopback. What all back ends have in common is in
 // tests/system/io_conformance_test.cc.
-#include <gmock/gmock.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <thread>
-
+#include <gtest/gtest.h>
 #include "io/testing.h"
 
 namespace homa::io {
 namespace {
 
-using namespace std::chrono_literals;
 using namespace testing;  // NOLINT
-using ::testing::HasSubstr;
 
 std::unique_ptr<PacketIo> open_on(const std::string& address, std::uint32_t mtu = 0) {
   IoConfig config;
@@ -142,18 +135,6 @@ TEST_P(Udp, PollingAndPingPongCostOneSystemCallEach) {
   b_->release(std::span(frames).first(1));
 }
 
-TEST_P(Udp, AClosedPortIsReportedWithTheQuotedHeader) {
-  b_.reset();
-  const Bytes packet = make_packet(300, 9);
-  ASSERT_TRUE(send_one(*a_, packet, b_address_));
-  const auto errors = receive_errors(*a_);
-  ASSERT_EQ(errors.size(), 1U);
-  EXPECT_EQ(errors[0].kind, IoError::Kind::kProtocolUnreachable);
-  EXPECT_EQ(errors[0].peer, b_address_);
-  ASSERT_EQ(errors[0].quoted_length, 28U);
-  EXPECT_TRUE(std::equal(errors[0].quoted.begin(), errors[0].quoted.end(), packet.begin()));
-}
-
 TEST_P(Udp, AnErrorOfAnEarlierPacketCostsNoLaterOne) {
   auto c = open_on(GetParam());
   const Address closed = b_address_;
@@ -170,32 +151,6 @@ TEST_P(Udp, AnErrorOfAnEarlierPacketCostsNoLaterOne) {
     EXPECT_EQ(received[0].bytes, kept);
   }
   EXPECT_EQ(a_->statistics().send_refused, 0U);
-}
-
-TEST_P(Udp, APacketThatCanNeverBeSentIsDroppedAlone) {
-  const Bytes good = make_packet(500, 1);
-  const Bytes far_too_long = make_packet(70'000, 2);
-  const std::array<TxFrame, 3> frames{
-      frame_of(good, b_address_), frame_of(far_too_long, b_address_), frame_of(good, b_address_)};
-  EXPECT_TRUE(send_all(*a_, frames));
-  EXPECT_EQ(a_->statistics().send_refused, 1U);
-  EXPECT_EQ(a_->statistics().frames_sent, 2U);
-  EXPECT_EQ(receive_n(*b_, 2).size(), 2U);
-}
-
-TEST_P(Udp, WaitEndsByAPacketByTheWakeDescriptorOrByTheClock) {
-  const auto start = std::chrono::steady_clock::now();
-  b_->wait(2ms, -1);
-  EXPECT_GE(std::chrono::steady_clock::now() - start, 2ms);
-
-  const int wake = eventfd(1, EFD_CLOEXEC);
-  b_->wait(10s, wake);
-  ::close(wake);
-
-  ASSERT_TRUE(send_one(*a_, make_packet(50, 1), b_address_));
-  b_->wait(10s, -1);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
-  EXPECT_EQ(receive_n(*b_, 1).size(), 1U);
 }
 
 TEST(UdpAnyAddress, TakesBothFamiliesThroughOneSocket) {
@@ -230,42 +185,6 @@ TEST(UdpOneFamily, RefusesTheOtherAsUnreachable) {
   EXPECT_EQ(errors[0].kind, IoError::Kind::kHostUnreachable);
   EXPECT_EQ(errors[0].peer, *v6_address);
   EXPECT_EQ(v4->statistics().send_refused, 1U);
-}
-
-TEST(UdpOpen, SaysWhatIsWrong) {
-  auto first = open_on("127.0.0.1");
-  IoConfig config;
-  config.address = "127.0.0.1";
-  config.udp_port = first->capabilities().local.udp_port;
-  auto again = open(config);
-  ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().code, ErrorCode::kInUse);
-  EXPECT_THAT(again.error().text, HasSubstr("in use"));
-
-  config.address = "203.0.113.7";
-  auto nowhere = open(config);
-  ASSERT_FALSE(nowhere);
-  EXPECT_THAT(nowhere.error().text, HasSubstr("203.0.113.7"));
-  EXPECT_THAT(nowhere.error().text, HasSubstr("lo 127.0.0.1"));
-
-  config.address.clear();
-  config.interface = "nonesuch0";
-  auto no_device = open(config);
-  ASSERT_FALSE(no_device);
-  EXPECT_THAT(no_device.error().text, HasSubstr("nonesuch0"));
-
-  config = {};
-  config.backend = "carrier-pigeon";
-  auto unknown = open(config);
-  ASSERT_FALSE(unknown);
-  EXPECT_THAT(unknown.error().text, HasSubstr("carrier-pigeon"));
-
-  config = {};
-  config.address = "127.0.0.1";
-  config.mtu = 60;
-  auto tiny = open(config);
-  ASSERT_FALSE(tiny);
-  EXPECT_THAT(tiny.error().text, HasSubstr("MTU 60"));
 }
 
 }  // namespace
