@@ -9,10 +9,11 @@ namespace homa::channel {
 namespace {
 constexpr std::uint64_t kUnit = 256;  // the allocator's offsets are multiples of it
 
-std::uint32_t& length_of(const Mapping& lengths, std::uint64_t offset) {
-  HOMA_CHECK(offset % kUnit == 0 &&
-             offset / kUnit * sizeof(std::uint32_t) < lengths.bytes().size());
-  return reinterpret_cast<std::uint32_t*>(lengths.bytes().data())[offset / kUnit];
+// nullptr: `offset` names no block.
+std::uint32_t* length_of(const Mapping& lengths, std::uint64_t offset) {
+  if (offset % kUnit != 0) return nullptr;
+  if (offset / kUnit >= lengths.bytes().size() / sizeof(std::uint32_t)) return nullptr;
+  return reinterpret_cast<std::uint32_t*>(lengths.bytes().data()) + offset / kUnit;
 }
 }  // namespace
 
@@ -52,7 +53,7 @@ void ApplicationEnd::let_held_go() {
 
 std::optional<std::uint64_t> ApplicationEnd::allocate(std::uint32_t bytes) {
   const auto offset = allocator_.allocate(bytes);
-  if (offset) length_of(lengths_, *offset) = bytes;
+  if (offset) *length_of(lengths_, *offset) = bytes;
   return offset;
 }
 
@@ -60,8 +61,9 @@ std::span<std::byte> ApplicationEnd::memory(std::uint64_t offset, std::uint32_t 
   return region_->transmit().subspan(offset, bytes);
 }
 
-void ApplicationEnd::free(std::uint64_t offset) {
-  HOMA_CHECK(allocator_.free(offset, length_of(lengths_, offset)));
+bool ApplicationEnd::free(std::uint64_t offset) {
+  const std::uint32_t* const length = length_of(lengths_, offset);
+  return length != nullptr && allocator_.free(offset, *length);
 }
 
 }  // namespace homa::channel

@@ -46,13 +46,16 @@ class ApplicationEnd {
     return completions_.waiting_beyond(position);
   }
 
+  // The engine wrote impossible indices into the rings; nothing is read from them any more.
+  bool broken() const { return submissions_.broken() || completions_.broken(); }
   bool engine_gone() const { return header_.engine_gone.load(std::memory_order_acquire) != 0; }
 
   // --- Transmit memory ---
   // Offset of `bytes` (> 0) bytes; nullopt: exhausted.
   std::optional<std::uint64_t> allocate(std::uint32_t bytes);
   std::span<std::byte> memory(std::uint64_t offset, std::uint32_t bytes) const;
-  void free(std::uint64_t offset);
+  // False: no block of this channel begins at `offset`, which may be any number.
+  [[nodiscard]] bool free(std::uint64_t offset);
   std::uint64_t transmit_bytes_used() const { return allocator_.used(); }
 
   // --- Who wants to be woken ---

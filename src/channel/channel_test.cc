@@ -146,7 +146,7 @@ TEST_F(Channel, TransmitMemoryIsGivenOutAndTakenBack) {
   EXPECT_EQ(application_.memory(*block, 1000).size(), 1000U);
   ASSERT_TRUE(engine_.transmit(*block, 1000));
   EXPECT_FALSE(application_.allocate(2 << 20));
-  application_.free(*block);
+  EXPECT_TRUE(application_.free(*block));
   EXPECT_EQ(application_.transmit_bytes_used(), 0U);
 }
 

@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <future>
 #include <utility>
 
 #include "channel/wake.h"
@@ -16,8 +15,6 @@
 
 namespace homa::client {
 namespace {
-
-constexpr Duration kCloseAtMost{50'000'000};
 
 io::IoConfig make_io_config(const HostConfig& config) {
   io::IoConfig io;
@@ -66,16 +63,7 @@ std::string rate_in_words(std::uint64_t bits_per_second) {
   return std::to_string(bits_per_second / 1'000'000) + " Mbit/s";
 }
 
-}  // namespace
-
-HostState::HostState(const HostConfig& config, const core::CoreConfig& core_config,
-                     const io::IoCapabilities& capabilities, base::Descriptor wake)
-    : config_(config),
-      core_config_(core_config),
-      capabilities_(capabilities),
-      wake_(std::move(wake)) {}
-
-Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& config) {
+Result<void, Error> validate(const HostConfig& config) {
   constexpr std::chrono::microseconds kNone{0};
   if (config.poll < kNone || config.coalesce.value_or(kNone) < kNone) {
     return Unexpected(
@@ -89,7 +77,22 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
   }
   channel::ChannelConfig channel;
   channel.transmit_bytes = config.transmit_bytes;
-  if (auto valid = channel.validate(); !valid) return Unexpected(valid.error());
+  return channel.validate();
+}
+
+}  // namespace
+
+HostState::HostState(const HostConfig& config, const core::CoreConfig& core_config,
+                     const io::IoCapabilities& capabilities, std::shared_ptr<InProcessLink> link,
+                     base::Descriptor cpu_latency)
+    : config_(config),
+      core_config_(core_config),
+      capabilities_(capabilities),
+      cpu_latency_(std::move(cpu_latency)),
+      link_(std::move(link)) {}
+
+Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& config) {
+  if (auto valid = validate(config); !valid) return Unexpected(valid.error());
   auto io = io::open(make_io_config(config));
   if (!io) return Unexpected(io.error());
   const io::IoCapabilities capabilities = (*io)->capabilities();
@@ -97,56 +100,37 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
   if (!core) return Unexpected(core.error());
   const auto seed = random_seed();
   if (!seed) return Unexpected(seed.error());
-  const auto wake = channel::create_descriptor();
-  if (!wake) return Unexpected(wake.error());
-  auto host = std::shared_ptr<HostState>(
-      new HostState(config, *core, capabilities, base::Descriptor(*wake)));
+  const auto wake_fd = channel::create_descriptor();
+  if (!wake_fd) return Unexpected(wake_fd.error());
+  base::Descriptor wake(*wake_fd);
+  base::Descriptor cpu_latency;
   if (config.cpu_latency) {
     auto limit = limit_cpu_latency(*config.cpu_latency);
     if (!limit) return Unexpected(limit.error());
-    host->cpu_latency_ = std::move(limit).value();
+    cpu_latency = std::move(limit).value();
   }
   auto engine = engine::Engine::create(
-      *core, std::move(io).value(), *seed, host->wake_.get(),
+      *core, std::move(io).value(), *seed, wake.get(),
       config.coalesce ? Duration(*config.coalesce) : engine::coalesce_for(*core));
   if (!engine) return Unexpected(engine.error());
-  host->engine_ = std::move(engine).value();
-  host->receive_memory_ = host->engine_->receive_memory().bytes();
-  if (config.engine == HostConfig::Engine::kPolled) {
-    host->driver_.emplace(*host->engine_);
-  } else {
-    host->thread_.emplace(*host->engine_, Duration(config.poll));
-  }
-  return host;
+  auto link = std::make_shared<InProcessLink>(
+      std::move(engine).value(), std::move(wake),
+      LinkLimits{core->rpcs_max, core->message_bytes_max, config.transmit_bytes, config.send_batch},
+      InProcessConfig{config.engine == HostConfig::Engine::kPolled, Duration(config.poll),
+                      config.pollers_max});
+  return std::shared_ptr<HostState>(
+      new HostState(config, *core, capabilities, std::move(link), std::move(cpu_latency)));
 }
 
 HostState::~HostState() { stop(); }
-
-template <typename Task>
-void HostState::with_engine(Task task) {
-  if (driver_) return driver_->with_engine(task);
-  {
-    const std::lock_guard lock(mutex_);
-    if (!stopped_) {
-      std::promise<void> done;
-      engine_->post([&] {
-        task();
-        done.set_value();
-      });
-      done.get_future().wait();
-      return;
-    }
-  }
-  task();
-}
 
 Result<std::shared_ptr<SocketState>, Error> HostState::open_socket(std::uint16_t port) {
   channel::ChannelConfig config;
   config.transmit_bytes = config_.transmit_bytes;
   auto region = channel::Region::create(config);
   if (!region) return Unexpected(region.error());
-  auto socket = std::make_shared<SocketState>(shared_from_this(), *region);
-  with_engine([&] { engine_->attach(*region); });
+  auto socket = std::make_shared<SocketState>(link_, *region);
+  if (auto attached = link_->attach(*region); !attached) return Unexpected(attached.error());
   if (auto opened = socket->open(port); !opened) return Unexpected(opened.error());
   const std::lock_guard lock(mutex_);
   std::erase_if(sockets_, [](const auto& other) { return other.expired(); });
@@ -158,18 +142,13 @@ void HostState::stop() {
   std::vector<std::weak_ptr<SocketState>> sockets;
   {
     const std::lock_guard lock(mutex_);
-    if (stopped_ || engine_ == nullptr) return;
-    stopped_ = true;
+    if (std::exchange(stopped_, true)) return;
     sockets.swap(sockets_);
   }
   for (const auto& weak : sockets) {
     if (const auto socket = weak.lock()) socket->shutdown();
   }
-  if (thread_) {
-    thread_->stop();
-  } else {
-    driver_->with_engine([&] { engine_->close(kCloseAtMost); });
-  }
+  link_->stop();
 }
 
 std::string HostState::description() const {
@@ -177,17 +156,16 @@ std::string HostState::description() const {
   std::string text = capabilities_.name + " " + address().to_string() + ", packets of " +
                      std::to_string(packet) + " bytes, " +
                      rate_in_words(core_config_.link_bits_per_second);
-  text += driver_ ? ", polled" : ", threaded";
+  text += config_.engine == HostConfig::Engine::kPolled ? ", polled" : ", threaded";
   return capabilities_.note.empty() ? text : text + " (" + capabilities_.note + ")";
 }
 
-std::vector<Counter> HostState::counters() {
+std::vector<Counter> HostState::counters() const {
   std::vector<Counter> result;
-  for (const trace::CounterValue& value : trace::read(engine_->counters())) {
+  for (const trace::CounterValue& value : trace::read(link_->counters())) {
     result.push_back({std::string(value.name), std::string(value.meaning), value.value});
   }
-  io::IoStatistics io;
-  with_engine([&] { io = engine_->io_statistics(); });
+  const io::IoStatistics io = link_->io_statistics();
   result.push_back({"io_receive_calls", "times packets were asked for", io.receive_calls});
   result.push_back({"io_send_calls", "times packets were handed over", io.send_calls});
   result.push_back({"io_frames_received", "packets the back end received", io.frames_received});
@@ -195,13 +173,6 @@ std::vector<Counter> HostState::counters() {
   result.push_back({"io_send_refused", "packets the device or kernel refused", io.send_refused});
   result.push_back({"io_receive_dropped", "packets that were not for Homa", io.receive_dropped});
   return result;
-}
-
-std::size_t HostState::poll() {
-  if (!driver_ || !driver_->try_begin()) return 0;
-  const std::size_t done = driver_->step(engine::clock_now());
-  driver_->end();
-  return done;
 }
 
 }  // namespace homa::client

@@ -37,8 +37,11 @@ class Inbox {
   bool is_waiting(RpcHandle rpc) const;
   // Drops the RPC; gives what it had received, for its buffer to be released.
   std::optional<channel::Completion> forget(RpcHandle rpc);
-  // The one thread that waits for this RPC's answer; nullptr: none. The RPC is known.
-  Waiter* waiter(RpcHandle rpc) const { return find(rpc)->waiter; }
+  // The one thread that waits for this RPC's answer; nullptr: none, or no such RPC.
+  Waiter* waiter(RpcHandle rpc) const {
+    const Slot* slot = find(rpc);
+    return slot == nullptr ? nullptr : slot->waiter;
+  }
   void set_waiter(RpcHandle rpc, Waiter* waiter) {
     if (Slot* slot = find(rpc)) slot->waiter = waiter;
   }

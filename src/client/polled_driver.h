@@ -22,6 +22,7 @@ class PolledDriver {
 
   // --- Driving: one thread at a time ---
   bool try_begin() { return !driving_.exchange(true, std::memory_order_seq_cst); }
+  bool is_driven() const { return driving_.load(std::memory_order_seq_cst); }
   void end();
   // Between try_begin() and end(). Returns how much was done.
   std::size_t step(Time now);
@@ -53,7 +54,7 @@ class PolledDriver {
   // one whose turn it was: end() cannot tell a sleeper that has just got its message.
   void pass_on();
   // Threads that sleep on a word: one of them is woken when nobody drives any more. After
-  // add_sleeper(), try_begin() once more before sleeping.
+  // add_sleeper(), look at is_driven() before sleeping.
   void add_sleeper(channel::WakeWord& word);
   void remove_sleeper(channel::WakeWord& word);
   // Runs with the engine at rest. Wakes it if it sleeps.

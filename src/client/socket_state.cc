@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <thread>
 #include <utility>
 
-#include "base/check.h"
+#include "base/types.h"
 #include "client/words.h"
 
 namespace homa::client {
@@ -16,19 +15,7 @@ using channel::SubmissionKind;
 
 namespace {
 
-// Longer messages are copied into transmit memory without holding the socket's lock.
-constexpr std::size_t kCopyLocked = 4096;
-// So much of a message is there when it is handed over, and so much more each time; the engine
-// sends it while the rest is copied.
-constexpr std::size_t kCopyAtOnce = 64 << 10;
 constexpr std::uint32_t kStatusRecordsMax = 16'384;
-
-Submission submission_of(SubmissionKind kind, RpcHandle rpc = 0) {
-  Submission submission;
-  submission.kind = kind;
-  submission.handle = rpc;
-  return submission;
-}
 
 RpcStatus status_of(const channel::StatusRecord& record) {
   constexpr const char* kStates[] = {"sending", "waiting", "receiving", "serving", "replying"};
@@ -48,16 +35,20 @@ RpcStatus status_of(const channel::StatusRecord& record) {
   return status;
 }
 
+// What the peer is told.
+std::uint8_t abort_code(ErrorCode code) {
+  return static_cast<std::uint8_t>(code == ErrorCode::kOk ? ErrorCode::kCancelled : code);
+}
+
 }  // namespace
 
-SocketState::SocketState(std::shared_ptr<HostState> host, std::shared_ptr<channel::Region> region)
-    : host_(std::move(host)),
-      channel_(std::move(region), host_->wake_fd()),
-      inbox_(host_->core_config().rpcs_max) {
-  for (std::uint32_t index = channel::kWakeWords; index > 0; --index) {
-    free_indices_.push_back(index);
-  }
-}
+SocketState::SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region)
+    : link_(std::move(link)),
+      channel_(std::move(region), link_->wake_descriptor()),
+      inbox_(link_->limits().rpcs_max),
+      outbox_(channel_),
+      waiters_(channel_, *link_),
+      descriptor_(channel_) {}
 
 SocketState::~SocketState() { shutdown(); }
 
@@ -67,6 +58,13 @@ Unexpected<Error> SocketState::fail(ErrorCode code, std::string text) {
 }
 
 Unexpected<Error> SocketState::closed() {
+  if (!broken_.empty()) {
+    return fail(ErrorCode::kClosed,
+                "the engine behind this socket failed (it " + broken_ + "); open another socket");
+  }
+  if (!closed_ && channel_.engine_gone()) {
+    return fail(ErrorCode::kClosed, "the engine behind this socket has stopped");
+  }
   return fail(ErrorCode::kClosed, "the socket was closed or shut down");
 }
 
@@ -74,103 +72,62 @@ void SocketState::make_room() {
   channel_.publish();
   channel_.wake_engine();
   drain();  // or the engine may wait for us while we wait for it
-  if (PolledDriver* driver = host_->driver()) {
-    driver->flush();
-  } else {
-    std::this_thread::yield();
-  }
+  link_->make_room();
 }
 
-void SocketState::submit(const Submission& submission) {
-  while (!channel_.submit(submission)) {
-    if (channel_.engine_gone()) return;
-    make_room();
-  }
-}
-
-// The same as submit(), to be filled in place.
+// Room in the submission ring, to be filled.
 Submission& SocketState::place(SubmissionKind kind, RpcHandle rpc) {
-  Submission* place = channel_.submit_place();
-  while (place == nullptr && !channel_.engine_gone()) {
+  while (!engine_lost()) {
+    if (Submission* place = outbox_.try_place(kind, rpc)) return *place;
     make_room();
-    place = channel_.submit_place();
+    if (channel_.broken() && broken_.empty()) break_off("wrote impossible indices into the rings");
   }
-  Submission& submission = place == nullptr ? nobodys_ : *place;
-  submission = Submission{};
-  submission.kind = kind;
-  submission.handle = rpc;
-  return submission;
+  return outbox_.discarded(kind, rpc);
 }
 
 // What was submitted is the engine's from now on. Gives the lock up.
 void SocketState::hand_over(Lock& lock) {
-  held_back_ = 0;
-  PolledDriver* const driver = host_->driver();
-  if (driver != nullptr) {
-    // Nobody else needs to be told when the engine is ours to run.
-    if (auto rest = driver->try_rest(); rest.owns_lock()) {
-      channel_.publish_to_awake();
-      settle();
-      lock.unlock();
-      return driver->flush(std::move(rest));
-    }
-  }
-  channel_.publish();
+  outbox_.handed_over();
+  EngineLink::Hold hold = link_->publish(channel_);
   settle();
   lock.unlock();
-  if (driver != nullptr) driver->flush();
+  link_->run(std::move(hold));
 }
 
 // A message to send: it may wait for others (HostConfig::send_batch).
 void SocketState::hand_over_message(Lock& lock) {
-  const bool waits = host_->driver() != nullptr && inbox_.ready() > 0 &&
-                     held_back_ + 1 < host_->config().send_batch;
-  if (!waits) return hand_over(lock);
-  ++held_back_;
+  if (!outbox_.hold_back(inbox_.ready(), link_->limits().send_batch)) return hand_over(lock);
   settle();
   lock.unlock();
 }
 
-void SocketState::release_buffer(std::uint64_t buffer) {
-  if (Submission* place = channel_.submit_place()) {
-    *place = Submission{};
-    place->kind = SubmissionKind::kRelease;
-    place->memory = buffer;
-  } else {
-    to_release_.push_back(buffer);
-  }
-  channel_.publish(true);
-}
-
-void SocketState::flush_releases() {
-  if (channel_.engine_gone()) to_release_.clear();
-  for (const std::uint64_t buffer : std::exchange(to_release_, {})) release_buffer(buffer);
-}
-
 void SocketState::release(std::uint64_t buffer) {
   const std::lock_guard lock(mutex_);
-  if (!channel_.engine_gone()) release_buffer(buffer);
+  release_buffer(buffer);
 }
 
 // Submits something that the engine answers, and waits for that.
-Result<channel::Completion, Error> SocketState::ask(Lock& lock, Submission submission) {
+Result<channel::Completion, Error> SocketState::ask(Lock& lock, const Submission& submission) {
   Waiter waiter;
-  Answered answered;
-  answered.tag = submission.tag = next_tag_++;
-  answered.waiter = &waiter;
-  answered_.push_back(&answered);
-  submit(submission);
+  Question question;
+  question.tag = next_tag_++;
+  question.waiter = &waiter;
+  questions_.push_back(&question);
+  Submission& place = this->place(submission.kind);
+  place = submission;
+  place.tag = question.tag;
   channel_.publish();
-  const auto take = [&] { return answered.answer.has_value(); };
+  const auto take = [&] { return question.answer.has_value(); };
   const Waited waited = wait(lock, waiter, std::nullopt, Take(take));
-  answered_.erase(std::find(answered_.begin(), answered_.end(), &answered));
+  questions_.erase(std::find(questions_.begin(), questions_.end(), &question));
   if (waited != Waited::kTaken) return closed();
-  return *answered.answer;
+  return *question.answer;
 }
 
 Result<void, Error> SocketState::open(std::uint16_t port) {
   Lock lock(mutex_);
-  Submission submission = submission_of(SubmissionKind::kOpen);
+  Submission submission;
+  submission.kind = SubmissionKind::kOpen;
   submission.port = port;
   const auto answer = ask(lock, submission);
   if (!answer) return Unexpected(answer.error());
@@ -187,11 +144,11 @@ Result<void, Error> SocketState::open(std::uint16_t port) {
 }
 
 Result<void, Error> SocketState::check_message(std::size_t bytes, const char* what) {
-  if (closed_ || channel_.engine_gone()) return closed();
+  if (ended()) return closed();
   if (bytes == 0) {
     return fail(ErrorCode::kInvalidArgument, std::string("a ") + what + " has at least one byte");
   }
-  const std::uint32_t longest = host_->core_config().message_bytes_max;
+  const std::uint32_t longest = link_->limits().message_bytes_max;
   if (bytes > longest) {
     return fail(ErrorCode::kTooLong, std::string("a ") + what + " has at most " +
                                          std::to_string(longest) + " bytes (message_bytes_max), " +
@@ -200,40 +157,25 @@ Result<void, Error> SocketState::check_message(std::size_t bytes, const char* wh
   return {};
 }
 
-// Room in transmit memory, its beginning filled. The lock may be given up meanwhile.
-std::optional<std::uint64_t> SocketState::copy_in(Lock& lock, std::span<const std::byte> bytes) {
-  const auto length = static_cast<std::uint32_t>(bytes.size());
-  const auto memory = channel_.allocate(length);
-  if (!memory) return std::nullopt;
-  const std::span<std::byte> to = channel_.memory(*memory, length);
-  if (bytes.size() > kCopyLocked) lock.unlock();
-  std::memcpy(to.data(), bytes.data(), std::min(bytes.size(), kCopyAtOnce));
-  if (!lock.owns_lock()) lock.lock();
-  return memory;
-}
-
 // Hands a message over, of which copy_in() has filled the beginning of `memory`, and copies the
 // rest. Gives the lock up.
 void SocketState::transmit(Lock& lock, Submission& message, std::uint64_t memory,
                            std::span<const std::byte> bytes) {
   message.memory = memory;
   message.length = static_cast<std::uint32_t>(bytes.size());
-  if (bytes.size() <= kCopyAtOnce) return hand_over_message(lock);
-  message.pending = static_cast<std::uint32_t>(bytes.size() - kCopyAtOnce);
+  if (bytes.size() <= Outbox::kCopyAtOnce) return hand_over_message(lock);
+  message.pending = static_cast<std::uint32_t>(bytes.size() - Outbox::kCopyAtOnce);
   const RpcHandle rpc = message.handle;
-  const std::span<std::byte> to = channel_.memory(memory, message.length);
-  Supplying rest{memory};
-  supplying_.push_back(&rest);
-  for (std::size_t done = kCopyAtOnce; done < bytes.size() && !rest.returned;) {
+  Outbox::Supply rest{memory};
+  outbox_.begin_supply(rest);
+  for (std::size_t done = Outbox::kCopyAtOnce; done < bytes.size() && !rest.returned;) {
     hand_over(lock);
-    const std::size_t piece = std::min(bytes.size() - done, kCopyAtOnce);
-    std::memcpy(to.data() + done, bytes.data() + done, piece);
-    done += piece;
+    done = outbox_.copy_next(rest, bytes, done);
     lock.lock();
     place(SubmissionKind::kSupply, rpc).length = static_cast<std::uint32_t>(done);
   }
-  supplying_.erase(std::find(supplying_.begin(), supplying_.end(), &rest));
-  if (rest.returned) channel_.free(memory);
+  outbox_.end_supply(rest);
+  if (rest.returned) free_block(memory);
   hand_over(lock);
 }
 
@@ -247,16 +189,16 @@ Result<RpcHandle, Error> SocketState::send(const SocketAddress& server,
                 "servers have ports 1 to 32767, not " + std::to_string(server.port));
   }
   drain();
-  const auto memory = copy_in(lock, request);
+  const auto memory = outbox_.copy_in(lock, request);
   if (!memory) {
     settle();
     return fail(ErrorCode::kNoMemory,
-                "the socket's transmit memory (" + std::to_string(host_->config().transmit_bytes) +
+                "the socket's transmit memory (" + std::to_string(link_->limits().transmit_bytes) +
                     " bytes) is full of messages on their way; receive, then try again");
   }
   const auto rpc = inbox_.start(options.cookie, options.is_private);
   if (!rpc || closed_) {
-    channel_.free(*memory);
+    free_block(*memory);
     settle();
     if (closed_) return closed();
     return fail(ErrorCode::kNoMemory,
@@ -283,16 +225,14 @@ Message SocketState::make_message(const Incoming& incoming) {
   }
   message.kind_ = completion.kind == channel::CompletionKind::kRequest ? Message::Kind::kRequest
                                                                        : Message::Kind::kResponse;
-  const std::span<const std::byte> memory = host_->receive_memory();
-  HOMA_CHECK(completion.memory <= memory.size() &&
-             completion.length <= memory.size() - completion.memory);
-  message.bytes_ = memory.subspan(completion.memory, completion.length);
+  // take_completion() made sure that it lies there.
+  message.bytes_ = link_->receive_memory().subspan(completion.memory, completion.length);
   message.buffer_ = completion.memory;
   message.owner_ = shared_from_this();
   return message;
 }
 
-Result<Message, Error> SocketState::finish(Lock&, Waited waited, const Incoming* incoming) {
+Result<Message, Error> SocketState::finish(Waited waited, const Incoming* incoming) {
   if (incoming != nullptr) return make_message(*incoming);
   if (waited == Waited::kClosed) return closed();
   // Not an error worth remembering: that nothing came is an answer.
@@ -309,7 +249,7 @@ Result<Message, Error> SocketState::receive(Timeout timeout) {
     return incoming != nullptr;
   };
   const Waited waited = wait(lock, waiter, timeout, Take(take));
-  return finish(lock, waited, incoming);
+  return finish(waited, incoming);
 }
 
 Result<Message, Error> SocketState::receive_response(RpcHandle rpc, Timeout timeout) {
@@ -323,7 +263,6 @@ Result<Message, Error> SocketState::receive_response(RpcHandle rpc, Timeout time
   }
   const Incoming* incoming = nullptr;
   Waiter waiter;
-  waiter.rpc = rpc;
   inbox_.set_waiter(rpc, &waiter);
   const auto take = [&] {
     incoming = inbox_.take_answer(rpc);
@@ -335,7 +274,7 @@ Result<Message, Error> SocketState::receive_response(RpcHandle rpc, Timeout time
     return fail(closed_ ? ErrorCode::kClosed : ErrorCode::kCancelled,
                 "the RPC was ended by another thread");
   }
-  return finish(lock, waited, incoming);
+  return finish(waited, incoming);
 }
 
 Result<Message, Error> SocketState::call(const SocketAddress& server,
@@ -365,14 +304,14 @@ Result<void, Error> SocketState::reply(RpcHandle rpc, std::span<const std::byte>
     return fail(ErrorCode::kNoSuchRpc, "the request was answered already, or its client gave up");
   };
   if (!inbox_.serves(rpc)) return gone();
-  const auto memory = copy_in(lock, response);
+  const auto memory = outbox_.copy_in(lock, response);
   if (!memory) {
     settle();
     return fail(ErrorCode::kNoMemory,
                 "the socket's transmit memory is full of messages on their way; try again");
   }
   if (closed_ || !inbox_.finish_served(rpc)) {
-    channel_.free(*memory);
+    free_block(*memory);
     if (closed_) return closed();
     return gone();
   }
@@ -381,10 +320,6 @@ Result<void, Error> SocketState::reply(RpcHandle rpc, std::span<const std::byte>
 }
 
 void SocketState::abort_locked(RpcHandle rpc, ErrorCode code) {
-  Submission submission = submission_of(SubmissionKind::kAbort, rpc);
-  submission.code =
-      static_cast<std::uint8_t>(code == ErrorCode::kOk ? ErrorCode::kCancelled : code);
-  submission.report = code == ErrorCode::kOk ? 0 : 1;
   const bool was_waiting = inbox_.is_waiting(rpc);
   if (code == ErrorCode::kOk) {
     // A response that was not received yet goes with its RPC.
@@ -393,20 +328,20 @@ void SocketState::abort_locked(RpcHandle rpc, ErrorCode code) {
     if (unread && unread->kind == channel::CompletionKind::kResponse) {
       release_buffer(unread->memory);
     }
-    if (waiter != nullptr) notify(*waiter);
+    if (waiter != nullptr) waiters_.notify(*waiter);
   }
-  if (was_waiting) submit(submission);
+  if (!was_waiting) return;
+  Submission& submission = place(SubmissionKind::kAbort, rpc);
+  submission.code = abort_code(code);
+  submission.report = code == ErrorCode::kOk ? 0 : 1;
 }
 
 Result<void, Error> SocketState::abort(RpcHandle rpc, ErrorCode code) {
   Lock lock(mutex_);
-  if (closed_) return closed();
+  if (ended()) return closed();
   drain();
   if (inbox_.finish_served(rpc)) {
-    Submission submission = submission_of(SubmissionKind::kAbort, rpc);
-    submission.code =
-        static_cast<std::uint8_t>(code == ErrorCode::kOk ? ErrorCode::kCancelled : code);
-    submit(submission);
+    place(SubmissionKind::kAbort, rpc).code = abort_code(code);
   } else if (inbox_.knows(rpc)) {
     abort_locked(rpc, code);
   } else {
@@ -428,33 +363,33 @@ Result<void, Error> SocketState::abort_all(ErrorCode code) {
 
 int SocketState::descriptor() {
   const std::lock_guard lock(mutex_);
-  if (!std::exchange(descriptor_used_, true)) channel_.arm_descriptor();
+  descriptor_.use();
   drain();
   settle();
-  return channel_.descriptor();
+  return descriptor_.get();
 }
 
 bool SocketState::is_open() {
   const std::lock_guard lock(mutex_);
-  return !closed_ && !channel_.engine_gone();
+  return !ended();
 }
 
 void SocketState::shutdown() {
   Lock lock(mutex_);
   if (std::exchange(closed_, true)) return;
-  if (held_back_ > 0) let_go();  // before their RPCs end
+  if (outbox_.holds_back()) let_held_back_go();  // before their RPCs end
   drain();
   inbox_.clear([&](const channel::Completion& completion) {
     if (completion.kind != channel::CompletionKind::kFailure) release_buffer(completion.memory);
   });
-  submit(submission_of(SubmissionKind::kClose));
-  notify_all();
+  place(SubmissionKind::kClose);
+  waiters_.notify_all();
   hand_over(lock);
 }
 
 Result<SocketStatus, Error> SocketState::status() {
   Lock lock(mutex_);
-  if (closed_) return closed();
+  if (ended()) return closed();
   SocketStatus status;
   status.port = port_;
   status.last_error = last_error_;
@@ -464,11 +399,14 @@ Result<SocketStatus, Error> SocketState::status() {
   for (; !memory && records > 1; records /= 2)
     memory = channel_.allocate(records / 2 * kRecordBytes);
   if (!memory) return fail(ErrorCode::kNoMemory, "no transmit memory left for a status");
-  Submission submission = submission_of(SubmissionKind::kStatus);
+  Submission submission;
+  submission.kind = SubmissionKind::kStatus;
   submission.memory = *memory;
   submission.length = records * kRecordBytes;
   const auto answer = ask(lock, submission);
-  if (answer) {
+  if (answer && answer->length > submission.length) {
+    break_off("wrote a status beyond its room");
+  } else if (answer) {
     const std::span<const std::byte> bytes = channel_.memory(*memory, answer->length);
     for (std::size_t at = 0; at + kRecordBytes <= bytes.size(); at += kRecordBytes) {
       channel::StatusRecord record;
@@ -476,8 +414,9 @@ Result<SocketStatus, Error> SocketState::status() {
       status.rpcs.push_back(status_of(record));
     }
   }
-  channel_.free(*memory);
+  free_block(*memory);
   if (!answer) return Unexpected(answer.error());
+  if (ended()) return closed();
   return status;
 }
 

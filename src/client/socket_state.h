@@ -1,49 +1,41 @@
-// A socket: one channel to the host's engine, its RPCs, and the threads that wait for them.
+// A socket: one channel to an engine, its RPCs, and the threads that wait for them. It puts the
+// parts together (outbox, inbox, wait queue, ready descriptor) and asks its link to run the engine.
 //
-// Locks: mutex_ guards everything below it. It may be held while the engine of a polled host is
-// run (never the other way round: an engine only touches channels), and never while a thread
-// sleeps.
+// Locks: mutex_ guards everything below it. It may be held while the link runs an engine (never the
+// other way round: an engine only touches channels), and never while a thread sleeps.
+//
+// The engine is not trusted: a channel whose engine writes what cannot be ends the socket with an
+// error. See break_off().
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "channel/application_end.h"
-#include "client/host_state.h"
+#include "client/engine_link.h"
 #include "client/inbox.h"
+#include "client/outbox.h"
+#include "client/ready_descriptor.h"
+#include "client/wait_queue.h"
 #include "homa/message.h"
 #include "homa/socket.h"
 
 namespace homa::client {
 
-using Clock = std::chrono::steady_clock;
-using Deadline = std::optional<Clock::time_point>;
-
-// A thread that waits for something of this socket; lives on its stack.
-struct Waiter {
-  RpcHandle rpc = 0;        // waits for this RPC's answer only
-  bool any = false;         // waits for any message
-  bool driving = false;     // drives the polled engine
-  bool polling = false;     // looks at the ring by itself
-  std::uint32_t index = 0;  // of its wake word in the channel, plus one; 0: none was left
-  channel::WakeWord own_word{0};
-  channel::WakeWord* word = &own_word;  // 1: look again
-};
-
 class SocketState : public std::enable_shared_from_this<SocketState> {
  public:
-  SocketState(std::shared_ptr<HostState> host, std::shared_ptr<channel::Region> region);
+  SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region);
   ~SocketState();
   SocketState(const SocketState&) = delete;
   SocketState& operator=(const SocketState&) = delete;
 
-  // Once, before anything else. Port 0: a client's, any free one.
+  // Once, before anything else, when the link has attached the region. Port 0: any free client's.
   Result<void, Error> open(std::uint16_t port);
 
   Result<RpcHandle, Error> send(const SocketAddress& server, std::span<const std::byte> request,
@@ -80,11 +72,7 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
     const void* object_;
     bool (*call_)(const void*);
   };
-  struct Supplying {  // a message that is copied while its beginning is sent
-    std::uint64_t memory = 0;
-    bool returned = false;  // the engine gave the block back: its RPC ended
-  };
-  struct Answered {  // a submission that is answered
+  struct Question {  // a submission that the engine answers, and who waits for that
     std::uint64_t tag = 0;
     std::optional<channel::Completion> answer;
     Waiter* waiter = nullptr;
@@ -94,68 +82,64 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   // Until take() is true (called under the lock), the deadline, or the socket's end.
   Waited wait(Lock& lock, Waiter& waiter, Timeout timeout, Take take);
   Waited look_once(Lock& lock, Take take);
-  void poll(Lock& lock, Waiter& waiter, Clock::time_point until);
-  void sleep(Lock& lock, Waiter& waiter, Deadline deadline);
-  void drive(Lock& lock, Waiter& waiter, Time now, Deadline deadline);
-  void let_go();
-  bool begin_driving(Waiter& waiter, Deadline deadline);
-  void enter(Waiter& waiter);
-  void leave(Waiter& waiter);
-  void notify(Waiter& waiter);
-  void notify_all();
+  void watch_or_sleep(Lock& lock, Waiter& waiter, Time now, Duration waited, Time until);
+  // What was held back for further messages leaves now.
+  void let_held_back_go();
   // Before the lock is given up: whoever has something to do is told.
   void settle() {
-    if (!waiters_.empty() || said_sleeper_ != 0 || descriptor_used_) tell();
+    if (waiters_.busy() || descriptor_.used()) tell();
   }
   void tell();
-  bool say_who_sleeps();
   void drain() {
-    if (channel_.has_completions() || !to_release_.empty()) take_completions();
+    if (channel_.has_completions() || outbox_.owes_releases() || channel_.broken()) {
+      take_completions();
+    }
   }
   void take_completions();
   void take_completion(const channel::Completion& completion);
-  bool update_descriptor();
+  void take_answer(const channel::Completion& completion);
+  bool holds_message(const channel::Completion& completion) const;
+  // The engine did what no engine does: the socket ends with an error that says so.
+  void break_off(std::string_view what);
 
   // --- socket_state.cc ---
-  Result<channel::Completion, Error> ask(Lock& lock, channel::Submission submission);
-  std::optional<std::uint64_t> copy_in(Lock& lock, std::span<const std::byte> bytes);
+  // No engine serves this socket any more, or it was shut down.
+  bool ended() const { return closed_ || engine_lost(); }
+  bool engine_lost() const { return !broken_.empty() || channel_.engine_gone(); }
+  Result<channel::Completion, Error> ask(Lock& lock, const channel::Submission& submission);
   void transmit(Lock& lock, channel::Submission& message, std::uint64_t memory,
                 std::span<const std::byte> bytes);
-  void submit(const channel::Submission& submission);
-  channel::Submission& place(channel::SubmissionKind kind, RpcHandle rpc);
+  channel::Submission& place(channel::SubmissionKind kind, RpcHandle rpc = 0);
   void make_room();
-  void release_buffer(std::uint64_t buffer);
-  void flush_releases();
+  void release_buffer(std::uint64_t buffer) {
+    if (!engine_lost()) outbox_.release(buffer);
+  }
+  void free_block(std::uint64_t memory) {
+    if (!outbox_.free(memory)) break_off("gave transmit memory back that it did not have");
+  }
   void hand_over(Lock& lock);
   void hand_over_message(Lock& lock);
-  Result<Message, Error> finish(Lock& lock, Waited waited, const Incoming* incoming);
+  Result<Message, Error> finish(Waited waited, const Incoming* incoming);
   Message make_message(const Incoming& incoming);
   Result<void, Error> check_message(std::size_t bytes, const char* what);
   Unexpected<Error> fail(ErrorCode code, std::string text);
   Unexpected<Error> closed();
   void abort_locked(RpcHandle rpc, ErrorCode code);
 
-  const std::shared_ptr<HostState> host_;
+  const std::shared_ptr<EngineLink> link_;
   std::uint16_t port_ = 0;
 
   std::mutex mutex_;
   channel::ApplicationEnd channel_;
   Inbox inbox_;
+  Outbox outbox_;
+  WaitQueue waiters_;
+  ReadyDescriptor descriptor_;
   bool closed_ = false;
+  std::string broken_;  // what the engine did that it cannot do; empty: nothing
   Error last_error_;
   std::uint64_t next_tag_ = 1;
-  channel::Submission nobodys_;              // filled when there is no engine any more
-  std::vector<Answered*> answered_;          // waited for
-  std::vector<Supplying*> supplying_;        // as many as threads that copy
-  std::vector<Waiter*> waiters_;             // the most recent one last
-  std::vector<std::uint64_t> to_release_;    // buffers that found no room in the ring
-  std::vector<std::uint32_t> free_indices_;  // of wake words
-  std::uint32_t held_back_ = 0;              // messages submitted that wait for others
-  std::uint32_t polling_ = 0;                // waiters that look at the ring
-  std::uint32_t said_sleeper_ = 0;           // what the channel says
-  bool descriptor_used_ = false;
-  bool descriptor_readable_ = false;  // as far as we made it so
-  bool descriptor_owed_ = false;      // the engine may still be about to write it
+  std::vector<Question*> questions_;  // not answered yet
 };
 
 }  // namespace homa::client

@@ -1,0 +1,92 @@
+// How a socket reaches an engine. Nothing else in a socket knows who runs the engine, or where.
+//
+// A socket's channel (its rings and its transmit memory) is handed over by attach(). After that,
+// the link says when the engine looks at the channel: publish() and run() after submissions,
+// begin_watch(), watch() and sleep() while a thread waits for completions.
+//
+// Threads: every member may be called by any thread, unless it says otherwise. A link outlives the
+// sockets on it and the messages that they received, because it owns the receive memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+
+#include "base/time.h"
+#include "channel/application_end.h"
+#include "channel/region.h"
+#include "homa/error.h"
+#include "homa/result.h"
+
+namespace homa::client {
+
+struct LinkLimits {
+  std::uint32_t rpcs_max = 0;           // that one socket has in progress
+  std::uint32_t message_bytes_max = 0;  // of a request or a response
+  std::uint64_t transmit_bytes = 0;     // of each socket
+  std::uint32_t send_batch = 1;         // messages of one socket that may leave together
+};
+
+// What a waiting thread looks at: its socket's completion ring, and its wake word. Made under the
+// socket's lock, used without it.
+class Watch {
+ public:
+  Watch(const channel::ApplicationEnd& channel, channel::WakeWord& word)
+      : channel_(&channel), position_(channel.position()), word_(&word) {}
+  // A completion came that nobody had taken when the watch was made, or somebody woke the thread.
+  bool ready() const {
+    return channel_->anything_beyond(position_) || word_->load(std::memory_order_seq_cst) != 0;
+  }
+  channel::WakeWord& word() const { return *word_; }
+
+ private:
+  const channel::ApplicationEnd* channel_;
+  std::uint64_t position_;
+  channel::WakeWord* word_;
+};
+
+class EngineLink {
+ public:
+  // Owned: the engine is at rest, and the holder of the lock may run it. Not owned: it runs.
+  using Hold = std::unique_lock<std::mutex>;
+
+  virtual ~EngineLink() = default;
+
+  virtual const LinkLimits& limits() const = 0;
+  // Where received messages lie. Completions name offsets in it.
+  virtual std::span<const std::byte> receive_memory() const = 0;
+  // The eventfd that wakes the engine; open as long as the link lives.
+  virtual int wake_descriptor() const = 0;
+  // The engine serves the channel from now on, until one of its ends is gone.
+  virtual Result<void, Error> attach(std::shared_ptr<channel::Region> region) = 0;
+
+  // --- Handing over ---
+  // Makes what was submitted visible to the engine, and wakes it if it sleeps and nobody else will
+  // run it. Under the socket's lock; run() must follow when the lock has been given up.
+  virtual Hold publish(channel::ApplicationEnd& channel) = 0;
+  virtual void run(Hold hold) = 0;
+  // The submission ring is full and published: lets the engine take from it, or yields to it.
+  virtual void make_room() = 0;
+
+  // --- Waiting ---
+  // `watching`: threads that watch the same ring already. `waited`: how long the caller has waited
+  // so far. True: the caller is to watch() the ring and needs no wake-up. False: it is to sleep().
+  // Under the socket's lock.
+  virtual bool begin_watch(std::uint32_t watching, Duration waited) = 0;
+  // Without the socket's lock, after begin_watch() was true. Returns when the watch is ready, at
+  // `until`, or earlier when it is no use to watch longer. `now` is the present time.
+  virtual void watch(const Watch& watch, Time now, Time until) = 0;
+  // Without the socket's lock. Returns when the word is woken, at `until`, or when begin_watch()
+  // may be true.
+  virtual void sleep(const Watch& watch, Time until) = 0;
+  // After the word of a thread in watch() was woken: ends its sleep, if it sleeps there.
+  virtual void interrupt() = 0;
+  // A thread that called sleep() or watch() waits no more.
+  virtual void end_wait() = 0;
+  // For who does not want to wait: takes what has arrived, if that can be done at once.
+  virtual void look() = 0;
+};
+
+}  // namespace homa::client

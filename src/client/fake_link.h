@@ -1,0 +1,41 @@
+// A link for tests of a socket's parts, without an engine or threads: the test is the engine, at
+// the other end of the channel. Counts what it is asked.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "channel/engine_end.h"
+#include "client/engine_link.h"
+
+namespace homa::client {
+
+class FakeLink : public EngineLink {
+ public:
+  const LinkLimits& limits() const override { return limits_; }
+  std::span<const std::byte> receive_memory() const override { return memory_; }
+  int wake_descriptor() const override { return -1; }
+  Result<void, Error> attach(std::shared_ptr<channel::Region>) override { return {}; }
+  Hold publish(channel::ApplicationEnd& channel) override {
+    channel.publish();
+    return {};
+  }
+  void run(Hold) override { engine(); }
+  void make_room() override { engine(); }
+  bool begin_watch(std::uint32_t, Duration) override { return true; }
+  void watch(const Watch&, Time, Time) override { engine(); }
+  void sleep(const Watch&, Time) override { engine(); }
+  void interrupt() override { ++interrupts; }
+  void end_wait() override {}
+  void look() override { engine(); }
+
+  // What the engine does when it is given the chance.
+  std::function<void()> engine = [] {};
+  int interrupts = 0;
+
+ private:
+  LinkLimits limits_{8, 1 << 20, 1 << 20, 1};
+  std::vector<std::byte> memory_ = std::vector<std::byte>(1 << 16);
+};
+
+}  // namespace homa::client

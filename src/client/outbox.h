@@ -1,0 +1,98 @@
+// What a socket sends: room in its submission ring and its transmit memory, buffers on their way
+// back to the engine, and messages that are copied while their beginning is sent.
+//
+// One thread at a time (the socket's lock), but for the copy itself. Nothing here blocks.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "channel/application_end.h"
+#include "homa/message.h"
+
+namespace homa::client {
+
+class Outbox {
+ public:
+  using Lock = std::unique_lock<std::mutex>;
+  // So many bytes of a message are there when it is submitted, and so many more each time; the
+  // engine sends them while the rest is copied.
+  static constexpr std::size_t kCopyAtOnce = 64 << 10;
+  // Longer messages are copied without the socket's lock.
+  static constexpr std::size_t kCopyLocked = 4096;
+
+  // A message that is copied while its beginning is sent; lives on its thread's stack.
+  struct Supply {
+    std::uint64_t memory = 0;
+    bool returned = false;  // the engine gave the block back: its RPC ended
+  };
+
+  explicit Outbox(channel::ApplicationEnd& channel) : channel_(channel) {}
+
+  // --- The submission ring ---
+  // An entry to be filled, with `kind` and `rpc` in it. nullptr: the ring is full. The engine sees
+  // it after the channel's publish().
+  channel::Submission* try_place(channel::SubmissionKind kind, RpcHandle rpc) {
+    channel::Submission* place = channel_.submit_place();
+    if (place != nullptr) clear(*place, kind, rpc);
+    return place;
+  }
+  // For submissions that no engine will see any more.
+  channel::Submission& discarded(channel::SubmissionKind kind, RpcHandle rpc) {
+    clear(discarded_, kind, rpc);
+    return discarded_;
+  }
+  // A received message's buffer is the engine's again: now, or at a later retry_releases().
+  void release(std::uint64_t buffer);
+  bool owes_releases() const { return !unreleased_.empty(); }
+  void retry_releases();
+  void forget_releases() { unreleased_.clear(); }
+
+  // --- Holding back ---
+  // A message was submitted. True: it may wait for the next one, because `ready` messages are to
+  // be worked on and fewer than `batch` have been held back.
+  bool hold_back(std::size_t ready, std::uint32_t batch) {
+    if (ready == 0 || held_back_ + 1 >= batch) return false;
+    ++held_back_;
+    return true;
+  }
+  bool holds_back() const { return held_back_ > 0; }
+  void handed_over() { held_back_ = 0; }
+
+  // --- Transmit memory ---
+  // A block with the first kCopyAtOnce of `bytes` in it; nullopt: no room. A long copy gives the
+  // lock up meanwhile.
+  std::optional<std::uint64_t> copy_in(Lock& lock, std::span<const std::byte> bytes);
+  // Copies the next piece of a long message behind `done` bytes; returns how many there are then.
+  std::size_t copy_next(const Supply& supply, std::span<const std::byte> bytes, std::size_t done);
+  // A block that was never submitted, or that the engine gave back. False: there is no such block.
+  [[nodiscard]] bool free(std::uint64_t memory) { return channel_.free(memory); }
+
+  void begin_supply(Supply& supply) { supplies_.push_back(&supply); }
+  void end_supply(Supply& supply) {
+    supplies_.erase(std::find(supplies_.begin(), supplies_.end(), &supply));
+  }
+  // The engine gave a block back. False: it is no block of this socket, so the engine is broken.
+  [[nodiscard]] bool transmit_done(std::uint64_t memory);
+
+ private:
+  static void clear(channel::Submission& place, channel::SubmissionKind kind, RpcHandle rpc) {
+    place = channel::Submission{};
+    place.kind = kind;
+    place.handle = rpc;
+  }
+
+  channel::ApplicationEnd& channel_;
+  channel::Submission discarded_;
+  std::vector<std::uint64_t> unreleased_;  // buffers that found no room in the ring
+  std::vector<Supply*> supplies_;          // as many as threads that copy
+  std::uint32_t held_back_ = 0;            // messages
+};
+
+}  // namespace homa::client

@@ -1,0 +1,82 @@
+#include "client/ready_descriptor.h"
+
+#include <gtest/gtest.h>
+
+#include <poll.h>
+
+#include "channel/engine_end.h"
+
+namespace homa::client {
+namespace {
+
+class ReadyDescriptorTest : public ::testing::Test {
+ protected:
+  bool readable() const {
+    pollfd one{descriptor_.get(), POLLIN, 0};
+    return ::poll(&one, 1, 0) == 1;
+  }
+  void message() {
+    channel::Completion completion;
+    completion.kind = channel::CompletionKind::kRequest;
+    engine_.complete(completion, true);
+    engine_.publish();
+  }
+
+  std::shared_ptr<channel::Region> region_ = channel::Region::create({}).value();
+  channel::EngineEnd engine_{region_};
+  channel::ApplicationEnd application_{region_, -1};
+  ReadyDescriptor descriptor_{application_};
+};
+
+TEST_F(ReadyDescriptorTest, NobodyWritesADescriptorThatNobodyAskedFor) {
+  EXPECT_FALSE(descriptor_.update(true));
+  message();
+  EXPECT_FALSE(readable());
+}
+
+TEST_F(ReadyDescriptorTest, TheEngineMakesItReadableAndTheSocketUnreadable) {
+  descriptor_.use();
+  EXPECT_FALSE(readable());
+  message();
+  EXPECT_TRUE(readable());
+  EXPECT_FALSE(descriptor_.update(true));
+  EXPECT_TRUE(readable());
+  EXPECT_TRUE(descriptor_.update(false)) << "the engine is asked anew";
+  EXPECT_FALSE(readable());
+  EXPECT_FALSE(descriptor_.update(false)) << "it was asked already";
+  message();
+  EXPECT_TRUE(readable());
+}
+
+TEST_F(ReadyDescriptorTest, WhatTheSocketFoundByItselfMakesItReadable) {
+  descriptor_.use();
+  descriptor_.update(true);
+  EXPECT_TRUE(readable());
+  message();  // disarmed: the engine does not write again
+  descriptor_.update(false);
+  EXPECT_FALSE(readable());
+}
+
+// The engine had disarmed the descriptor, but wrote it only after the socket had cleared it.
+TEST_F(ReadyDescriptorTest, ALateWriteIsUndoneWhenThereIsNothing) {
+  descriptor_.use();
+  ASSERT_TRUE(application_.disarm_descriptor());  // as the engine does before it writes
+  descriptor_.update(true);
+  descriptor_.update(false);
+  EXPECT_FALSE(readable());
+  const std::uint64_t one = 1;
+  ASSERT_EQ(::write(descriptor_.get(), &one, sizeof one), 8);
+  EXPECT_TRUE(readable());
+  descriptor_.nothing_was_there();
+  EXPECT_FALSE(readable());
+}
+
+TEST_F(ReadyDescriptorTest, AWriteForANewMessageIsNotUndone) {
+  descriptor_.use();
+  message();
+  descriptor_.nothing_was_there();
+  EXPECT_TRUE(readable());
+}
+
+}  // namespace
+}  // namespace homa::client
