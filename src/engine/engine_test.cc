@@ -100,7 +100,9 @@ class EngineTest : public ::testing::Test {
     Completion completion;
     while (at.next(&completion)) {
       at.done_reading();
-      if (completion.kind == CompletionKind::kTransmitDone) at.free(completion.memory);
+      if (completion.kind == CompletionKind::kTransmitDone) {
+        EXPECT_TRUE(at.free(completion.memory));
+      }
       if (completion.kind == kind) return completion;
     }
     return std::nullopt;
