@@ -33,3 +33,6 @@ install(FILES ${PROJECT_BINARY_DIR}/homaConfig.cmake ${PROJECT_BINARY_DIR}/homaC
 file(RELATIVE_PATH HOMA_PC_TO_PREFIX /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 configure_file(${PROJECT_SOURCE_DIR}/packaging/homa.pc.in ${PROJECT_BINARY_DIR}/homa.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/homa.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+install(FILES ${PROJECT_SOURCE_DIR}/packaging/wireshark/homa.lua
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/wireshark/plugins)

@@ -51,7 +51,7 @@ def count(folder):
         elif status == "run":
             passed += 1
         elif status in ("notrun", "disabled"):
-            skipped.append((name, "see its output"))
+            skipped.append((name, (test.findtext("system-out") or "").strip() or "not run"))
         else:
             failed.append(name)
     return passed, failed, skipped
