@@ -2,27 +2,19 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
+#include <utility>
 
 #include "base/check.h"
 
 namespace homa::base {
 
 RegionAllocator::RegionAllocator(std::uint64_t region_bytes)
-    : units_(std::min(region_bytes / kUnit, std::uint64_t{kNone} - 1)),
-      state_(std::make_unique<std::uint8_t[]>(units_)),
-      next_(new std::uint32_t[units_]),
-      previous_(new std::uint32_t[units_]) {
+    : units_(std::min(region_bytes / kUnit, std::uint64_t{kNone} - 1)) {
   heads_.fill(kNone);
-  for (auto& stack : quick_) stack.reserve(kQuickDepth);
-  std::uint64_t unit = 0;
-  while (unit < units_) {  // the largest aligned blocks that fit
-    unsigned order = kOrders - 1;
-    while ((std::uint64_t{1} << order) > units_ - unit || unit % (std::uint64_t{1} << order) != 0) {
-      --order;
-    }
-    link(static_cast<std::uint32_t>(unit), order);
-    unit += std::uint64_t{1} << order;
-  }
+  auto blocks = Mapping::create(std::max<std::uint64_t>(units_, 1) * sizeof(Block));
+  if (!blocks) throw std::bad_alloc();
+  blocks_ = std::move(blocks).value();
 }
 
 unsigned RegionAllocator::order_of(std::uint64_t bytes) {
@@ -33,89 +25,138 @@ unsigned RegionAllocator::order_of(std::uint64_t bytes) {
 std::optional<std::uint64_t> RegionAllocator::allocate(std::uint64_t bytes) {
   if (bytes == 0 || bytes > capacity()) return std::nullopt;
   const unsigned order = order_of(bytes);
-  std::uint32_t unit;
-  if (order < kQuickOrders && !quick_[order].empty()) {
-    unit = quick_[order].back();
-    quick_[order].pop_back();
-  } else {
-    auto taken = take(order);
-    if (!taken) {
-      flush_quick();
-      taken = take(order);
-    }
-    if (!taken) return std::nullopt;
-    unit = *taken;
+  auto unit = take_quick(order);
+  if (!unit) unit = take(order);
+  if (!unit) {
+    flush_quick();
+    unit = take(order);
   }
-  state_[unit] = static_cast<std::uint8_t>(kUsed | order);
+  if (!unit) return std::nullopt;
+  at(*unit).state = static_cast<std::uint8_t>(kUsed | order);
   used_ += kUnit << order;
-  return std::uint64_t{unit} * kUnit;
+  return std::uint64_t{*unit} * kUnit;
 }
 
 bool RegionAllocator::free(std::uint64_t offset, std::uint64_t bytes) {
-  if (offset % kUnit != 0 || offset / kUnit >= units_ || bytes == 0 || bytes > capacity()) {
+  if (offset % kUnit != 0 || offset / kUnit >= frontier_ || bytes == 0 || bytes > capacity()) {
     return false;
   }
   const auto unit = static_cast<std::uint32_t>(offset / kUnit);
   const unsigned order = order_of(bytes);
-  if (state_[unit] != (kUsed | order)) return false;
-  used_ -= kUnit << order;
-  if (order < kQuickOrders && quick_[order].size() < kQuickDepth) {
-    state_[unit] = static_cast<std::uint8_t>(kQuick | order);
-    quick_[order].push_back(unit);
-  } else {
-    put(unit, order);
-  }
+  if (at(unit).state != (kUsed | order)) return false;
+  give_back(unit, order);
   return true;
 }
 
+bool RegionAllocator::free(std::uint64_t offset) {
+  if (offset % kUnit != 0 || offset / kUnit >= frontier_) return false;
+  const auto unit = static_cast<std::uint32_t>(offset / kUnit);
+  const std::uint8_t state = at(unit).state;
+  if ((state & kKind) != kUsed) return false;
+  give_back(unit, state & ~unsigned{kKind});
+  return true;
+}
+
+void RegionAllocator::give_back(std::uint32_t unit, unsigned order) {
+  used_ -= kUnit << order;
+  if (order >= kQuickOrders || quick_[order].count >= kQuickDepth) return put(unit, order);
+  Quick& quick = quick_[order];
+  at(unit).state = static_cast<std::uint8_t>(kQuick | order);
+  at(unit).next = std::exchange(quick.first, unit);
+  ++quick.count;
+}
+
+std::optional<std::uint32_t> RegionAllocator::take_quick(unsigned order) {
+  if (order >= kQuickOrders || quick_[order].count == 0) return std::nullopt;
+  Quick& quick = quick_[order];
+  --quick.count;
+  const std::uint32_t unit = quick.first;
+  quick.first = at(unit).next;
+  return unit;
+}
+
 std::optional<std::uint32_t> RegionAllocator::take(unsigned order) {
+  const auto unit = split(order);
+  return unit ? unit : extend(order);
+}
+
+// The smallest free block that is large enough, its lower part.
+std::optional<std::uint32_t> RegionAllocator::split(unsigned order) {
   unsigned from = order;
   while (from < kOrders && heads_[from] == kNone) ++from;
   if (from >= kOrders) return std::nullopt;
   const std::uint32_t unit = heads_[from];
   unlink(unit, from);
-  while (from > order) {  // split; the upper half stays free
+  while (from > order) {  // the upper half stays free
     --from;
-    link(unit + (std::uint32_t{1} << from), from);
+    link(unit + static_cast<std::uint32_t>(size_of(from)), from);
   }
   return unit;
 }
 
+// A block from beyond the frontier. What lies between is free from now on.
+std::optional<std::uint32_t> RegionAllocator::extend(unsigned order) {
+  const std::uint64_t unit = (frontier_ + size_of(order) - 1) & ~(size_of(order) - 1);
+  if (unit > units_ || size_of(order) > units_ - unit) return std::nullopt;
+  while (frontier_ < unit) {  // the largest aligned blocks
+    const auto gap = static_cast<unsigned>(std::countr_zero(frontier_));
+    link(static_cast<std::uint32_t>(frontier_), gap);
+    frontier_ += size_of(gap);
+  }
+  frontier_ = unit + size_of(order);
+  return static_cast<std::uint32_t>(unit);
+}
+
 void RegionAllocator::put(std::uint32_t unit, unsigned order) {
-  state_[unit] = 0;
+  at(unit).state = 0;
   while (order + 1 < kOrders) {
-    const std::uint64_t buddy = std::uint64_t{unit} ^ (std::uint64_t{1} << order);
-    if (buddy >= units_ || state_[buddy] != (kFree | order)) break;
+    const std::uint64_t buddy = unit ^ size_of(order);
+    if (buddy >= frontier_ || at(buddy).state != (kFree | order)) break;
     unlink(static_cast<std::uint32_t>(buddy), order);
     unit = std::min(unit, static_cast<std::uint32_t>(buddy));
     ++order;
   }
-  link(unit, order);
+  if (unit + size_of(order) < frontier_) return link(unit, order);
+  frontier_ = unit;
+  retract();
+}
+
+// Takes free blocks that end at the frontier back beyond it: together with what lies there, they
+// may serve a request that none of them could.
+void RegionAllocator::retract() {
+  for (unsigned order = 0; order < kOrders && size_of(order) <= frontier_;) {
+    const std::uint64_t unit = frontier_ - size_of(order);
+    if (unit % size_of(order) == 0 && at(unit).state == (kFree | order)) {
+      unlink(static_cast<std::uint32_t>(unit), order);
+      frontier_ = unit;
+      order = 0;
+    } else {
+      ++order;
+    }
+  }
 }
 
 void RegionAllocator::link(std::uint32_t unit, unsigned order) {
-  state_[unit] = static_cast<std::uint8_t>(kFree | order);
-  next_[unit] = heads_[order];
-  previous_[unit] = kNone;
-  if (heads_[order] != kNone) previous_[heads_[order]] = unit;
+  at(unit) = Block{heads_[order], kNone, static_cast<std::uint8_t>(kFree | order)};
+  if (heads_[order] != kNone) at(heads_[order]).previous = unit;
   heads_[order] = unit;
 }
 
 void RegionAllocator::unlink(std::uint32_t unit, unsigned order) {
-  HOMA_CHECK((state_[unit] & kKind) == kFree);
-  state_[unit] = 0;
-  if (previous_[unit] != kNone) {
-    next_[previous_[unit]] = next_[unit];
+  Block& block = at(unit);
+  HOMA_CHECK((block.state & kKind) == kFree);
+  block.state = 0;
+  if (block.previous != kNone) {
+    at(block.previous).next = block.next;
   } else {
-    heads_[order] = next_[unit];
+    heads_[order] = block.next;
   }
-  if (next_[unit] != kNone) previous_[next_[unit]] = previous_[unit];
+  if (block.next != kNone) at(block.next).previous = block.previous;
 }
 
 void RegionAllocator::flush_quick() {
   for (unsigned order = 0; order < kQuickOrders; ++order) {
-    for (const std::uint32_t unit : quick_[order]) put(unit, order);
-    quick_[order].clear();
+    while (const auto unit = take_quick(order)) put(*unit, order);
   }
 }
 

@@ -1,55 +1,81 @@
 // Contiguous blocks out of a region that the allocator never touches: it deals in offsets.
 //
 // A buddy allocator: blocks are powers of two from 256 bytes up, so a block wastes less than half
-// of itself (in addresses; pages that nobody writes cost nothing). Small blocks that are freed wait
-// in short stacks to be used again, still warm in the cache. O(log size) at most, no allocation
-// after construction. One thread.
+// of itself (in addresses; pages that nobody writes cost nothing). Blocks come from the beginning
+// of the region as long as it has room there, so that a region of which little is used costs little
+// memory, here and where its bytes lie. Small blocks that are freed wait in short stacks to be used
+// again, still warm in the cache. O(log size) at most, no allocation after construction. One
+// thread.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <vector>
+
+#include "base/mapping.h"
 
 namespace homa::base {
 
 class RegionAllocator {
  public:
-  // region_bytes: rounded down to a multiple of 256; at most 1 TiB.
+  static constexpr std::uint64_t kUnit = 256;  // offsets are multiples of it
+
+  // region_bytes: rounded down to a multiple of kUnit; at most 1 TiB. Throws std::bad_alloc when
+  // there is no memory for its tables: who makes one turns that into an error.
   explicit RegionAllocator(std::uint64_t region_bytes);
 
-  // Offset of `bytes` (> 0) contiguous bytes, a multiple of 256; nullopt: no such block is free.
+  // Offset of `bytes` (> 0) contiguous bytes; nullopt: no such block is free.
   std::optional<std::uint64_t> allocate(std::uint64_t bytes);
   // Gives back what allocate(bytes) gave. False, and nothing happens, when that is no such block
   // (offset and size may come from another process).
   bool free(std::uint64_t offset, std::uint64_t bytes);
+  // The same for who does not remember the size.
+  bool free(std::uint64_t offset);
 
   std::uint64_t capacity() const { return units_ * kUnit; }
   std::uint64_t used() const { return used_; }  // in whole blocks
 
  private:
-  static constexpr std::uint64_t kUnit = 256;
   static constexpr unsigned kOrders = 33;      // blocks of kUnit << 0 .. kUnit << 32
   static constexpr unsigned kQuickOrders = 6;  // up to 8 KiB
-  static constexpr std::size_t kQuickDepth = 64;
+  static constexpr std::uint32_t kQuickDepth = 64;
   static constexpr std::uint32_t kNone = 0xffffffff;
-  // state_ of a block's first unit: what it is, and its order.
+  // Block::state: what the block is, and its order. 0 for units inside a block.
   static constexpr std::uint8_t kUsed = 0x80, kFree = 0x40, kQuick = 0xc0, kKind = 0xc0;
 
+  // Of a block's first unit. Zeroed memory, touched when the unit first begins a block.
+  struct Block {
+    std::uint32_t next;      // free or quick
+    std::uint32_t previous;  // free
+    std::uint8_t state;
+  };
+  struct Quick {
+    std::uint32_t first = kNone;
+    std::uint32_t count = 0;
+  };
+
   static unsigned order_of(std::uint64_t bytes);
+  static constexpr std::uint64_t size_of(unsigned order) { return std::uint64_t{1} << order; }
+  Block& at(std::uint64_t unit) const {
+    return reinterpret_cast<Block*>(blocks_.bytes().data())[unit];
+  }
+  std::optional<std::uint32_t> take_quick(unsigned order);
   std::optional<std::uint32_t> take(unsigned order);
+  std::optional<std::uint32_t> split(unsigned order);
+  std::optional<std::uint32_t> extend(unsigned order);
+  void give_back(std::uint32_t unit, unsigned order);
   void put(std::uint32_t unit, unsigned order);
+  void retract();
   void link(std::uint32_t unit, unsigned order);
   void unlink(std::uint32_t unit, unsigned order);
   void flush_quick();
 
   std::uint64_t units_;
   std::uint64_t used_ = 0;
-  std::unique_ptr<std::uint8_t[]> state_;             // 0 for units inside a block
-  std::unique_ptr<std::uint32_t[]> next_, previous_;  // free lists; valid for free blocks only
-  std::array<std::uint32_t, kOrders> heads_;
-  std::array<std::vector<std::uint32_t>, kQuickOrders> quick_;
+  std::uint64_t frontier_ = 0;  // units from here on are free and belong to no block
+  Mapping blocks_;
+  std::array<std::uint32_t, kOrders> heads_;  // of the lists of free blocks
+  std::array<Quick, kQuickOrders> quick_;
 };
 
 }  // namespace homa::base

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <random>
+#include <vector>
 
 namespace homa::base {
 namespace {
@@ -26,6 +27,35 @@ TEST(RegionAllocator, RefusesToFreeWhatItNeverGave) {
   EXPECT_FALSE(region.free(1ULL << 60, 1000));
   EXPECT_TRUE(region.free(*block, 1000));
   EXPECT_FALSE(region.free(*block, 1000)) << "freed twice";
+}
+
+TEST(RegionAllocator, KnowsTheSizeOfItsBlocks) {
+  RegionAllocator region(1 << 20);
+  const auto block = region.allocate(5'000);
+  ASSERT_TRUE(block);
+  EXPECT_FALSE(region.free(*block + RegionAllocator::kUnit));
+  EXPECT_FALSE(region.free(*block + 1));
+  EXPECT_FALSE(region.free(~std::uint64_t{0}));
+  EXPECT_TRUE(region.free(*block));
+  EXPECT_FALSE(region.free(*block)) << "freed twice";
+  EXPECT_EQ(region.used(), 0U);
+}
+
+TEST(RegionAllocator, LittleUseStaysAtTheBeginning) {
+  RegionAllocator region(std::uint64_t{1} << 30);
+  for (const std::uint64_t bytes : {100U, 9'000U, 300U, 20'000U}) {
+    const auto block = region.allocate(bytes);
+    ASSERT_TRUE(block);
+    EXPECT_LT(*block, 128U << 10);
+  }
+}
+
+TEST(RegionAllocator, SmallBlocksThatWereFreedDoNotDivideTheRegion) {
+  RegionAllocator region(1 << 20);
+  std::vector<std::uint64_t> blocks;
+  for (int i = 0; i < 100; ++i) blocks.push_back(region.allocate(3'000).value());
+  for (const std::uint64_t block : blocks) ASSERT_TRUE(region.free(block));
+  EXPECT_TRUE(region.allocate(1 << 20));
 }
 
 TEST(RegionAllocator, BlocksNeverOverlapAndAllComesBack) {

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/region_allocator.h"
+#include "channel/doorbell.h"
 #include "channel/layout.h"
 #include "channel/region.h"
 #include "channel/ring.h"
@@ -17,8 +18,8 @@ namespace homa::channel {
 
 class ApplicationEnd {
  public:
-  // `wake_fd`: the engine's eventfd, open as long as this object lives.
-  ApplicationEnd(std::shared_ptr<Region> region, int wake_fd);
+  // `bell`: what the engine gave when the region was attached to it. Throws std::bad_alloc.
+  ApplicationEnd(std::shared_ptr<Region> region, Bell bell);
   ~ApplicationEnd();  // tells the engine that the application is gone
   ApplicationEnd(const ApplicationEnd&) = delete;
   ApplicationEnd& operator=(const ApplicationEnd&) = delete;
@@ -30,13 +31,17 @@ class ApplicationEnd {
   // Wakes the engine when it sleeps; `only_release`: only if it waits for memory.
   void publish(bool only_release = false);
   // The same while the engine is known to be awake, and will look before it sleeps.
-  void publish_to_awake() { submissions_.publish_to_awake(); }
-  void wake_engine();
+  void publish_to_awake() {
+    submissions_.publish_to_awake();
+    bell_.mark();
+  }
+  // Makes the engine look at this channel.
+  void ring() { bell_.ring(); }
 
   bool next(Completion* completion) { return completions_.pop(completion); }
   // Frees the places of what next() gave, and lets the engine fill them when it waits for that.
   void done_reading() {
-    if (completions_.publish_some()) let_held_go();
+    if (completions_.publish_some() && completions_held()) ring();
   }
   bool has_completions() { return !completions_.empty(); }
 
@@ -52,10 +57,10 @@ class ApplicationEnd {
 
   // --- Transmit memory ---
   // Offset of `bytes` (> 0) bytes; nullopt: exhausted.
-  std::optional<std::uint64_t> allocate(std::uint32_t bytes);
+  std::optional<std::uint64_t> allocate(std::uint32_t bytes) { return allocator_.allocate(bytes); }
   std::span<std::byte> memory(std::uint64_t offset, std::uint32_t bytes) const;
   // False: no block of this channel begins at `offset`, which may be any number.
-  [[nodiscard]] bool free(std::uint64_t offset);
+  [[nodiscard]] bool free(std::uint64_t offset) { return allocator_.free(offset); }
   std::uint64_t transmit_bytes_used() const { return allocator_.used(); }
 
   // --- Who wants to be woken ---
@@ -77,15 +82,17 @@ class ApplicationEnd {
   int descriptor() const { return region_->descriptor(); }
 
  private:
-  void let_held_go();
+  // Completions found no room in the ring and wait at the engine.
+  bool completions_held() const {
+    return header_.completions_held.load(std::memory_order_seq_cst) != 0;
+  }
 
   std::shared_ptr<Region> region_;
   Header& header_;
-  int wake_fd_;
+  Bell bell_;
   RingWriter<Submission> submissions_;
   RingReader<Completion> completions_;
   base::RegionAllocator allocator_;
-  Mapping lengths_;  // of the allocated blocks, by their first 256 bytes
 };
 
 }  // namespace homa::channel

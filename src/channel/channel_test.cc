@@ -33,22 +33,22 @@ class Channel : public ::testing::Test {
     return result;
   }
 
+  Bell bell() { return {state_, doorbell_, 0, wake_fd_}; }
+  void fall_asleep(bool release_wanted) {
+    state_->release_wanted = release_wanted ? 1 : 0;
+    state_->sleep |= 1;
+  }
+  void wake_up() { state_->sleep += state_->sleep & 1; }
+  bool woken() { return readable(wake_fd_) && clear_descriptor(wake_fd_); }
+
+  std::shared_ptr<EngineState> state_ = std::make_shared<EngineState>();
+  std::shared_ptr<Doorbell> doorbell_ = std::make_shared<Doorbell>();
   std::shared_ptr<Region> region_ = make_region();
   std::shared_ptr<Region> wake_source_ = make_region();  // lends its eventfd as the engine's
   int wake_fd_ = wake_source_->descriptor();
-  ApplicationEnd application_{region_, wake_fd_};
+  ApplicationEnd application_{region_, bell()};
   EngineEnd engine_{region_};
 };
-
-TEST_F(Channel, ConfigurationIsChecked) {
-  ChannelConfig config;
-  EXPECT_TRUE(config.validate());
-  config.submission_entries = 1000;
-  EXPECT_EQ(config.validate().error().code, ErrorCode::kInvalidArgument);
-  config = {};
-  config.transmit_bytes = 1;
-  EXPECT_NE(Region::create(config).error().text.find("transmit"), std::string::npos);
-}
 
 TEST_F(Channel, CompletionsThatFindNoRoomWaitInOrder) {
   for (std::uint64_t i = 1; i <= 10; ++i) engine_.complete(completion(i), true);
@@ -67,42 +67,57 @@ TEST_F(Channel, CompletionsThatFindNoRoomWaitInOrder) {
 TEST_F(Channel, ASleepingEngineIsWokenOnceByWhatItWaitsFor) {
   Submission submission;
   submission.kind = SubmissionKind::kRelease;
-  engine_.announce_sleep(false);
+  fall_asleep(false);
   EXPECT_FALSE(engine_.has_submissions());
   ASSERT_TRUE(application_.submit(submission));
   application_.publish(true);
-  EXPECT_FALSE(readable(wake_fd_)) << "memory is not short";
+  EXPECT_FALSE(woken()) << "memory is not short";
+  EXPECT_NE(doorbell_->rung, 0U) << "but it will look";
   ASSERT_TRUE(application_.submit(submission));
   application_.publish();
-  EXPECT_TRUE(readable(wake_fd_));
-  EXPECT_TRUE(clear_descriptor(wake_fd_));
+  EXPECT_TRUE(woken());
   ASSERT_TRUE(application_.submit(submission));
   application_.publish();
-  EXPECT_FALSE(readable(wake_fd_)) << "it was woken already";
-  engine_.announce_awake();
+  EXPECT_FALSE(woken()) << "it was woken already";
+  wake_up();
 
-  engine_.announce_sleep(true);
+  fall_asleep(true);
   ASSERT_TRUE(application_.submit(submission));
   application_.publish(true);
-  EXPECT_TRUE(readable(wake_fd_)) << "it waits for memory";
+  EXPECT_TRUE(woken()) << "it waits for memory";
 }
 
-TEST_F(Channel, AnEngineThatIsAwakeIsNotWoken) {
-  engine_.announce_sleep(false);
-  engine_.announce_awake();
+TEST_F(Channel, AnEngineThatIsAwakeIsNotWokenButWillLook) {
+  fall_asleep(false);
+  wake_up();
   ASSERT_TRUE(application_.submit({}));
   application_.publish();
-  EXPECT_FALSE(readable(wake_fd_));
+  EXPECT_FALSE(woken());
+  EXPECT_NE(doorbell_->rung.exchange(0), 0U);
+  doorbell_->words[0] = 0;
+  ASSERT_TRUE(application_.submit({}));
+  application_.publish_to_awake();
+  EXPECT_NE(doorbell_->rung, 0U);
+}
+
+TEST_F(Channel, PublishingNothingDisturbsNobody) {
+  fall_asleep(true);
+  application_.publish();
+  EXPECT_FALSE(woken());
+  EXPECT_EQ(doorbell_->rung, 0U);
 }
 
 TEST_F(Channel, ReadingWakesAnEngineThatHoldsCompletions) {
   for (std::uint64_t i = 1; i <= 5; ++i) engine_.complete(completion(i), true);
   engine_.publish();
-  engine_.announce_sleep(false);
+  EXPECT_TRUE(engine_.holds_completions());
+  fall_asleep(false);
   Completion got;
   ASSERT_TRUE(application_.next(&got));
   application_.done_reading();
-  EXPECT_TRUE(readable(wake_fd_));
+  EXPECT_TRUE(woken());
+  engine_.publish();
+  EXPECT_FALSE(engine_.holds_completions());
 }
 
 TEST_F(Channel, OnlyMessagesWakeTheNamedSleeperAndTheDescriptor) {
@@ -146,6 +161,8 @@ TEST_F(Channel, TransmitMemoryIsGivenOutAndTakenBack) {
   EXPECT_EQ(application_.memory(*block, 1000).size(), 1000U);
   ASSERT_TRUE(engine_.transmit(*block, 1000));
   EXPECT_FALSE(application_.allocate(2 << 20));
+  EXPECT_FALSE(application_.free(*block + 256));
+  EXPECT_FALSE(application_.free(~std::uint64_t{0}));
   EXPECT_TRUE(application_.free(*block));
   EXPECT_EQ(application_.transmit_bytes_used(), 0U);
 }
@@ -173,9 +190,16 @@ TEST_F(Channel, GarbageInTheHeaderHurtsNobody) {
   EXPECT_TRUE(engine_.broken());
 }
 
+TEST_F(Channel, TheApplicationSeesThatItsEngineBrokeTheRings) {
+  EXPECT_FALSE(application_.broken());
+  region_->header().completion_tail = 1'000;
+  EXPECT_FALSE(application_.has_completions());
+  EXPECT_TRUE(application_.broken());
+}
+
 TEST_F(Channel, TheApplicationSeesThatItsEngineIsGone) {
   auto region = make_region();
-  ApplicationEnd application(region, wake_fd_);
+  ApplicationEnd application(region, bell());
   {
     const EngineEnd engine(region);
     EXPECT_FALSE(application.engine_gone());
@@ -187,12 +211,12 @@ TEST_F(Channel, TheEngineSeesThatItsApplicationIsGone) {
   auto region = make_region();
   EngineEnd engine(region);
   {
-    const ApplicationEnd application(region, wake_fd_);
+    const ApplicationEnd application(region, bell());
     EXPECT_FALSE(engine.application_gone());
-    engine.announce_sleep(false);
+    fall_asleep(false);
   }
   EXPECT_TRUE(engine.application_gone());
-  EXPECT_TRUE(readable(wake_fd_));
+  EXPECT_TRUE(woken());
 }
 
 }  // namespace

@@ -42,7 +42,10 @@ void EngineEnd::flush_held() {
 void EngineEnd::publish_completions() {
   if (!held_.empty()) {
     flush_held();
-    if (!held_.empty()) header_.completions_held.store(1, std::memory_order_seq_cst);
+    if (!held_.empty()) {
+      header_.completions_held.store(1, std::memory_order_seq_cst);
+      flush_held();  // the application may have made room before it could see that
+    }
   }
   if (!completions_.publish() && !message_) return;
   if (std::exchange(message_, false)) wake_application();
@@ -63,14 +66,5 @@ std::optional<std::span<std::byte>> EngineEnd::transmit(std::uint64_t offset,
   if (offset > transmit_.size() || length > transmit_.size() - offset) return std::nullopt;
   return transmit_.subspan(offset, length);
 }
-
-void EngineEnd::announce_sleep(bool release_wanted) {
-  header_.release_wanted.store(release_wanted ? 1 : 0, std::memory_order_relaxed);
-  header_.engine_sleeps.store(1, std::memory_order_seq_cst);
-  // Completions that found no room: the application may have made some just now.
-  if (!held_.empty()) publish();
-}
-
-void EngineEnd::announce_awake() { header_.engine_sleeps.store(0, std::memory_order_relaxed); }
 
 }  // namespace homa::channel

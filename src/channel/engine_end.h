@@ -9,7 +9,7 @@
 #include <optional>
 #include <span>
 
-#include "base/ring.h"
+#include "base/growing_queue.h"
 #include "channel/layout.h"
 #include "channel/region.h"
 #include "channel/ring.h"
@@ -26,6 +26,7 @@ class EngineEnd {
   // False: nothing there, or the application has to take completions first.
   bool next(Submission* submission);
   bool has_submissions();
+  std::size_t submission_entries() const { return region_->layout().submission_entries; }
 
   // Never lost: what finds no room in the ring waits here. `message`: worth waking somebody for.
   void complete(const Completion& completion, bool message) { place(message) = completion; }
@@ -46,18 +47,16 @@ class EngineEnd {
   // `length` bytes of transmit memory; nullopt: not inside it.
   std::optional<std::span<std::byte>> transmit(std::uint64_t offset, std::uint64_t length) const;
 
-  // Before the engine sleeps: from now on submitters wake it. Look for submissions once more.
-  void announce_sleep(bool release_wanted);
-  // After it slept. Somebody may have written the engine's eventfd, or be about to.
-  void announce_awake();
+  // Completions wait for room in the ring. The application rings when it has made some.
+  bool holds_completions() const { return !held_.empty(); }
 
  private:
   void publish_completions();
   void flush_held();
   void wake_application();
 
-  // More than that unread, and submissions wait. Far more than an application can owe that reads
-  // completions whenever it submits.
+  // Submissions wait while more completions than these are held. An application that reads
+  // completions whenever it submits owes far fewer.
   static constexpr std::size_t kHeldMax = 1 << 17;
 
   std::shared_ptr<Region> region_;
@@ -66,7 +65,7 @@ class EngineEnd {
   std::span<WakeWord> wake_words_;
   RingReader<Submission> submissions_;
   RingWriter<Completion> completions_;
-  base::Ring<Completion> held_;
+  base::GrowingQueue<Completion> held_;
   bool message_ = false;  // one was completed since the last publish()
 };
 

@@ -3,26 +3,26 @@
 //   | Header | submission ring | completion ring | wake words | transmit memory ... |
 //
 // Offsets, never pointers; fields of fixed width; a version. The application fills the submission
-// ring and owns transmit memory; the engine fills the completion ring. Each side keeps its own
-// indices and the layout in its own memory and believes nothing that the other side could have
-// written without checking it: an application that writes garbage hurts only itself.
+// ring and owns transmit memory; the engine fills the completion ring. Each side keeps its indices
+// and the layout in its own memory, and checks whatever the other side could have written before it
+// uses it: an application that writes garbage hurts only itself.
 //
 // The region is private memory when application and engine share a process. Everything here also
 // holds for a memfd that two processes map.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
+#include "channel/atomic.h"
 #include "homa/address.h"
 
 namespace homa::channel {
 
 inline constexpr std::uint64_t kMagic = 0x6c6e6863616d6f68;  // "homachnl"
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 inline constexpr std::size_t kCacheLine = 64;
 
 // Threads of an application that can sleep on one channel with a wake word of their own.
@@ -102,7 +102,8 @@ struct StatusRecord {
   std::uint32_t silent_ticks = 0;
 };
 
-// Where the parts are; written once, before the other side sees the region.
+// Where the parts are: a function of the three sizes (region.cc). Written once, before the other
+// side sees the region.
 struct Layout {
   std::uint64_t magic = kMagic;
   std::uint32_t version = kVersion;
@@ -118,25 +119,23 @@ struct Layout {
 };
 
 // Indices count entries since the beginning; an entry's place is its index modulo the ring's size.
-// Who writes a word is said in front of it; each has a cache line of its own.
+// The comments name the side that writes a word. Words of different writers are on different cache
+// lines.
 struct Header {
   Layout layout;
-  alignas(kCacheLine) std::atomic<std::uint64_t> submission_tail{0};  // application
-  std::atomic<std::uint32_t> application_gone{0};  // application: 1: frees all that it still holds
-  alignas(kCacheLine) std::atomic<std::uint64_t> submission_head{0};  // engine
-  alignas(kCacheLine) std::atomic<std::uint64_t> completion_tail{0};  // engine
-  alignas(kCacheLine) std::atomic<std::uint64_t> completion_head{0};  // application
-  // Both. 1: the engine sleeps; whoever exchanges it for 0 wakes it.
-  alignas(kCacheLine) std::atomic<std::uint32_t> engine_sleeps{0};
-  // Engine. 1: kRelease is worth waking the engine for. 1: completions wait for room in the ring.
-  std::atomic<std::uint32_t> release_wanted{0};
-  std::atomic<std::uint32_t> completions_held{0};
+  alignas(kCacheLine) Atomic<std::uint64_t> submission_tail{0};  // application
+  Atomic<std::uint32_t> application_gone{0};  // application: 1: frees all that it still holds
+  alignas(kCacheLine) Atomic<std::uint64_t> submission_head{0};  // engine
+  alignas(kCacheLine) Atomic<std::uint64_t> completion_tail{0};  // engine
+  alignas(kCacheLine) Atomic<std::uint64_t> completion_head{0};  // application
+  // Engine. 1: completions wait for room in the ring.
+  alignas(kCacheLine) Atomic<std::uint32_t> completions_held{0};
   // Engine. 1: no engine reads this channel any more.
-  std::atomic<std::uint32_t> engine_gone{0};
+  Atomic<std::uint32_t> engine_gone{0};
   // Application. 1 + index of the wake word of the thread to wake; 0: nobody wants to be woken.
-  alignas(kCacheLine) std::atomic<std::uint32_t> sleeper{0};
+  alignas(kCacheLine) Atomic<std::uint32_t> sleeper{0};
   // Both. 1: write the descriptor when a message comes; whoever exchanges it for 0 writes.
-  std::atomic<std::uint32_t> descriptor_armed{0};
+  Atomic<std::uint32_t> descriptor_armed{0};
 };
 
 // RPCs of ours carry the application's own handles: even, never 0, and with the place in a table of
@@ -150,7 +149,7 @@ constexpr std::uint32_t slot_of(std::uint64_t handle) {
 }
 constexpr bool is_request_handle(std::uint64_t handle) { return (handle & 1) != 0; }
 
-using WakeWord = std::atomic<std::uint32_t>;  // 0: awake, or about to sleep; 1: woken; 2: asleep
+using WakeWord = Atomic<std::uint32_t>;  // 0: awake, or about to sleep; 1: woken; 2: asleep
 
 static_assert(sizeof(PeerRecord) == 20);
 static_assert(sizeof(Submission) == 64 && sizeof(Completion) == 64);

@@ -1,16 +1,15 @@
 #include "channel/region.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <new>
 #include <string>
 #include <utility>
 
 #include "base/check.h"
+#include "base/failure.h"
 #include "channel/wake.h"
 
 namespace homa::channel {
@@ -25,7 +24,7 @@ constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
 }
 
 Unexpected<Error> invalid(std::string text) {
-  return Unexpected(Error{ErrorCode::kInvalidArgument, std::move(text)});
+  return failure(ErrorCode::kInvalidArgument, std::move(text));
 }
 
 Layout lay_out(const ChannelConfig& config) {
@@ -39,6 +38,38 @@ Layout lay_out(const ChannelConfig& config) {
   layout.transmit_bytes = round_up(config.transmit_bytes, kPage);
   layout.region_bytes = layout.transmit + layout.transmit_bytes;
   return layout;
+}
+
+Unexpected<Error> wrong(const char* what, std::uint64_t is, std::uint64_t must_be) {
+  return invalid(std::string("a channel's header is broken: ") + what + " is " +
+                 std::to_string(is) + ", not " + std::to_string(must_be));
+}
+
+// Whether `layout` is what lay_out() gives for its sizes and fits into memory of `bytes`.
+Result<void, Error> check(const Layout& layout, std::uint64_t bytes) {
+  if (layout.magic != kMagic) return invalid("the memory holds no channel");
+  if (layout.version != kVersion) return wrong("the version", layout.version, kVersion);
+  const ChannelConfig config{layout.submission_entries, layout.completion_entries,
+                             layout.transmit_bytes};
+  if (auto valid = config.validate(); !valid) return valid;
+  const Layout right = lay_out(config);
+  const struct {
+    const char* name;
+    std::uint64_t is, must_be;
+  } fields[] = {
+      {"the number of wake words", layout.wake_words, right.wake_words},
+      {"the submission ring's offset", layout.submissions, right.submissions},
+      {"the completion ring's offset", layout.completions, right.completions},
+      {"the wake words' offset", layout.wake, right.wake},
+      {"transmit memory's offset", layout.transmit, right.transmit},
+      {"transmit memory's size", layout.transmit_bytes, right.transmit_bytes},
+      {"the region's size", layout.region_bytes, right.region_bytes},
+      {"the memory's size", bytes, right.region_bytes},
+  };
+  for (const auto& field : fields) {
+    if (field.is != field.must_be) return wrong(field.name, field.is, field.must_be);
+  }
+  return {};
 }
 
 }  // namespace
@@ -57,40 +88,39 @@ Result<void, Error> ChannelConfig::validate() const {
   return {};
 }
 
-Result<Mapping, Error> Mapping::create(std::uint64_t bytes) {
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) {
-    return Unexpected(Error{ErrorCode::kNoMemory, "cannot map " + std::to_string(bytes) +
-                                                      " bytes: " + std::strerror(errno) +
-                                                      "; configure less memory"});
-  }
-  Mapping mapping;
-  mapping.bytes_ = {static_cast<std::byte*>(memory), bytes};
-  return mapping;
-}
-
-Mapping::Mapping(Mapping&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
-
-Mapping& Mapping::operator=(Mapping&& other) noexcept {
-  std::swap(bytes_, other.bytes_);
-  return *this;
-}
-
-Mapping::~Mapping() {
-  if (!bytes_.empty()) ::munmap(bytes_.data(), bytes_.size());
+Result<std::shared_ptr<Region>, Error> Region::make(Result<base::Mapping, Error> mapping,
+                                                    const Layout& layout) {
+  if (!mapping) return Unexpected(mapping.error());
+  const auto descriptor = create_descriptor();
+  if (!descriptor) return Unexpected(descriptor.error());
+  return std::shared_ptr<Region>(new Region(std::move(mapping).value(), layout, *descriptor));
 }
 
 Result<std::shared_ptr<Region>, Error> Region::create(const ChannelConfig& config) {
   if (auto valid = config.validate(); !valid) return Unexpected(valid.error());
   const Layout layout = lay_out(config);
-  auto mapping = Mapping::create(layout.region_bytes);
-  if (!mapping) return Unexpected(mapping.error());
-  const auto descriptor = create_descriptor();
-  if (!descriptor) return Unexpected(descriptor.error());
-  auto* header = new (mapping->bytes().data()) Header;
-  header->layout = layout;
-  return std::shared_ptr<Region>(new Region(std::move(mapping).value(), layout, *descriptor));
+  auto region = make(base::Mapping::create(layout.region_bytes), layout);
+  if (region) (new (&(*region)->header()) Header)->layout = layout;
+  return region;
+}
+
+Result<std::shared_ptr<Region>, Error> Region::create_shared(const ChannelConfig& config) {
+  if (auto valid = config.validate(); !valid) return Unexpected(valid.error());
+  const Layout layout = lay_out(config);
+  auto region = make(base::Mapping::create_shared(layout.region_bytes), layout);
+  if (region) (new (&(*region)->header()) Header)->layout = layout;
+  return region;
+}
+
+Result<std::shared_ptr<Region>, Error> Region::open(base::Mapping memory) {
+  if (memory.bytes().size() < sizeof(Header)) {
+    return invalid("the memory is too small for a channel's header");
+  }
+  // A copy: the other side can still write to the original.
+  Layout layout;
+  std::memcpy(&layout, memory.bytes().data(), sizeof(layout));
+  if (auto good = check(layout, memory.bytes().size()); !good) return Unexpected(good.error());
+  return make(std::move(memory), layout);
 }
 
 Region::~Region() { ::close(descriptor_); }

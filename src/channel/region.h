@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
+#include "base/mapping.h"
 #include "channel/layout.h"
 #include "homa/error.h"
 #include "homa/result.h"
@@ -20,24 +22,15 @@ struct ChannelConfig {
   Result<void, Error> validate() const;
 };
 
-// Zeroed memory that costs nothing until it is written.
-class Mapping {
- public:
-  static Result<Mapping, Error> create(std::uint64_t bytes);
-  Mapping() = default;
-  Mapping(Mapping&& other) noexcept;
-  Mapping& operator=(Mapping&& other) noexcept;
-  ~Mapping();
-  std::span<std::byte> bytes() const { return bytes_; }
-
- private:
-  std::span<std::byte> bytes_;
-};
-
 class Region {
  public:
-  // kInvalidArgument, kNoMemory (with what to do).
+  // In private memory, for two ends in one process. kInvalidArgument, kNoMemory (with what to do).
   static Result<std::shared_ptr<Region>, Error> create(const ChannelConfig& config);
+  // In memory that another process can map, see memory().
+  static Result<std::shared_ptr<Region>, Error> create_shared(const ChannelConfig& config);
+  // What another process created. kInvalidArgument: `memory` holds no region of this version whose
+  // parts all lie where they have to; the text says what is wrong.
+  static Result<std::shared_ptr<Region>, Error> open(base::Mapping memory);
 
   // As it was at creation; not what the other side may have made of it since.
   const Layout& layout() const { return layout_; }
@@ -46,6 +39,7 @@ class Region {
   std::span<Completion> completions() const;
   std::span<WakeWord> wake_words() const;
   std::span<std::byte> transmit() const;
+  const base::Mapping& memory() const { return mapping_; }
   // An eventfd: readable while the application has messages to receive, once it asked for that.
   int descriptor() const { return descriptor_; }
 
@@ -54,12 +48,14 @@ class Region {
   Region& operator=(const Region&) = delete;
 
  private:
-  Region(Mapping mapping, const Layout& layout, int descriptor)
+  Region(base::Mapping mapping, const Layout& layout, int descriptor)
       : mapping_(std::move(mapping)), layout_(layout), descriptor_(descriptor) {}
+  static Result<std::shared_ptr<Region>, Error> make(Result<base::Mapping, Error> mapping,
+                                                     const Layout& layout);
   template <typename T>
   std::span<T> part(std::uint64_t offset, std::size_t count) const;
 
-  Mapping mapping_;
+  base::Mapping mapping_;
   Layout layout_;
   int descriptor_;
 };

@@ -9,11 +9,12 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <type_traits>
+
+#include "channel/atomic.h"
 
 namespace homa::channel {
 
@@ -24,8 +25,7 @@ class RingWriter {
  public:
   RingWriter() = default;
   // The number of entries is a power of two.
-  RingWriter(std::span<T> entries, std::atomic<std::uint64_t>& tail,
-             const std::atomic<std::uint64_t>& head)
+  RingWriter(std::span<T> entries, Atomic<std::uint64_t>& tail, const Atomic<std::uint64_t>& head)
       : entries_(entries), published_(&tail), other_(&head) {}
 
   // Puts `entry` behind the others; the reader sees it after publish(). False: no room, or broken.
@@ -69,8 +69,8 @@ class RingWriter {
   }
 
   std::span<T> entries_;
-  std::atomic<std::uint64_t>* published_ = nullptr;
-  const std::atomic<std::uint64_t>* other_ = nullptr;
+  Atomic<std::uint64_t>* published_ = nullptr;
+  const Atomic<std::uint64_t>* other_ = nullptr;
   std::uint64_t next_ = 0;
   std::uint64_t published_value_ = 0;
   std::uint64_t seen_ = 0;  // of the reader's index
@@ -83,8 +83,8 @@ class RingReader {
 
  public:
   RingReader() = default;
-  RingReader(std::span<const T> entries, const std::atomic<std::uint64_t>& tail,
-             std::atomic<std::uint64_t>& head)
+  RingReader(std::span<const T> entries, const Atomic<std::uint64_t>& tail,
+             Atomic<std::uint64_t>& head)
       : entries_(entries),
         other_(&tail),
         published_(&head),
@@ -129,8 +129,8 @@ class RingReader {
   }
 
   std::span<const T> entries_;
-  const std::atomic<std::uint64_t>* other_ = nullptr;
-  std::atomic<std::uint64_t>* published_ = nullptr;
+  const Atomic<std::uint64_t>* other_ = nullptr;
+  Atomic<std::uint64_t>* published_ = nullptr;
   std::uint64_t worth_ = 1;
   std::uint64_t next_ = 0;
   std::uint64_t published_value_ = 0;

@@ -57,10 +57,9 @@ class EngineLink {
   virtual const LinkLimits& limits() const = 0;
   // Where received messages lie. Completions name offsets in it.
   virtual std::span<const std::byte> receive_memory() const = 0;
-  // The eventfd that wakes the engine; open as long as the link lives.
-  virtual int wake_descriptor() const = 0;
-  // The engine serves the channel from now on, until one of its ends is gone.
-  virtual Result<void, Error> attach(std::shared_ptr<channel::Region> region) = 0;
+  // The engine serves the channel from now on, until one of its ends is gone. The result is for the
+  // channel's ApplicationEnd. kNoMemory, kClosed.
+  virtual Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region) = 0;
 
   // --- Handing over ---
   // Makes what was submitted visible to the engine, and wakes it if it sleeps and nobody else will

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "channel/engine_end.h"
@@ -10,12 +11,18 @@
 
 namespace homa::client {
 
+// A bell that no engine hears.
+inline channel::Bell quiet_bell() {
+  return {std::make_shared<channel::EngineState>(), std::make_shared<channel::Doorbell>(), 0, -1};
+}
+
 class FakeLink : public EngineLink {
  public:
   const LinkLimits& limits() const override { return limits_; }
   std::span<const std::byte> receive_memory() const override { return memory_; }
-  int wake_descriptor() const override { return -1; }
-  Result<void, Error> attach(std::shared_ptr<channel::Region>) override { return {}; }
+  Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region>) override {
+    return quiet_bell();
+  }
   Hold publish(channel::ApplicationEnd& channel) override {
     channel.publish();
     return {};

@@ -129,8 +129,9 @@ Result<std::shared_ptr<SocketState>, Error> HostState::open_socket(std::uint16_t
   config.transmit_bytes = config_.transmit_bytes;
   auto region = channel::Region::create(config);
   if (!region) return Unexpected(region.error());
-  auto socket = std::make_shared<SocketState>(link_, *region);
-  if (auto attached = link_->attach(*region); !attached) return Unexpected(attached.error());
+  auto bell = link_->attach(*region);
+  if (!bell) return Unexpected(bell.error());
+  auto socket = std::make_shared<SocketState>(link_, *region, std::move(bell).value());
   if (auto opened = socket->open(port); !opened) return Unexpected(opened.error());
   const std::lock_guard lock(mutex_);
   std::erase_if(sockets_, [](const auto& other) { return other.expired(); });

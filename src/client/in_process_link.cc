@@ -46,9 +46,10 @@ void InProcessLink::with_engine(Task task) {
   done.get_future().wait();
 }
 
-Result<void, Error> InProcessLink::attach(std::shared_ptr<channel::Region> region) {
-  with_engine([&] { engine_->attach(std::move(region)); });
-  return {};
+Result<channel::Bell, Error> InProcessLink::attach(std::shared_ptr<channel::Region> region) {
+  std::optional<Result<channel::Bell, Error>> bell;
+  with_engine([&] { bell = engine_->attach(std::move(region)); });
+  return *std::move(bell);
 }
 
 EngineLink::Hold InProcessLink::publish(channel::ApplicationEnd& channel) {

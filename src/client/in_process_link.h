@@ -33,8 +33,7 @@ class InProcessLink : public EngineLink {
 
   const LinkLimits& limits() const override { return limits_; }
   std::span<const std::byte> receive_memory() const override { return receive_memory_; }
-  int wake_descriptor() const override { return wake_.get(); }
-  Result<void, Error> attach(std::shared_ptr<channel::Region> region) override;
+  Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region) override;
 
   Hold publish(channel::ApplicationEnd& channel) override;
   void run(Hold hold) override;

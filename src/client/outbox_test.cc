@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "channel/engine_end.h"
+#include "client/fake_link.h"
 
 namespace homa::client {
 namespace {
@@ -28,7 +29,7 @@ class OutboxTest : public ::testing::Test {
 
   std::shared_ptr<channel::Region> region_ = channel::Region::create(small()).value();
   channel::EngineEnd engine_{region_};
-  channel::ApplicationEnd application_{region_, -1};
+  channel::ApplicationEnd application_{region_, quiet_bell()};
   Outbox outbox_{application_};
   std::mutex mutex_;
 };

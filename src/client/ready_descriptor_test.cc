@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "channel/engine_end.h"
+#include "client/fake_link.h"
 
 namespace homa::client {
 namespace {
@@ -24,7 +25,7 @@ class ReadyDescriptorTest : public ::testing::Test {
 
   std::shared_ptr<channel::Region> region_ = channel::Region::create({}).value();
   channel::EngineEnd engine_{region_};
-  channel::ApplicationEnd application_{region_, -1};
+  channel::ApplicationEnd application_{region_, quiet_bell()};
   ReadyDescriptor descriptor_{application_};
 };
 

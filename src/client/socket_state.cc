@@ -42,9 +42,10 @@ std::uint8_t abort_code(ErrorCode code) {
 
 }  // namespace
 
-SocketState::SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region)
+SocketState::SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region,
+                         channel::Bell bell)
     : link_(std::move(link)),
-      channel_(std::move(region), link_->wake_descriptor()),
+      channel_(std::move(region), std::move(bell)),
       inbox_(link_->limits().rpcs_max),
       outbox_(channel_),
       waiters_(channel_, *link_),
@@ -70,7 +71,7 @@ Unexpected<Error> SocketState::closed() {
 
 void SocketState::make_room() {
   channel_.publish();
-  channel_.wake_engine();
+  channel_.ring();
   drain();  // or the engine may wait for us while we wait for it
   link_->make_room();
 }

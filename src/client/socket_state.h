@@ -30,7 +30,8 @@ namespace homa::client {
 
 class SocketState : public std::enable_shared_from_this<SocketState> {
  public:
-  SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region);
+  SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region,
+              channel::Bell bell);
   ~SocketState();
   SocketState(const SocketState&) = delete;
   SocketState& operator=(const SocketState&) = delete;

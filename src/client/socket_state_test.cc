@@ -76,7 +76,8 @@ class SocketStateTest : public ::testing::Test {
   std::shared_ptr<FakeLink> link_ = std::make_shared<FakeLink>();
   std::shared_ptr<channel::Region> region_ = channel::Region::create({}).value();
   channel::EngineEnd engine_{region_};
-  std::shared_ptr<SocketState> socket_ = std::make_shared<SocketState>(link_, region_);
+  std::shared_ptr<SocketState> socket_ =
+      std::make_shared<SocketState>(link_, region_, quiet_bell());
   std::vector<Submission> kept_;
   std::uint32_t status_length_ = 0;
 };

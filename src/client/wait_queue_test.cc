@@ -21,7 +21,7 @@ class WaitQueueTest : public ::testing::Test {
 
   std::shared_ptr<channel::Region> region_ = channel::Region::create({}).value();
   channel::EngineEnd engine_{region_};
-  channel::ApplicationEnd application_{region_, -1};
+  channel::ApplicationEnd application_{region_, quiet_bell()};
   FakeLink link_;
   WaitQueue queue_{application_, link_};
 };

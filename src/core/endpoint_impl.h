@@ -9,8 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "base/growing_queue.h"
 #include "base/region_allocator.h"
-#include "base/ring.h"
 #include "core/downlink.h"
 #include "core/endpoint.h"
 #include "core/finished_ids.h"
@@ -154,8 +154,8 @@ class Endpoint::Impl {
                                   Rpc, boost::intrusive::list_member_hook<>, &Rpc::buffer_hook>>
       buffer_waiters_;
   std::vector<PortState> ports_;
-  base::Ring<Event> events_;
-  base::Ring<TxPacket> controls_;
+  base::GrowingQueue<Event> events_;
+  base::GrowingQueue<TxPacket> controls_;
   std::uint32_t served_rpcs_ = 0;  // requests in progress, over all ports
   Time next_cutoffs_{};            // when they are recomputed next, if at all
   Time last_now_{};

@@ -14,21 +14,38 @@ using channel::PeerRecord;
 using channel::Submission;
 using channel::SubmissionKind;
 
+namespace {
+
+// Submissions and buffers of an application that is gone.
+constexpr std::size_t kTakenBackPerStep = 256;
+
+}  // namespace
+
 Attachment::Attachment(const AttachmentContext& context, std::shared_ptr<channel::Region> region,
-                       std::uint16_t index, std::vector<std::uint16_t>& channel_by_port)
-    : context_(context),
-      end_(std::move(region)),
-      index_(index),
-      channel_by_port_(channel_by_port) {}
+                       std::uint16_t index)
+    : context_(context), channel_(std::move(region)), index_(index) {}
 
 std::size_t Attachment::take_submissions(Time now, std::size_t at_most) {
+  return state_ < State::kLeaving ? take_some(now, at_most) : 0;
+}
+
+std::size_t Attachment::take_some(Time now, std::size_t at_most) {
   Submission submission;
   std::size_t count = 0;
-  while (count < at_most && end_.next(&submission)) {
+  while (count < at_most && channel_.next(&submission)) {
     take(now, submission);
     ++count;
   }
   return count;
+}
+
+bool Attachment::has_work() {
+  if (opening() || ending()) return true;
+  return state_ < State::kLeaving && channel_.has_submissions();
+}
+
+bool Attachment::left() const {
+  return state_ < State::kLeaving && (channel_.application_gone() || channel_.broken());
 }
 
 void Attachment::take(Time now, const Submission& submission) {
@@ -37,11 +54,8 @@ void Attachment::take(Time now, const Submission& submission) {
     case SubmissionKind::kReply: return reply(now, submission);
     case SubmissionKind::kAbort: return abort(now, submission);
     case SubmissionKind::kRelease: return release(now, submission);
-    case SubmissionKind::kOpen:
-      if (opening_) break;
-      opening_ = submission;
-      return;
-    case SubmissionKind::kClose: closing_ = true; return;
+    case SubmissionKind::kOpen: return ask_for_port(submission);
+    case SubmissionKind::kClose: return ask_for_close();
     case SubmissionKind::kStatus: return status(submission);
     case SubmissionKind::kSupply: return supply(now, submission);
   }
@@ -54,7 +68,7 @@ void Attachment::fail(const Submission& submission, ErrorCode code) {
   completion.code = static_cast<std::uint8_t>(code);
   completion.handle = submission.handle;
   completion.peer = submission.peer;
-  end_.complete(completion, true);
+  channel_.complete(completion, true);
 }
 
 Attachment::Started* Attachment::started(std::uint64_t handle) {
@@ -65,7 +79,7 @@ Attachment::Started* Attachment::started(std::uint64_t handle) {
 
 // Requests leave from a client's port: the channel's own, or one that is opened beside a server's.
 std::optional<Port> Attachment::source_port() {
-  if (closed_ || !port_) return std::nullopt;
+  if (!port_) return std::nullopt;
   if (is_client_port(*port_)) return port_;
   if (!client_port_) {
     if (const auto opened = open_port(Port{0})) client_port_ = *opened;
@@ -78,7 +92,7 @@ void Attachment::send(Time now, const Submission& submission) {
   if (submission.handle == 0 || channel::is_request_handle(submission.handle) ||
       slot >= context_.endpoint.config().rpcs_max ||
       (slot < started_.size() && started_[slot].handle != 0) ||
-      !end_.transmit(submission.memory, submission.length)) {
+      !channel_.transmit(submission.memory, submission.length)) {
     return refuse();
   }
   const auto refused = [&](ErrorCode code) {
@@ -87,7 +101,7 @@ void Attachment::send(Time now, const Submission& submission) {
     on_transmit_done(submission.memory);
   };
   const auto port = source_port();
-  if (!port) return refused(closed_ ? ErrorCode::kClosed : ErrorCode::kNoMemory);
+  if (!port) return refused(port_ ? ErrorCode::kNoMemory : ErrorCode::kClosed);
   const SocketAddress server = submission.peer.address();
   const auto rpc = context_.endpoint.start(
       now, core::Request{server.host, Port{server.port}, *port, submission.length,
@@ -108,10 +122,10 @@ bool Attachment::serves(RpcId rpc) const {
 
 void Attachment::reply(Time now, const Submission& submission) {
   const RpcId rpc{submission.handle};
-  if (!end_.transmit(submission.memory, submission.length)) return refuse();
+  if (!channel_.transmit(submission.memory, submission.length)) return refuse();
   ++transmits_;
   // The request may have ended just now: then there is nobody to tell.
-  if (closed_ || !serves(rpc) ||
+  if (!serves(rpc) ||
       !context_.endpoint.reply(now, rpc, submission.length, make_token(index_, submission.memory),
                                submission.pending)) {
     on_transmit_done(submission.memory);
@@ -148,32 +162,48 @@ void Attachment::abort(Time now, const Submission& submission) {
 }
 
 void Attachment::release(Time now, const Submission& submission) {
-  const auto length = context_.receive.take(submission.memory, index_);
+  const auto length = context_.receive.take(submission.memory, index_, buffers_);
   if (!length) return refuse();
-  --buffers_;
   context_.endpoint.release(now, core::BufferOffset{submission.memory}, *length);
 }
 
 Result<Port, ErrorCode> Attachment::open_port(Port port) {
   const auto opened = context_.endpoint.open_port(port);
-  if (opened) channel_by_port_[raw(*opened)] = static_cast<std::uint16_t>(index_ + 1);
+  if (opened) context_.ports.set(*opened, index_);
   return opened;
 }
 
-void Attachment::open() {
-  const Submission submission = *std::exchange(opening_, std::nullopt);
+void Attachment::answer_open(std::uint64_t tag, Result<Port, ErrorCode> opened) {
   Completion completion;
   completion.kind = CompletionKind::kOpened;
-  completion.tag = submission.tag;
-  if (closed_ || port_ || submission.port >= kFirstClientPort) {
-    completion.code = static_cast<std::uint8_t>(ErrorCode::kInvalidArgument);
-  } else if (const auto opened = open_port(Port{submission.port}); opened) {
-    port_ = *opened;
+  completion.tag = tag;
+  if (opened) {
     completion.port = raw(*opened);
   } else {
     completion.code = static_cast<std::uint8_t>(opened.error());
   }
-  end_.complete(completion, true);
+  channel_.complete(completion, true);
+}
+
+void Attachment::ask_for_port(const Submission& submission) {
+  if (state_ != State::kUnbound || submission.port >= kFirstClientPort) {
+    return answer_open(submission.tag, Unexpected(ErrorCode::kInvalidArgument));
+  }
+  state_ = State::kOpening;
+  port_asked_ = submission.port;
+  open_tag_ = submission.tag;
+}
+
+void Attachment::open() {
+  const auto opened = open_port(Port{port_asked_});
+  state_ = opened ? State::kOpen : State::kUnbound;
+  if (opened) port_ = *opened;
+  answer_open(open_tag_, opened);
+}
+
+void Attachment::ask_for_close() {
+  if (opening()) answer_open(open_tag_, Unexpected(ErrorCode::kClosed));
+  if (state_ < State::kClosing) state_ = State::kClosing;
 }
 
 void Attachment::append_status(Port port, std::vector<channel::StatusRecord>& records) const {
@@ -202,7 +232,7 @@ void Attachment::append_status(Port port, std::vector<channel::StatusRecord>& re
 
 // For tools: as many RPCs as fit into the memory that the application gave.
 void Attachment::status(const Submission& submission) {
-  const auto memory = end_.transmit(submission.memory, submission.length);
+  const auto memory = channel_.transmit(submission.memory, submission.length);
   if (!memory) return refuse();
   std::vector<channel::StatusRecord> records;
   if (port_) append_status(*port_, records);
@@ -215,13 +245,12 @@ void Attachment::status(const Submission& submission) {
   completion.kind = CompletionKind::kStatus;
   completion.tag = submission.tag;
   completion.length = static_cast<std::uint32_t>(bytes);
-  end_.complete(completion, true);
+  channel_.complete(completion, true);
 }
 
 void Attachment::deliver(CompletionKind kind, std::uint64_t handle, const core::Event& event) {
-  context_.receive.give(raw(event.buffer), event.length, index_);
-  ++buffers_;
-  Completion& completion = end_.place(true);
+  context_.receive.give({raw(event.buffer), event.length}, index_, buffers_);
+  Completion& completion = channel_.place(true);
   completion = Completion{};
   completion.kind = kind;
   completion.handle = handle;
@@ -246,53 +275,65 @@ void Attachment::on_failed(const core::Event& event) {
   if (is_served(event.rpc)) {
     completion.kind = CompletionKind::kServedEnded;
     completion.handle = raw(event.rpc);
-    return end_.complete(completion, false);
+    return channel_.complete(completion, false);
   }
   if (Started* found = started(raw(event.cookie))) *found = Started{};
   completion.kind = CompletionKind::kFailure;
   completion.handle = raw(event.cookie);
-  end_.complete(completion, true);
+  channel_.complete(completion, true);
 }
 
 void Attachment::on_transmit_done(std::uint64_t offset) {
   HOMA_CHECK(transmits_ > 0);
   --transmits_;
-  if (dropped_) return;
-  Completion& completion = end_.place(false);
+  if (state_ >= State::kLeaving) return;
+  Completion& completion = channel_.place(false);
   completion = Completion{};
   completion.kind = CompletionKind::kTransmitDone;
   completion.memory = offset;
 }
 
 void Attachment::close(Time now) {
-  closed_ = true;
-  closing_ = false;
+  if (state_ < State::kClosed) state_ = State::kClosed;
   for (std::optional<Port>* port : {&port_, &client_port_}) {
     if (!*port) continue;
     context_.endpoint.close_port(now, **port);
-    channel_by_port_[raw(**port)] = 0;
+    context_.ports.clear(**port);
     port->reset();
   }
   started_.clear();
 }
 
-void Attachment::drop(Time now) {
-  if (dropped_) return;
-  Submission submission;
-  // Whatever it submitted last is done, but for what could keep it busy.
-  for (std::size_t i = 0; i < (1U << 20) && end_.next(&submission); ++i) {
-    take(now, submission);
+void Attachment::end(Time now) {
+  if (left()) {
+    state_ = State::kLeaving;
+    last_submissions_ = channel_.submission_entries();
   }
+  if (state_ == State::kLeaving) {
+    leave(now);
+  } else {
+    close(now);
+  }
+}
+
+// What the application submitted last is done, and sent, before its RPCs end.
+void Attachment::leave(Time now) {
+  const std::size_t taken = take_some(now, std::min(last_submissions_, kTakenBackPerStep));
+  last_submissions_ -= taken;
+  if (taken > 0) return;
   close(now);
-  dropped_ = true;
-  context_.receive.take_all(index_, buffers_, [&](std::uint64_t offset, std::uint32_t length) {
-    context_.endpoint.release(now, core::BufferOffset{offset}, length);
-  });
-  buffers_ = 0;
+  for (std::size_t i = 0; i < kTakenBackPerStep; ++i) {
+    const auto buffer = context_.receive.take_any(index_, buffers_);
+    if (!buffer) {
+      state_ = State::kLeft;
+      return;
+    }
+    context_.endpoint.release(now, core::BufferOffset{buffer->offset}, buffer->length);
+  }
 }
 
 std::span<const std::byte> Attachment::transmit(std::uint64_t offset, std::uint32_t length) const {
-  const auto bytes = end_.transmit(offset, length);
+  const auto bytes = channel_.transmit(offset, length);
   HOMA_CHECK(bytes.has_value());  // checked when it was submitted
   return *bytes;
 }

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/time.h"
 #include "base/types.h"
 #include "channel/engine_end.h"
 #include "core/endpoint.h"
+#include "engine/port_owners.h"
 #include "engine/receive_region.h"
 #include "trace/trace.h"
 
@@ -33,76 +35,90 @@ struct AttachmentContext {
   core::Endpoint& endpoint;
   ReceiveRegion& receive;
   trace::Counters& counters;
+  PortOwners& ports;
 };
 
 class Attachment {
  public:
   Attachment(const AttachmentContext& context, std::shared_ptr<channel::Region> region,
-             std::uint16_t index, std::vector<std::uint16_t>& channel_by_port);
+             std::uint16_t index);
 
   // Takes up to `at_most` submissions; returns how many there were.
   std::size_t take_submissions(Time now, std::size_t at_most);
+  // A step would find something to do here.
+  bool has_work();
 
   void on_request(const core::Event& event);
   void on_response(const core::Event& event);
   void on_failed(const core::Event& event);
   void on_transmit_done(std::uint64_t offset);
 
-  // The application asked for a port: open() when those that are closing() have been closed.
-  bool opening() const { return opening_.has_value(); }
+  // The application asked for a port: open() when those that are ending() have ended.
+  bool opening() const { return state_ == State::kOpening; }
   void open();
-  // The application asked for close().
-  bool closing() const { return closing_; }
+  // The application asked for close(), or has left its channel or broken it: end(), after
+  // everything that was taken from it so far has been sent.
+  bool ending() const { return state_ == State::kClosing || state_ == State::kLeaving || left(); }
+  // Closes, or takes back a bounded part of what the application held that is gone.
+  void end(Time now);
   // Ends every RPC and frees the ports; completions but kTransmitDone end.
   void close(Time now);
-  // The application has left its channel, or broke it, and drop() has not been called.
-  bool gone() const { return !dropped_ && (end_.application_gone() || end_.broken()); }
-  // For a channel that is gone(): closes, and takes back what it holds.
-  void drop(Time now);
-  bool dropped() const { return dropped_; }
-  // Dropped, and the endpoint refers to its transmit memory no more.
-  bool finished() const { return dropped_ && transmits_ == 0; }
+  // Nothing is left: neither the application nor the endpoint refers to the channel.
+  bool ended() const { return state_ == State::kLeft && transmits_ == 0; }
 
-  channel::EngineEnd& end() { return end_; }
+  channel::EngineEnd& channel() { return channel_; }
   std::span<const std::byte> transmit(std::uint64_t offset, std::uint32_t length) const;
 
  private:
+  enum class State : std::uint8_t {
+    kUnbound,  // no port was asked for yet
+    kOpening,  // open() is to follow
+    kOpen,
+    kClosing,  // close() is to follow
+    kClosed,   // the application may still release messages and take back transmit memory
+    kLeaving,  // the application is gone: what it held is taken back, step by step
+    kLeft,     // the endpoint may still refer to its transmit memory
+  };
   struct Started {  // an RPC of the channel's own, by its slot
     std::uint64_t handle = 0;
     RpcId rpc = kNoRpc;
   };
 
+  std::size_t take_some(Time now, std::size_t at_most);
   void take(Time now, const channel::Submission& submission);
   void send(Time now, const channel::Submission& submission);
   void reply(Time now, const channel::Submission& submission);
   void supply(Time now, const channel::Submission& submission);
   void abort(Time now, const channel::Submission& submission);
   void release(Time now, const channel::Submission& submission);
+  void ask_for_port(const channel::Submission& submission);
+  void ask_for_close();
   void status(const channel::Submission& submission);
   void append_status(Port port, std::vector<channel::StatusRecord>& records) const;
   void refuse() { trace::add(context_.counters.submissions_refused); }
   void fail(const channel::Submission& submission, ErrorCode code);
+  void answer_open(std::uint64_t tag, Result<Port, ErrorCode> opened);
   void deliver(channel::CompletionKind kind, std::uint64_t handle, const core::Event& event);
   std::optional<Port> source_port();
   Result<Port, ErrorCode> open_port(Port port);
   bool serves(RpcId rpc) const;
   Started* started(std::uint64_t handle);
+  // The application is gone, and nothing was done about it yet.
+  bool left() const;
+  void leave(Time now);
 
   AttachmentContext context_;
-  channel::EngineEnd end_;
+  channel::EngineEnd channel_;
   std::uint16_t index_;
-  std::vector<std::uint16_t>& channel_by_port_;  // 1 + index
-  std::optional<Port> port_;                     // the one that the application opened
-  std::optional<Port> client_port_;              // a server's, once it sends requests of its own
+  State state_ = State::kUnbound;
+  std::optional<Port> port_;          // the one that the application opened
+  std::optional<Port> client_port_;   // a server's, once it sends requests of its own
+  std::uint16_t port_asked_ = 0;      // kOpening
+  std::uint64_t open_tag_ = 0;        // kOpening
+  std::size_t last_submissions_ = 0;  // kLeaving: at most so many are still taken
   std::vector<Started> started_;
-  std::size_t transmits_ = 0;  // blocks that the endpoint refers to
-  std::size_t buffers_ = 0;    // that the application holds
-  std::optional<channel::Submission> opening_;
-  bool closing_ = false;
-  bool closed_ = false;
-  bool dropped_ = false;
+  std::size_t transmits_ = 0;           // blocks that the endpoint refers to
+  ReceiveRegion::HeldBuffers buffers_;  // that the application holds
 };
-
-using Attachments = std::vector<std::unique_ptr<Attachment>>;
 
 }  // namespace homa::engine

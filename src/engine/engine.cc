@@ -5,20 +5,12 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/failure.h"
 #include "channel/wake.h"
 #include "io/sleep.h"
 
 namespace homa::engine {
 namespace {
-
-// A device that is full says nothing when it has room again: ask after this long.
-constexpr Duration kDeviceRetry{20'000};
-// Longer pauses of the engine itself are not counted as its peers' silence.
-constexpr Duration kStallCounted{2'000'000};
-// Steps in a row that find packets before timers have their turn all the same.
-constexpr std::uint32_t kTimersPostponedMax = 32;
-constexpr std::size_t kChannelsMax = 0xffff;
-constexpr std::size_t kPorts = 1 << 16;
 
 core::Unreachable::Kind kind_of(io::IoError::Kind kind) {
   switch (kind) {
@@ -41,14 +33,10 @@ Result<std::unique_ptr<Engine>, Error> Engine::create(const core::CoreConfig& co
                                                       std::uint64_t seed, int wake_fd,
                                                       Duration coalesce) {
   HOMA_CHECK(config.receive_region_bytes > 0);
-  auto memory = channel::Mapping::create(config.receive_region_bytes);
-  if (!memory) return Unexpected(memory.error());
-  auto holders =
-      channel::Mapping::create(ReceiveRegion::holders_bytes(config.receive_region_bytes));
-  if (!holders) return Unexpected(holders.error());
+  auto receive = ReceiveRegion::create(config.receive_region_bytes);
+  if (!receive) return Unexpected(receive.error());
   return std::unique_ptr<Engine>(
-      new Engine(config, std::move(io), seed, wake_fd, coalesce,
-                 ReceiveRegion(std::move(memory).value(), std::move(holders).value())));
+      new Engine(config, std::move(io), seed, wake_fd, coalesce, std::move(receive).value()));
 }
 
 Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
@@ -59,23 +47,15 @@ Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io,
       coalesce_(coalesce),
       load_(config.link_bits_per_second),
       receive_(std::move(receive)),
-      channel_by_port_(kPorts, 0),
-      feedback_(io_->capabilities().queue_feedback) {}
+      attachments_(endpoint_, receive_, recorder_.counters, wake_fd) {}
 
 Engine::~Engine() = default;
 
-void Engine::attach(std::shared_ptr<channel::Region> region) {
-  std::size_t index = 0;
-  while (index < attachments_.size() && attachments_[index]) ++index;
-  if (index >= kChannelsMax) {
-    const channel::EngineEnd refused(std::move(region));  // says that no engine is there
-    return;
+Result<channel::Bell, Error> Engine::attach(std::shared_ptr<channel::Region> region) {
+  if (io_ == nullptr) {
+    return failure(ErrorCode::kClosed, "the engine has been closed");
   }
-  if (index == attachments_.size()) attachments_.emplace_back();
-  attachments_[index] = std::make_unique<Attachment>(
-      AttachmentContext{endpoint_, receive_, recorder_.counters}, std::move(region),
-      static_cast<std::uint16_t>(index), channel_by_port_);
-  ++live_;
+  return attachments_.attach(std::move(region));
 }
 
 std::size_t Engine::step(Time now) {
@@ -83,42 +63,23 @@ std::size_t Engine::step(Time now) {
   now = forward(now);
   std::size_t done = receive(now);
   done += take_errors(now);
-  fire_timers(now, done);
+  if (time_.timers_fire(now, deadline_, done)) endpoint_.on_time(now);
   return work(now, done);
 }
 
 std::size_t Engine::flush(Time now) { return io_ == nullptr ? 0 : work(forward(now), 0); }
 
-// The endpoint's time. Threads that take turns may have read the clock before they got theirs; and
-// time in which this engine had something to do and was not run does not count: the packets that
-// came meanwhile were not looked at, so it would be mistaken for its peers' silence.
-Time Engine::forward(Time now) {
-  const Time last = std::exchange(last_now_, std::max(last_now_, now));
-  if (last_now_ - last <= kStallCounted) return last_now_ - stalled_;
-  const Time due = std::max(last, next_deadline());
-  if (due != kNever && last_now_ - due > kStallCounted) stalled_ += last_now_ - due - kStallCounted;
-  return last_now_ - stalled_;
-}
-
-// Timers judge who is silent: first everything that has arrived is heard, within reason.
-void Engine::fire_timers(Time now, std::size_t received) {
-  if (now < deadline_) return;
-  if (received > 0 && ++timers_postponed_ < kTimersPostponedMax) return;
-  timers_postponed_ = 0;
-  endpoint_.on_time(now);
-}
-
 std::size_t Engine::work(Time now, std::size_t done) {
   if (posted_flag_.load(std::memory_order_acquire)) done += run_posted();
   done += take_submissions(now);
-  if (done == 0 && now < deadline_ && first_frame_ == frames_count_) {
-    publish();  // nothing new: an idle look costs little
+  if (done == 0 && now < deadline_ && !outgoing_.waiting()) {
+    attachments_.publish();  // nothing new: an idle look costs little
     return 0;
   }
   done += dispatch_events(now);
   const std::size_t sent = transmit(now);
   if (sent > 0) done += sent + dispatch_events(now);
-  publish();
+  attachments_.publish();
   deadline_ = endpoint_.next_deadline();
   return done;
 }
@@ -149,35 +110,14 @@ std::size_t Engine::take_errors(Time now) {
 }
 
 std::size_t Engine::take_submissions(Time now) {
-  std::size_t count = 0;
-  bool ending = false, opening = false;
-  for (std::size_t i = 0; i < attachments_.size(); ++i) {
-    Attachment* const attached = attachments_[i].get();
-    if (attached == nullptr) continue;
-    count += attached->take_submissions(now, kSubmissionsPerStep);
-    if (attached->gone()) ++count;
-    ending = ending || attached->gone() || attached->closing();
-    opening = opening || attached->opening();
+  const Attachments::Taken taken = attachments_.take_submissions(now);
+  if (taken.ending) {  // a reply that was given just before its socket was closed leaves first
+    dispatch_events(now);
+    transmit(now);
+    attachments_.end(now);
   }
-  if (ending) end_channels(now);
-  if (opening) {  // a port that was closed just before is free now
-    for (const auto& attached : attachments_) {
-      if (attached && attached->opening()) attached->open();
-    }
-  }
-  return count;
-}
-
-// A reply that was given just before its socket was closed leaves first.
-void Engine::end_channels(Time now) {
-  dispatch_events(now);
-  transmit(now);
-  for (std::size_t i = 0; i < attachments_.size(); ++i) {
-    Attachment* const attached = attachments_[i].get();
-    if (attached == nullptr) continue;
-    if (attached->closing()) attached->close(now);
-    if (attached->gone()) attached->drop(now);
-  }
+  if (taken.opening) attachments_.open();
+  return taken.count;
 }
 
 std::size_t Engine::dispatch_events(Time now) {
@@ -190,9 +130,10 @@ std::size_t Engine::dispatch_events(Time now) {
 }
 
 void Engine::dispatch(Time now, const core::Event& event) {
-  if (event.kind == core::Event::Kind::kTransmitDone) return transmit_done(event.transmit_token);
-  const std::uint16_t channel = channel_by_port_[raw(event.local_port)];
-  Attachment* const attached = channel == 0 ? nullptr : attachments_[channel - 1U].get();
+  if (event.kind == core::Event::Kind::kTransmitDone) {
+    return outgoing_.done(event.transmit_token, attachments_);
+  }
+  Attachment* const attached = attachments_.of_port(event.local_port);
   switch (event.kind) {
     case core::Event::Kind::kRequest:
       if (attached != nullptr) return attached->on_request(event);
@@ -209,96 +150,12 @@ void Engine::dispatch(Time now, const core::Event& event) {
   }
 }
 
-// A block goes back to its application only when no frame that points into it waits.
-void Engine::transmit_done(core::TransmitToken token) {
-  if (frame_pending(token)) {
-    done_tokens_.push_back(token);
-    return;
-  }
-  Attachment* const attached = attachments_[channel_of(token)].get();
-  HOMA_CHECK(attached != nullptr);
-  attached->on_transmit_done(offset_of(token));
-}
-
-bool Engine::frame_pending(core::TransmitToken token) const {
-  for (std::size_t i = first_frame_; i < frames_count_; ++i) {
-    if (packets_[i].payload_length > 0 && packets_[i].transmit_token == token) return true;
-  }
-  return false;
-}
-
-void Engine::make_frames(std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const core::TxPacket& packet = packets_[i];
-    io::TxFrame& frame = frames_[i];
-    frame.destination = packet.destination;
-    frame.priority = packet.priority;
-    frame.header = std::as_bytes(std::span(packet.header)).first(packet.header_length);
-    frame.payload = {};
-    if (packet.payload_length > 0) {
-      const Attachment* const attached = attachments_[channel_of(packet.transmit_token)].get();
-      HOMA_CHECK(attached != nullptr);
-      frame.payload = attached->transmit(offset_of(packet.transmit_token) + packet.payload_offset,
-                                         packet.payload_length);
-    }
-  }
-  first_frame_ = 0;
-  frames_count_ = count;
-}
-
 std::size_t Engine::transmit(Time now) {
-  retry_ = kNever;
-  if (first_frame_ == frames_count_ && !endpoint_.transmits()) return 0;
-  std::size_t sent = 0;
-  for (std::size_t batch = 0; batch < kBatchesPerStep; ++batch) {
-    if (first_frame_ == frames_count_) {
-      core::LinkFeedback feedback;
-      if (feedback_) feedback.device_queue_bytes = io_->device_queue_bytes();
-      const std::size_t count = endpoint_.poll_transmit(now, feedback, packets_);
-      if (count == 0) break;
-      make_frames(count);
-    }
-    const std::size_t taken =
-        io_->send(std::span(frames_).subspan(first_frame_, frames_count_ - first_frame_));
-    sent += taken;
-    first_frame_ += taken;
-    if (first_frame_ != frames_count_) {
-      retry_ = now + kDeviceRetry;
-      break;
-    }
-    if (!done_tokens_.empty()) give_done_tokens();
-    if (frames_count_ < kBatch) break;  // the endpoint had no more
-  }
-  return sent;
-}
-
-void Engine::give_done_tokens() {
-  for (const core::TransmitToken token : done_tokens_) transmit_done(token);
-  done_tokens_.clear();
-}
-
-void Engine::publish() {
-  for (std::size_t i = 0; i < attachments_.size(); ++i) {
-    if (!attachments_[i]) continue;
-    attachments_[i]->end().publish();
-    if (attachments_[i]->finished()) {
-      attachments_[i].reset();
-      --live_;
-    }
-  }
+  return outgoing_.send(now, endpoint_, *io_, attachments_);
 }
 
 Time Engine::next_deadline() const {
-  const Time next = std::min(endpoint_.next_deadline(), retry_);
-  return next == kNever ? kNever : next + stalled_;
-}
-
-bool Engine::anything_to_do() {
-  if (posted_flag_.load(std::memory_order_seq_cst)) return true;
-  return std::any_of(attachments_.begin(), attachments_.end(), [](const auto& attached) {
-    return attached && !attached->dropped() &&
-           (attached->end().has_submissions() || attached->end().application_gone());
-  });
+  return time_.by_clock(std::min(endpoint_.next_deadline(), outgoing_.retry()));
 }
 
 void Engine::sleep(Time now, Time until) {
@@ -310,17 +167,13 @@ void Engine::sleep(Time now, Time until) {
   if (!load_.busy() && next_deadline() <= now) return;
   const bool release_wanted =
       endpoint_.receive_region_used() > endpoint_.config().receive_region_bytes / 2;
-  sleeping_.store(true, std::memory_order_seq_cst);
-  for (const auto& attached : attachments_) {
-    if (attached) attached->end().announce_sleep(release_wanted);
+  const bool idle = attachments_.announce_sleep(release_wanted);
+  // The descriptor is cleared only when it was seen readable. A thread that found the engine asleep
+  // may write it later, when the engine is awake for another reason; the next sleep clears that.
+  if (idle && !posted_flag_.load(std::memory_order_seq_cst) && wait(now, until)) {
+    channel::clear_descriptor(wake_fd_);
   }
-  // Cleared when it is seen readable and only then: who found us asleep may write it later, when we
-  // are awake for another reason, and what nobody cleared would let us sleep never again.
-  if (!anything_to_do() && wait(now, until)) channel::clear_descriptor(wake_fd_);
-  sleeping_.store(false, std::memory_order_relaxed);
-  for (const auto& attached : attachments_) {
-    if (attached) attached->end().announce_awake();
-  }
+  attachments_.announce_awake();
 }
 
 bool Engine::wait(Time now, Time until) {
@@ -338,22 +191,19 @@ void Engine::close(Duration at_most) {
   const Time until = clock_now() + at_most;
   send_all(until);  // a reply that was just given leaves before its RPC ends
   const Time now = forward(clock_now());
-  for (const auto& attached : attachments_) {
-    if (attached) attached->close(now);
-  }
+  attachments_.close_all(now);
   deadline_ = Time::min();  // there is something to do
   send_all(until);
   attachments_.clear();
-  first_frame_ = frames_count_ = 0;
-  live_ = 0;
+  outgoing_.clear();
   statistics_ = io_->statistics();
   io_.reset();
 }
 
-// Takes no packets: what still arrives is nobody's.
+// Takes no packets: nobody would receive what still arrives.
 void Engine::send_all(Time until) {
   Time now = clock_now();
-  while (now < until && (flush(now) > 0 || first_frame_ != frames_count_)) now = clock_now();
+  while (now < until && (flush(now) > 0 || outgoing_.waiting())) now = clock_now();
 }
 
 void Engine::post(std::function<void()> task) {
@@ -365,9 +215,7 @@ void Engine::post(std::function<void()> task) {
   wake();
 }
 
-void Engine::wake() {
-  if (sleeping_.exchange(false, std::memory_order_seq_cst)) channel::signal_descriptor(wake_fd_);
-}
+void Engine::wake() { attachments_.wake(); }
 
 std::size_t Engine::run_posted() {
   std::vector<std::function<void()>> tasks;

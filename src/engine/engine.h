@@ -18,11 +18,13 @@
 #include <span>
 #include <vector>
 
+#include "base/mapping.h"
 #include "base/time.h"
-#include "channel/region.h"
 #include "core/endpoint.h"
-#include "engine/attachment.h"
+#include "engine/attachments.h"
+#include "engine/engine_time.h"
 #include "engine/link_load.h"
+#include "engine/outgoing.h"
 #include "engine/receive_region.h"
 #include "io/packet_io.h"
 #include "trace/trace.h"
@@ -35,7 +37,7 @@ Time clock_now();
 class Engine {
  public:
   // Taken from each channel in one step; what HostConfig::send_batch may hold back.
-  static constexpr std::size_t kSubmissionsPerStep = 256;
+  static constexpr std::size_t kSubmissionsPerStep = Attachments::kSubmissionsPerStep;
 
   // `config` is valid, with a receive region. `wake_fd` is an eventfd; it outlives the engine.
   // `coalesce`: see sleep(); 0: never.
@@ -47,8 +49,9 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Serves a further channel until its application is gone.
-  void attach(std::shared_ptr<channel::Region> region);
+  // Serves a further channel until its application is gone. The result is for its ApplicationEnd.
+  // kNoMemory.
+  Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region);
 
   // Does what is due at `now`, in bounded time. Returns how much that was; 0: nothing to do until
   // next_deadline(), a packet or a submission.
@@ -75,19 +78,17 @@ class Engine {
   const core::Endpoint& endpoint() const { return endpoint_; }
   const trace::Counters& counters() const { return recorder_.counters; }  // any thread
   io::IoStatistics io_statistics() const { return io_ ? io_->statistics() : statistics_; }
-  const channel::Mapping& receive_memory() const { return receive_.memory(); }
-  std::size_t channels() const { return live_; }
+  const base::Mapping& receive_memory() const { return receive_.memory(); }
+  std::size_t channels() const { return attachments_.size(); }
 
  private:
   static constexpr std::size_t kBatch = 64;
   static constexpr Duration kLongestSleep{3'600'000'000'000};
-  static constexpr std::size_t kBatchesPerStep = 4;
 
   Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
          int wake_fd, Duration coalesce, ReceiveRegion receive);
 
-  Time forward(Time now);
-  void fire_timers(Time now, std::size_t received);
+  Time forward(Time now) { return time_.forward(now, next_deadline()); }
   std::size_t work(Time now, std::size_t done);
   std::size_t receive(Time now);
   std::size_t take_errors(Time now);
@@ -96,14 +97,8 @@ class Engine {
   void end_channels(Time now);
   std::size_t dispatch_events(Time now);
   void dispatch(Time now, const core::Event& event);
-  void transmit_done(core::TransmitToken token);
   std::size_t transmit(Time now);
-  void give_done_tokens();
   void send_all(Time until);
-  void make_frames(std::size_t count);
-  bool frame_pending(core::TransmitToken token) const;
-  void publish();
-  bool anything_to_do();
   bool wait(Time now, Time until);  // whether the wake descriptor is readable
 
   trace::Recorder recorder_;
@@ -114,25 +109,13 @@ class Engine {
   Duration coalesce_;
   LinkLoad load_;
   ReceiveRegion receive_;
-  std::vector<std::uint16_t> channel_by_port_;  // 1 + index in attachments_; 0: nobody's
   Attachments attachments_;
-  std::size_t live_ = 0;
-  Time last_now_{};      // by the clock
-  Duration stalled_{0};  // what the endpoint's time is behind it
-  std::uint32_t timers_postponed_ = 0;
-  bool feedback_;
-
-  // Packets on their way to the device: [first_frame_, frames_count_) are still to be taken.
-  std::array<core::TxPacket, kBatch> packets_;
-  std::array<io::TxFrame, kBatch> frames_;
-  std::size_t first_frame_ = 0, frames_count_ = 0;
-  Time retry_ = kNever;                           // when to offer them again
-  std::vector<core::TransmitToken> done_tokens_;  // done, but a frame of theirs still waits
+  Outgoing outgoing_;
+  EngineTime time_;
   std::array<io::RxFrame, kBatch> received_;
   std::array<io::IoError, 8> errors_;
   Time deadline_{};  // the endpoint's, when work() last ended
 
-  std::atomic<bool> sleeping_{false};
   std::atomic<bool> posted_flag_{false};
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;

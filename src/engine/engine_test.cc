@@ -37,8 +37,8 @@ struct TestHost {
 
   std::unique_ptr<ApplicationEnd> open(std::uint16_t port) {
     regions.push_back(channel::Region::create({}).value());
-    engine->attach(regions.back());
-    auto application = std::make_unique<ApplicationEnd>(regions.back(), wake->descriptor());
+    auto application =
+        std::make_unique<ApplicationEnd>(regions.back(), engine->attach(regions.back()).value());
     Submission submission;
     submission.kind = SubmissionKind::kOpen;
     submission.port = port;
@@ -387,7 +387,8 @@ TEST_F(EngineTest, BrokenRingsCostTheirApplicationItsChannelOnly) {
   const auto server = b_.open(kServerPort);
   const auto broken = b_.open(kServerPort + 1);
   b_.regions.back()->header().submission_tail = 1'000'000;
-  run(2);
+  broken->ring();
+  run(3);
   EXPECT_TRUE(broken->engine_gone());
   const Completion response = exchange(*client, *server, channel::make_handle(0, 1), 100);
   EXPECT_EQ(response.length, 77U);
@@ -423,6 +424,7 @@ TEST_F(EngineTest, GarbageHurtsNobodyElse) {
     header.sleeper = static_cast<std::uint32_t>(word());
     if (round % 3 == 0) header.completion_head = word();
     if (round % 4 == 0) header.submission_tail = word();
+    vandal->ring();
     const Completion response =
         exchange(*client, *server, channel::make_handle(0, round + 1), 2'000);
     ASSERT_EQ(response.length, 77U) << "round " << round;

@@ -8,20 +8,34 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "base/check.h"
-#include "channel/region.h"
+#include "base/mapping.h"
+#include "base/region_allocator.h"
+#include "homa/error.h"
+#include "homa/result.h"
 
 namespace homa::engine {
 
 class ReceiveRegion {
  public:
-  ReceiveRegion(channel::Mapping memory, channel::Mapping holders)
-      : memory_(std::move(memory)), holders_(std::move(holders)) {}
+  struct Buffer {
+    std::uint64_t offset;
+    std::uint32_t length;
+  };
+  // The buffers that one channel holds. They are linked in the region's own tables.
+  struct HeldBuffers {
+    std::uint32_t first = kNone;
+  };
 
-  // Bytes of memory needed for `holders` of a region.
-  static constexpr std::uint64_t holders_bytes(std::uint64_t region_bytes) {
-    return (region_bytes / kUnit + 1) * sizeof(Holder);
+  // kNoMemory.
+  static Result<ReceiveRegion, Error> create(std::uint64_t bytes) {
+    auto memory = base::Mapping::create(bytes);
+    if (!memory) return Unexpected(memory.error());
+    auto holders = base::Mapping::create((bytes / kUnit + 1) * sizeof(Holder));
+    if (!holders) return Unexpected(holders.error());
+    return ReceiveRegion(std::move(memory).value(), std::move(holders).value());
   }
 
   void copy_in(std::uint64_t offset, std::span<const std::byte> bytes) {
@@ -30,48 +44,55 @@ class ReceiveRegion {
     std::memcpy(to.data() + offset, bytes.data(), bytes.size());
   }
 
-  // `channel` holds the buffer at `offset` from now on.
-  void give(std::uint64_t offset, std::uint32_t length, std::uint16_t channel) {
-    *holder(offset) = Holder{length, channel, 1};
+  // `channel` holds the buffer from now on. `held` is the channel's.
+  void give(const Buffer& buffer, std::uint16_t channel, HeldBuffers& held) {
+    const auto unit = static_cast<std::uint32_t>(buffer.offset / kUnit);
+    at(unit) = Holder{buffer.length, held.first, kNone, channel, 1};
+    if (held.first != kNone) at(held.first).previous = unit;
+    held.first = unit;
   }
   // The length of the buffer that `channel` holds at `offset`, and holds no more; nullopt: it holds
   // none there. `offset` may be any number.
-  std::optional<std::uint32_t> take(std::uint64_t offset, std::uint16_t channel) {
-    Holder* found = holder(offset);
-    if (found == nullptr || found->held == 0 || found->channel != channel) return std::nullopt;
-    found->held = 0;
-    return found->length;
+  std::optional<std::uint32_t> take(std::uint64_t offset, std::uint16_t channel,
+                                    HeldBuffers& held) {
+    if (offset % kUnit != 0 || offset >= memory_.bytes().size()) return std::nullopt;
+    Holder& found = at(offset / kUnit);
+    if (found.held == 0 || found.channel != channel) return std::nullopt;
+    found.held = 0;
+    if (found.next != kNone) at(found.next).previous = found.previous;
+    (found.previous != kNone ? at(found.previous).next : held.first) = found.next;
+    return found.length;
   }
-  // Calls visit(offset, length) for each buffer that `channel` holds, and takes it. Visits the
-  // whole region: for channels whose application is gone.
-  template <typename Visit>
-  void take_all(std::uint16_t channel, std::size_t held, Visit visit) {
-    const std::uint64_t units = memory_.bytes().size() / kUnit;
-    for (std::uint64_t unit = 0; unit < units && held > 0; ++unit) {
-      if (const auto length = take(unit * kUnit, channel)) {
-        visit(unit * kUnit, *length);
-        --held;
-      }
-    }
+  // Any buffer that `channel` holds, and holds no more; nullopt: it holds none.
+  std::optional<Buffer> take_any(std::uint16_t channel, HeldBuffers& held) {
+    if (held.first == kNone) return std::nullopt;
+    const std::uint64_t offset = std::uint64_t{held.first} * kUnit;
+    const auto length = take(offset, channel, held);
+    HOMA_CHECK(length.has_value());
+    return Buffer{offset, *length};
   }
 
-  const channel::Mapping& memory() const { return memory_; }
+  const base::Mapping& memory() const { return memory_; }
 
  private:
-  static constexpr std::uint64_t kUnit = 256;  // buffers begin at multiples of it
-  struct Holder {
+  static constexpr std::uint64_t kUnit = base::RegionAllocator::kUnit;  // buffers begin there
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  struct Holder {  // of the buffer that begins at a unit
     std::uint32_t length;
+    std::uint32_t next, previous;  // units: the channel's other buffers
     std::uint16_t channel;
     std::uint16_t held;
   };
 
-  Holder* holder(std::uint64_t offset) {
-    if (offset % kUnit != 0 || offset >= memory_.bytes().size()) return nullptr;
-    return reinterpret_cast<Holder*>(holders_.bytes().data()) + offset / kUnit;
+  ReceiveRegion(base::Mapping memory, base::Mapping holders)
+      : memory_(std::move(memory)), holders_(std::move(holders)) {}
+
+  Holder& at(std::uint64_t unit) {
+    return reinterpret_cast<Holder*>(holders_.bytes().data())[unit];
   }
 
-  channel::Mapping memory_;
-  channel::Mapping holders_;
+  base::Mapping memory_;
+  base::Mapping holders_;
 };
 
 }  // namespace homa::engine

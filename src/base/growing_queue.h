@@ -1,7 +1,8 @@
 // A queue in one block of memory that grows by doubling and never shrinks, so that a steady load
-// allocates nothing.
+// allocates nothing. Empty, it has no memory at all.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -11,16 +12,11 @@
 namespace homa::base {
 
 template <typename T>
-class Ring {
+class GrowingQueue {
  public:
-  explicit Ring(std::size_t capacity = 64) : slots_(power_of_two(capacity)) {}
-
   bool empty() const { return first_ == next_; }
   std::size_t size() const { return next_ - first_; }
-  void push(T value) {
-    if (size() == slots_.size()) grow();
-    slots_[next_++ & (slots_.size() - 1)] = std::move(value);
-  }
+  void push(T value) { push_slot() = std::move(value); }
   // The same, to be filled in place; holds what was there before.
   T& push_slot() {
     if (size() == slots_.size()) grow();
@@ -36,13 +32,10 @@ class Ring {
   }
 
  private:
-  static std::size_t power_of_two(std::size_t at_least) {
-    std::size_t size = 1;
-    while (size < at_least) size *= 2;
-    return size;
-  }
+  static constexpr std::size_t kFirstSlots = 64;  // a power of two
+
   void grow() {
-    std::vector<T> larger(slots_.size() * 2);
+    std::vector<T> larger(std::max(slots_.size() * 2, kFirstSlots));
     const std::size_t count = size();
     for (std::size_t i = 0; i < count; ++i) {
       larger[i] = std::move(slots_[(first_ + i) & (slots_.size() - 1)]);

@@ -1,0 +1,93 @@
+#include "base/mapping.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "base/failure.h"
+
+namespace homa::base {
+namespace {
+
+constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
+
+Unexpected<Error> failed(const std::string& what, const char* cure) {
+  const ErrorCode code = errno == ENOMEM ? ErrorCode::kNoMemory : ErrorCode::kSystem;
+  return failure(code, what + ": " + std::strerror(errno) + "; " + cure);
+}
+
+}  // namespace
+
+Result<void, Error> Mapping::map(std::uint64_t bytes, int flags) {
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, descriptor_, 0);
+  if (memory == MAP_FAILED) {
+    return failed("cannot map " + std::to_string(bytes) + " bytes", "configure less memory");
+  }
+  bytes_ = {static_cast<std::byte*>(memory), bytes};
+  return {};
+}
+
+Result<Mapping, Error> Mapping::create(std::uint64_t bytes) {
+  Mapping mapping;
+  const auto mapped = mapping.map(bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+  if (!mapped) return Unexpected(mapped.error());
+  return mapping;
+}
+
+Result<Mapping, Error> Mapping::create_shared(std::uint64_t bytes) {
+  Mapping mapping;
+  mapping.descriptor_ = ::memfd_create("homa", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (mapping.descriptor_ < 0) {
+    return failed("cannot create shared memory", "raise the limit of open files");
+  }
+  if (::ftruncate(mapping.descriptor_, static_cast<off_t>(bytes)) != 0 ||
+      ::fcntl(mapping.descriptor_, F_ADD_SEALS, kSizeSeals | F_SEAL_SEAL) != 0) {
+    return failed("cannot make shared memory of " + std::to_string(bytes) + " bytes",
+                  "configure less memory");
+  }
+  const auto mapped = mapping.map(bytes, MAP_SHARED | MAP_NORESERVE);
+  if (!mapped) return Unexpected(mapped.error());
+  return mapping;
+}
+
+Result<Mapping, Error> Mapping::open(int descriptor, std::uint64_t bytes_max) {
+  Mapping mapping;
+  mapping.descriptor_ = descriptor;
+  const int seals = ::fcntl(descriptor, F_GET_SEALS);
+  struct stat status {};
+  if (seals < 0 || (seals & kSizeSeals) != kSizeSeals || ::fstat(descriptor, &status) != 0) {
+    return failure(ErrorCode::kInvalidArgument,
+                   "shared memory has to be a memfd that can neither shrink nor grow");
+  }
+  const auto bytes = static_cast<std::uint64_t>(status.st_size);
+  if (bytes == 0 || bytes > bytes_max) {
+    return failure(ErrorCode::kInvalidArgument, "shared memory has " + std::to_string(bytes) +
+                                                    " bytes, not 1 to " +
+                                                    std::to_string(bytes_max));
+  }
+  const auto mapped = mapping.map(bytes, MAP_SHARED | MAP_NORESERVE);
+  if (!mapped) return Unexpected(mapped.error());
+  return mapping;
+}
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : bytes_(std::exchange(other.bytes_, {})), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (!bytes_.empty()) ::munmap(bytes_.data(), bytes_.size());
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+}  // namespace homa::base

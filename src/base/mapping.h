@@ -1,0 +1,40 @@
+// Zeroed memory that costs nothing until it is written: private, or a memfd that two processes map.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "homa/error.h"
+#include "homa/result.h"
+
+namespace homa::base {
+
+class Mapping {
+ public:
+  // Private memory. kNoMemory.
+  static Result<Mapping, Error> create(std::uint64_t bytes);
+  // A memfd whose size is sealed: nobody can make a process that maps it fault by truncating it.
+  // kNoMemory, kSystem.
+  static Result<Mapping, Error> create_shared(std::uint64_t bytes);
+  // Maps a memfd that another process made, and owns `descriptor` from now on, also after a
+  // failure. kInvalidArgument: its size is not sealed, is 0 or is more than `bytes_max`.
+  static Result<Mapping, Error> open(int descriptor, std::uint64_t bytes_max);
+
+  Mapping() = default;
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  ~Mapping();
+
+  std::span<std::byte> bytes() const { return bytes_; }
+  // The memfd, to be passed to another process; -1: the memory is private.
+  int descriptor() const { return descriptor_; }
+
+ private:
+  Result<void, Error> map(std::uint64_t bytes, int flags);
+
+  std::span<std::byte> bytes_;
+  int descriptor_ = -1;
+};
+
+}  // namespace homa::base

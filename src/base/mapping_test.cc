@@ -1,0 +1,72 @@
+#include "base/mapping.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace homa::base {
+namespace {
+
+constexpr std::uint64_t kBytes = 1 << 16;
+
+TEST(Mapping, PrivateMemoryIsZeroedAndHasNoDescriptor) {
+  const auto mapping = Mapping::create(kBytes);
+  ASSERT_TRUE(mapping);
+  EXPECT_EQ(mapping->bytes().size(), kBytes);
+  EXPECT_EQ(mapping->bytes()[kBytes - 1], std::byte{0});
+  EXPECT_EQ(mapping->descriptor(), -1);
+}
+
+TEST(Mapping, MoreThanTheAddressSpaceIsRefusedWithACure) {
+  const auto mapping = Mapping::create(std::uint64_t{1} << 60);
+  ASSERT_FALSE(mapping);
+  EXPECT_EQ(mapping.error().code, ErrorCode::kNoMemory);
+  EXPECT_NE(mapping.error().text.find("configure less"), std::string::npos);
+}
+
+TEST(Mapping, SharedMemoryIsSeenThroughItsDescriptor) {
+  const auto made = Mapping::create_shared(kBytes);
+  ASSERT_TRUE(made);
+  const auto opened = Mapping::open(::dup(made->descriptor()), kBytes);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->bytes().size(), kBytes);
+  made->bytes()[77] = std::byte{5};
+  EXPECT_EQ(opened->bytes()[77], std::byte{5});
+}
+
+TEST(Mapping, SharedMemoryCannotBeResized) {
+  const auto made = Mapping::create_shared(kBytes);
+  ASSERT_TRUE(made);
+  EXPECT_NE(::ftruncate(made->descriptor(), 0), 0);
+  EXPECT_NE(::ftruncate(made->descriptor(), 2 * kBytes), 0);
+}
+
+TEST(Mapping, ADescriptorThatCouldBeTruncatedIsRefused) {
+  const int unsealed = ::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  ASSERT_EQ(::ftruncate(unsealed, kBytes), 0);
+  EXPECT_EQ(Mapping::open(unsealed, kBytes).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(::fcntl(unsealed, F_GETFD), -1) << "it was owned all the same";
+  EXPECT_FALSE(Mapping::open(::open("/dev/zero", O_RDWR | O_CLOEXEC), kBytes));
+  EXPECT_FALSE(Mapping::open(-1, kBytes));
+}
+
+TEST(Mapping, SizesBeyondTheLimitAreRefused) {
+  const auto made = Mapping::create_shared(kBytes);
+  ASSERT_TRUE(made);
+  EXPECT_FALSE(Mapping::open(::dup(made->descriptor()), kBytes - 1));
+}
+
+TEST(Mapping, MovingTakesTheMemoryAlong) {
+  auto made = Mapping::create_shared(kBytes).value();
+  Mapping other(std::move(made));
+  EXPECT_TRUE(made.bytes().empty());  // NOLINT: what a move leaves is defined
+  EXPECT_EQ(made.descriptor(), -1);
+  made = std::move(other);
+  EXPECT_EQ(made.bytes().size(), kBytes);
+}
+
+}  // namespace
+}  // namespace homa::base

@@ -1,0 +1,103 @@
+// The channels that an engine serves: which of them have something to do, and whose port is whose.
+//
+// Nothing here visits every channel. Applications ring their doorbells; channels that rang, or that
+// events go to, are active. An active channel is looked at in every step, until it has been quiet
+// for a while (docs/decisions/0010-doorbells.md).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/time.h"
+#include "base/types.h"
+#include "channel/doorbell.h"
+#include "engine/attachment.h"
+
+namespace homa::engine {
+
+class Attachments {
+ public:
+  // Taken from one channel in one step.
+  static constexpr std::size_t kSubmissionsPerStep = 256;
+
+  // `wake_fd`: the eventfd that the engine sleeps on.
+  Attachments(core::Endpoint& endpoint, ReceiveRegion& receive, trace::Counters& counters,
+              int wake_fd);
+
+  // Serves a further channel until its application is gone. kNoMemory.
+  Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region);
+  std::size_t size() const { return size_; }
+
+  struct Taken {
+    std::size_t count = 0;  // what was found to do
+    bool ending = false;    // call end()
+    bool opening = false;   // call open()
+  };
+  // Takes submissions from channels that have some: bounded in all, by turns.
+  Taken take_submissions(Time now);
+  // Closes the channels whose application asked for it, and goes on with taking back what those
+  // hold whose application is gone: bounded for each.
+  void end(Time now);
+  // Opens the ports that were asked for. After end(): a port that was closed just before is free.
+  void open();
+  // Shows applications what was completed for them; forgets channels that have ended and looks no
+  // more at those that are quiet.
+  void publish();
+
+  // The channel that has opened the port; nullptr: none has.
+  Attachment* of_port(Port port);
+  std::span<const std::byte> transmit(core::TransmitToken token, std::uint32_t offset,
+                                      std::uint32_t length) const;
+  void transmit_done(core::TransmitToken token);
+
+  // --- Sleeping ---
+  // From now on whoever rings wakes the engine. False: there is something to do, do not sleep.
+  bool announce_sleep(bool release_wanted);
+  void announce_awake();
+  // Any thread: ends a sleep.
+  void wake();
+
+  // Ends every channel's ports and RPCs.
+  void close_all(Time now);
+  // Applications learn that no engine serves them.
+  void clear();
+
+ private:
+  static constexpr std::size_t kChannelsMax = 0xffff;
+  static constexpr std::size_t kDoorbells = kChannelsMax / channel::Doorbell::kChannels + 1;
+
+  struct Place {
+    std::unique_ptr<Attachment> attachment;
+    std::uint16_t quiet_steps = 0;  // since it last submitted something
+    bool active = false;
+  };
+
+  channel::Bell bell(std::uint16_t index);
+  channel::DoorbellWatch& watch_of(std::uint16_t index) {
+    return doorbells_[index / channel::Doorbell::kChannels];
+  }
+  void reserve(std::size_t places);
+  void activate(std::uint16_t index);
+  void hear_bells();
+  bool stays_active(Place& place, std::uint16_t index, std::size_t others);
+  bool rest(std::uint16_t index);
+
+  core::Endpoint& endpoint_;
+  ReceiveRegion& receive_;
+  trace::Counters& counters_;
+  int wake_fd_;
+  std::shared_ptr<channel::EngineState> state_ = std::make_shared<channel::EngineState>();
+  std::vector<channel::DoorbellWatch> doorbells_;  // each for kChannels consecutive indices
+  std::vector<Place> places_;
+  std::vector<std::uint16_t> free_;  // indices
+  std::size_t size_ = 0;
+  PortOwners port_owners_;
+  std::vector<std::uint16_t> active_;  // indices
+  std::size_t turn_ = 0;               // in active_: who submits first in the next step
+};
+
+}  // namespace homa::engine
