@@ -1,9 +1,11 @@
 #include <array>
 
+#include "homa_version.h"
 #include "tools/bench/command.h"
 #include "tools/demo/command.h"
 #include "tools/dump/command.h"
 #include "tools/lab/command.h"
+#include "tools/manual/command.h"
 #include "tools/options/command.h"
 #include "tools/ping/command.h"
 #include "tools/serve/command.h"
@@ -13,14 +15,14 @@ namespace homa::tools {
 namespace {
 
 // One line per subcommand, in the order --help shows them.
-constexpr std::array<AddCommand, 7> kCommands = {
+constexpr std::array<AddCommand, 8> kCommands = {
     add_serve_command, add_ping_command, add_bench_command, add_demo_command,
-    add_dump_command,  add_lab_command,  add_sim_command,
+    add_dump_command,  add_lab_command,  add_sim_command,   add_manual_command,
 };
 
 int main(int argc, char** argv) {
   CLI::App app{"Homa in user space: serve, measure, look inside, simulate", "homa"};
-  app.set_version_flag("--version", HOMA_VERSION);
+  app.set_version_flag("--version", "homa " HOMA_VERSION " (" HOMA_COMMIT ")");
   app.require_subcommand(1);
   Run run;
   for (const AddCommand add : kCommands) add(app, run);

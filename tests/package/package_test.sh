@@ -18,7 +18,14 @@ export PKG_CONFIG_PATH
 # shellcheck disable=SC2046  # lists of words
 g++ -std=c++20 "$source/consumer.cc" $(pkg-config --cflags --libs homa) -o "$prefix/by_pkg_config"
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir homa) "$prefix/by_pkg_config"
-test "$(pkg-config --modversion homa)" = "$("$prefix/bin/homa" --version)"
+[[ $("$prefix/bin/homa" --version) == "homa $(pkg-config --modversion homa) ("* ]]
+
+echo "manuals, completions, licence, dissector"
+for file in share/man/man1/homa.1 share/man/man1/homa-ping.1 share/man/man7/homa.7 \
+  share/bash-completion/completions/homa share/zsh/site-functions/_homa share/doc/homa/LICENSE; do
+  test -s "$prefix/$file"
+done
+test -s "$(pkg-config --variable=libdir homa)/wireshark/plugins/homa.lua"
 
 echo "C11, pedantically"
 printf '#include <homa/homa.h>\nint main(void) { return homa_strerror(0) == 0; }\n' >"$prefix/c11.c"

@@ -73,6 +73,9 @@ int dump(const Settings& settings) {
 void add_dump_command(CLI::App& app, Run& run) {
   auto settings = std::make_shared<Settings>();
   CLI::App* command = app.add_subcommand("dump", "Print a packet capture, a line per packet");
+  command->footer(
+      "  homa ping 10.0.0.2:4000 --count 3 --pcap traffic.pcap && homa dump traffic.pcap\n"
+      "Wireshark reads the same files, see docs/wireshark.md.");
   command->add_option("file", settings->path, "pcap or pcapng file; - is standard input")
       ->required();
   command->add_option("--udp-port", settings->udp_ports, "UDP ports that carry Homa")

@@ -273,6 +273,10 @@ void add_lab_command(CLI::App& app, Run& run) {
 
   CLI::App* list_app = add_action(*lab, "list", "The labs that exist", run, options, list);
   list_app->add_flag("--json", options->json, "as JSON");
+  // Last: subcommands take over the footer that their parent has when they are added.
+  lab->footer(
+      "  homa lab up && homa lab exec 1 -- ping 10.77.0.2; homa lab down\n"
+      "Labs need root. See docs/operating.md.");
 }
 
 }  // namespace homa::tools

@@ -154,6 +154,9 @@ int ping(const Settings& settings) {
 void add_ping_command(CLI::App& app, Run& run) {
   const auto settings = std::make_shared<Settings>();
   CLI::App* command = app.add_subcommand("ping", "measure round trips to a `homa serve`");
+  command->footer(
+      "  homa ping 10.0.0.2:4000\n"
+      "  homa ping 10.0.0.2:4000 --polled --size 1000 --count 10000 --interval 0 --quiet");
   command->add_option("server", settings->server, "HOST:PORT, or HOST%UDPPORT:PORT")->required();
   command->add_option("--count,-c", settings->count, "requests to send; 0: until Ctrl-C")
       ->capture_default_str();

@@ -111,6 +111,9 @@ int serve(const Settings& settings) {
 void add_serve_command(CLI::App& app, Run& run) {
   const auto settings = std::make_shared<Settings>();
   CLI::App* command = app.add_subcommand("serve", "answer requests until Ctrl-C");
+  command->footer(
+      "  homa serve\n"
+      "  homa serve --io raw 4001");
   command->add_option("port", settings->port, "Homa port, 1 to 32767")
       ->check(CLI::Range(1, 32767))
       ->capture_default_str();
