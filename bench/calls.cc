@@ -1,5 +1,5 @@
 // bench_calls: what a round trip costs its two applications, socket to socket, without a network:
-// two polled hosts in one thread, `udp` on the loopback, one request at a time.
+// two hosts in one thread, `udp` on the loopback, one request at a time.
 //
 //   bench_calls                   nanoseconds per round trip, the kernel's work included
 //   bench_calls --rpcs N          exactly N round trips, for callgrind, which leaves the kernel
@@ -35,7 +35,7 @@ Result<Host, Error> open_host() {
   HostConfig config;
   config.address = "127.0.0.1";
   config.udp_port = 0;
-  config.engine = HostConfig::Engine::kPolled;
+  config.takeover = std::chrono::seconds(10);  // this thread does it all
   config.poll = std::chrono::hours(1);
   return Host::open(config);
 }
@@ -95,7 +95,7 @@ bool measure(Pair& pair, const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Round trips between the sockets of two polled hosts, in one thread");
+  CLI::App app("Round trips between the sockets of two hosts, in one thread");
   app.add_option("--bytes", options.bytes, "request and response length");
   app.add_option("--outstanding", options.outstanding, "requests in progress");
   app.add_option("--seconds", options.seconds, "to measure");

@@ -193,7 +193,6 @@ void print(const NetCase& what, const Measured& best) {
           {"outstanding", what.outstanding},
           {"connections", what.transport == "tcp" ? what.connections : 0},
           {"cpu_latency_usecs", what.cpu_latency_usecs},
-          {"send_batch", what.transport.starts_with("homa-") ? what.send_batch : 0},
           {"waiting", what.spin ? "spin" : "sleep"},
           {"poll_usecs", what.spin ? 0 : what.poll_usecs},
           {"threaded", what.threaded}},
@@ -212,11 +211,10 @@ int main(int argc, char** argv) {
   app.add_option("--response", what.response, "bytes");
   app.add_option("--outstanding", what.outstanding, "requests in progress");
   app.add_option("--connections", what.connections, "of tcp");
-  app.add_option("--send-batch", what.send_batch, "homa: messages that may leave together");
   app.add_option("--cpu-latency", what.cpu_latency_usecs, "homa: hold C-states off, microseconds");
   app.add_flag("--sleep", sleep, "wait by sleeping instead of spinning");
   app.add_option("--poll-usecs", what.poll_usecs, "homa with --sleep: poll this long before");
-  app.add_flag("--threaded", what.threaded, "homa: an engine thread of its own");
+  app.add_flag("--threaded", what.threaded, "homa: the library's thread runs the engine");
   app.add_option("--seconds", seconds, "per transport and round");
   app.add_option("--rounds", rounds, "interleaved; the best counts");
   CLI11_PARSE(app, argc, argv);

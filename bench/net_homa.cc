@@ -13,8 +13,7 @@ HostConfig host_config(const NetCase& what, int host) {
   HostConfig config;
   config.backend = what.transport.substr(std::string("homa-").size());
   config.address = host_address(host);
-  config.engine = what.threaded ? HostConfig::Engine::kThreaded : HostConfig::Engine::kPolled;
-  config.send_batch = what.send_batch;
+  config.run_in_callers = !what.threaded;
   if (what.cpu_latency_usecs >= 0) {
     config.cpu_latency = std::chrono::microseconds(what.cpu_latency_usecs);
   }

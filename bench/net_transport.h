@@ -17,11 +17,10 @@ struct NetCase {
   std::string transport = "homa-udp";
   bool spin = true;              // poll without end; false: sleep until something comes
   std::uint32_t poll_usecs = 0;  // homa, not spinning: poll this long before sleeping
-  bool threaded = false;         // homa: an engine thread of its own instead of the caller's
+  bool threaded = false;         // homa: the library's thread runs the engine, not the callers
   std::uint32_t request = 100;   // bytes
   std::uint32_t response = 100;
   std::uint32_t outstanding = 1;  // requests in progress
-  std::uint32_t send_batch = 1;   // homa: HostConfig::send_batch
   int cpu_latency_usecs = -1;     // homa: HostConfig::cpu_latency; -1: not set
   std::uint32_t connections = 1;  // tcp: they share `outstanding`
 };

@@ -54,11 +54,11 @@ struct homa_host_config {
   const char* interface; /* network device; default: the one that holds `address` */
   int32_t udp_port;      /* of the engine; 0: the default port; -1: any free one */
   uint32_t mtu;
-  int32_t polled;          /* 1: the engine runs inside this host's calls */
-  int32_t poll_us;         /* poll this long before sleeping; 0: the default; -1: not at all */
-  uint64_t receive_bytes;  /* memory for incoming messages */
-  uint64_t transmit_bytes; /* per socket, for outgoing ones */
-  const char* parameters;  /* protocol parameters: "name=value name=value ..." */
+  int32_t library_thread_only; /* 1: the engine never runs in the application's threads */
+  int32_t poll_us;             /* poll this long before sleeping; 0: the default; -1: not at all */
+  uint64_t receive_bytes;      /* memory for incoming messages */
+  uint64_t transmit_bytes;     /* per socket, for outgoing ones */
+  const char* parameters;      /* protocol parameters: "name=value name=value ..." */
 };
 
 /* `config` may be NULL. NULL: see `error` (may be NULL) and homa_last_error(). */
@@ -67,7 +67,7 @@ homa_host* homa_host_open(const struct homa_host_config* config, int* error);
 void homa_host_close(homa_host* host);
 /* Writes "10.0.0.1%7000" and the like; returns its length, or -HOMA_EINVALID if it does not fit. */
 int homa_host_address(const homa_host* host, char* text, size_t size);
-/* Polled hosts: does what is due now; returns how much that was. */
+/* Does what is due now, without waiting; returns how much that was. Nobody needs to call it. */
 size_t homa_host_poll(homa_host* host);
 
 /* --- Addresses --- */

@@ -29,23 +29,22 @@ struct HostConfig {
   std::uint32_t mtu = 0;                     // 0: the device's
 
   // --- Engine ---
-  enum class Engine : std::uint8_t {
-    kThreaded,  // the library runs the engine in a thread of its own
-    kPolled,    // the engine runs inside this host's calls: lowest latency, one busy core
-  };
-  Engine engine = Engine::kThreaded;
-  // A waiter (in receive(), or the engine's own thread) polls this long before it sleeps.
+  // The engine is run by a thread that waits in a call of this host. When no thread has waited for
+  // `takeover`, a thread of the library runs it, until one waits again: so packets are answered
+  // while the application is busy. 10 us to 10 s.
+  std::chrono::microseconds takeover{1000};
+  // False: only the library's thread runs the engine. Each message then costs a hand-over between
+  // threads, and a call returns without having sent anything itself.
+  bool run_in_callers = true;
+  // Who runs the engine looks for packets so long after the last work before it sleeps. 0: sleeps
+  // at once. A thread that waits for another one's engine looks so long for its message, too.
   std::chrono::microseconds poll{50};
-  std::uint32_t pollers_max = 1;  // threads that may poll one socket at once; the rest sleep
+  // Without run_in_callers: threads that may look so at one socket at once; the others sleep.
+  std::uint32_t pollers_max = 1;
   // While its link is busy, an engine that sleeps looks for packets at this interval instead of
   // waking for each; 0: it always wakes. Not set: by the link, a packet's time below 10 Gbit/s
   // and at most 150 us, else 0.
   std::optional<std::chrono::microseconds> coalesce;
-  // Polled engine: while further messages are ready to be received, what a socket sends waits, and
-  // up to so many requests and replies leave together, at the latest when the application looks for
-  // a message and none is ready. For applications that are done with a message in microseconds:
-  // more messages per second, but each waits for the work on the next one. 1: each leaves at once.
-  std::uint32_t send_batch = 1;  // 1..256
   // Keep the machine's processors out of idle states that they leave more slowly than this, as long
   // as the host lives (/dev/cpu_dma_latency: needs root). Not set: the system's own choice.
   std::optional<std::chrono::microseconds> cpu_latency;
@@ -84,10 +83,11 @@ class Host {
   Result<Socket, Error> serve(std::uint16_t port);
 
   Address address() const;          // as peers see it; UDP port included
-  std::string description() const;  // "udp 10.0.0.1%54321, mtu 1500, 10 Gbit/s, polled"
+  std::string description() const;  // "udp 10.0.0.1%54321, mtu 1500, 10 Gbit/s"
   std::vector<Counter> counters() const;
 
-  // Polled engine: does what is due now and returns how much that was. Harmless otherwise.
+  // Does what is due now, without waiting, and returns how much that was; 0 while another thread
+  // runs the engine. Nobody needs to call it.
   std::size_t poll();
 
  private:

@@ -89,8 +89,8 @@ class Socket {
 
   // A descriptor for poll, select or epoll: readable while there are messages to receive (or the
   // socket was shut down). Level-triggered; owned by the socket; never read or written by the
-  // caller. After it reports readable, receive with timeout 0 until kWouldBlock. With a polled
-  // engine it moves only while some thread is inside a call of this host.
+  // caller. After it reports readable, receive with timeout 0 until kWouldBlock. When a thread has
+  // waited in a call of this host, it may follow HostConfig::takeover later.
   int descriptor() const;
 
   // Ends the socket for all threads: waiters wake with kClosed, RPCs end, peers learn of it.

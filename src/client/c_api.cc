@@ -82,7 +82,7 @@ homa::Result<homa::HostConfig, Error> config_of(const homa_host_config& from) {
     config.udp_port = static_cast<std::uint16_t>(std::max(from.udp_port, 0));
   }
   config.mtu = from.mtu;
-  if (from.polled != 0) config.engine = homa::HostConfig::Engine::kPolled;
+  config.run_in_callers = from.library_thread_only == 0;
   if (from.poll_us != 0) config.poll = std::chrono::microseconds(std::max(from.poll_us, 0));
   if (from.receive_bytes != 0) config.receive_bytes = from.receive_bytes;
   if (from.transmit_bytes != 0) config.transmit_bytes = from.transmit_bytes;

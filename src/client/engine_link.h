@@ -26,7 +26,6 @@ struct LinkLimits {
   std::uint32_t rpcs_max = 0;           // that one socket has in progress
   std::uint32_t message_bytes_max = 0;  // of a request or a response
   std::uint64_t transmit_bytes = 0;     // of each socket
-  std::uint32_t send_batch = 1;         // messages of one socket that may leave together
 };
 
 // What a waiting thread looks at: its socket's completion ring, and its wake word. Made under the
@@ -66,6 +65,9 @@ class EngineLink {
   // run it. Under the socket's lock; run() must follow when the lock has been given up.
   virtual Hold publish(channel::ApplicationEnd& channel) = 0;
   virtual void run(Hold hold) = 0;
+  // Instead of publish(): the message is seen when the engine next runs. True: it may wait so long,
+  // because the thread that submitted it, or another one, will run the engine soon.
+  virtual bool leave(channel::ApplicationEnd& channel) = 0;
   // The submission ring is full and published: lets the engine take from it, or yields to it.
   virtual void make_room() = 0;
 

@@ -28,6 +28,10 @@ class FakeLink : public EngineLink {
     return {};
   }
   void run(Hold) override { engine(); }
+  bool leave(channel::ApplicationEnd& channel) override {
+    if (holds_back) channel.publish_to_awake();
+    return holds_back;
+  }
   void make_room() override { engine(); }
   bool begin_watch(std::uint32_t, Duration) override { return true; }
   void watch(const Watch&, Time, Time) override { engine(); }
@@ -39,9 +43,10 @@ class FakeLink : public EngineLink {
   // What the engine does when it is given the chance.
   std::function<void()> engine = [] {};
   int interrupts = 0;
+  bool holds_back = false;
 
  private:
-  LinkLimits limits_{8, 1 << 20, 1 << 20, 1};
+  LinkLimits limits_{8, 1 << 20, 1 << 20};
   std::vector<std::byte> memory_ = std::vector<std::byte>(1 << 16);
 };
 

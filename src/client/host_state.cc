@@ -69,11 +69,11 @@ Result<void, Error> validate(const HostConfig& config) {
     return Unexpected(
         Error{ErrorCode::kInvalidArgument, "HostConfig: poll and coalesce cannot be negative"});
   }
-  if (config.send_batch < 1 || config.send_batch > engine::Engine::kSubmissionsPerStep) {
-    return Unexpected(
-        Error{ErrorCode::kInvalidArgument, "HostConfig::send_batch is 1 to " +
-                                               std::to_string(engine::Engine::kSubmissionsPerStep) +
-                                               ", not " + std::to_string(config.send_batch)});
+  constexpr std::chrono::microseconds kSoonest{10}, kLatest{10'000'000};
+  if (config.takeover < kSoonest || config.takeover > kLatest) {
+    return Unexpected(Error{ErrorCode::kInvalidArgument,
+                            "HostConfig::takeover is 10 to 10000000 microseconds, not " +
+                                std::to_string(config.takeover.count())});
   }
   channel::ChannelConfig channel;
   channel.transmit_bytes = config.transmit_bytes;
@@ -113,13 +113,14 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
       *core, std::move(io).value(), *seed, wake.get(),
       config.coalesce ? Duration(*config.coalesce) : engine::coalesce_for(*core));
   if (!engine) return Unexpected(engine.error());
-  auto link = std::make_shared<InProcessLink>(
+  auto link = InProcessLink::start(
       std::move(engine).value(), std::move(wake),
-      LinkLimits{core->rpcs_max, core->message_bytes_max, config.transmit_bytes, config.send_batch},
-      InProcessConfig{config.engine == HostConfig::Engine::kPolled, Duration(config.poll),
-                      config.pollers_max});
+      LinkLimits{core->rpcs_max, core->message_bytes_max, config.transmit_bytes},
+      RunnerConfig{Duration(config.poll), Duration(config.takeover), config.run_in_callers},
+      config.pollers_max);
+  if (!link) return Unexpected(link.error());
   return std::shared_ptr<HostState>(
-      new HostState(config, *core, capabilities, std::move(link), std::move(cpu_latency)));
+      new HostState(config, *core, capabilities, std::move(link).value(), std::move(cpu_latency)));
 }
 
 HostState::~HostState() { stop(); }
@@ -157,7 +158,7 @@ std::string HostState::description() const {
   std::string text = capabilities_.name + " " + address().to_string() + ", packets of " +
                      std::to_string(packet) + " bytes, " +
                      rate_in_words(core_config_.link_bits_per_second);
-  text += config_.engine == HostConfig::Engine::kPolled ? ", polled" : ", threaded";
+  if (!config_.run_in_callers) text += ", run by the library's thread only";
   return capabilities_.note.empty() ? text : text + " (" + capabilities_.note + ")";
 }
 

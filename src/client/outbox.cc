@@ -17,6 +17,14 @@ void Outbox::retry_releases() {
   for (const std::uint64_t buffer : std::exchange(unreleased_, {})) release(buffer);
 }
 
+bool Outbox::hold_back(Time now) {
+  const bool soon = now - last_message_ <= kSoon;
+  last_message_ = now;
+  if (!soon || held_back_ + 1 >= kBatchMax) return false;
+  ++held_back_;
+  return true;
+}
+
 std::optional<std::uint64_t> Outbox::copy_in(Lock& lock, std::span<const std::byte> bytes) {
   const auto length = static_cast<std::uint32_t>(bytes.size());
   const auto memory = channel_.allocate(length);

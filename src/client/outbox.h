@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "base/time.h"
 #include "channel/application_end.h"
 #include "homa/message.h"
 
@@ -26,6 +27,11 @@ class Outbox {
   static constexpr std::size_t kCopyAtOnce = 64 << 10;
   // Longer messages are copied without the socket's lock.
   static constexpr std::size_t kCopyLocked = 4096;
+
+  // Messages follow each other soon if at most so much time is between them.
+  static constexpr Duration kSoon{5'000};
+  // So many leave together at most.
+  static constexpr std::uint32_t kBatchMax = 32;
 
   // A message that is copied while its beginning is sent; lives on its thread's stack.
   struct Supply {
@@ -55,13 +61,12 @@ class Outbox {
   void forget_releases() { unreleased_.clear(); }
 
   // --- Holding back ---
-  // A message was submitted. True: it may wait for the next one, because `ready` messages are to
-  // be worked on and fewer than `batch` have been held back.
-  bool hold_back(std::size_t ready, std::uint32_t batch) {
-    if (ready == 0 || held_back_ + 1 >= batch) return false;
-    ++held_back_;
-    return true;
-  }
+  // A message was submitted at `now`, and there is another one to work on. True: it is to leave
+  // together with the next message, because that follows soon: the last one did, too. What a
+  // message waits so is less than what it would wait for a system call for each one before it.
+  bool hold_back(Time now);
+  // A thread has waited until `now`: what it does next, it does from then on.
+  void waited(Time now) { last_message_ = now; }
   bool holds_back() const { return held_back_ > 0; }
   void handed_over() { held_back_ = 0; }
 
@@ -93,6 +98,7 @@ class Outbox {
   std::vector<std::uint64_t> unreleased_;  // buffers that found no room in the ring
   std::vector<Supply*> supplies_;          // as many as threads that copy
   std::uint32_t held_back_ = 0;            // messages
+  Time last_message_{};                    // when hold_back() or waited() was last called
 };
 
 }  // namespace homa::client

@@ -58,16 +58,30 @@ TEST_F(OutboxTest, BuffersThatFindNoRoomAreReleasedLater) {
   EXPECT_EQ(rest[1].memory, 5U * 256);
 }
 
-TEST_F(OutboxTest, HoldsBackOnlyWhileThereIsMoreToWorkOn) {
-  EXPECT_FALSE(outbox_.hold_back(0, 4));
-  EXPECT_TRUE(outbox_.hold_back(1, 4));
-  EXPECT_TRUE(outbox_.hold_back(1, 4));
-  EXPECT_TRUE(outbox_.hold_back(1, 4));
-  EXPECT_FALSE(outbox_.hold_back(1, 4)) << "the fourth takes them all along";
+TEST_F(OutboxTest, HoldsBackMessagesThatFollowEachOtherSoon) {
+  Time now{Duration(1'000'000)};
+  EXPECT_FALSE(outbox_.hold_back(now)) << "nothing is known of the next one";
+  for (std::uint32_t i = 1; i < Outbox::kBatchMax; ++i) {
+    EXPECT_TRUE(outbox_.hold_back(now += Outbox::kSoon));
+  }
   EXPECT_TRUE(outbox_.holds_back());
+  EXPECT_FALSE(outbox_.hold_back(now += Outbox::kSoon)) << "this one takes them all along";
   outbox_.handed_over();
   EXPECT_FALSE(outbox_.holds_back());
-  EXPECT_FALSE(outbox_.hold_back(1, 1)) << "a batch of one is none";
+}
+
+TEST_F(OutboxTest, TheFirstMessageAfterAWaitMayWaitForTheNext) {
+  Time now{Duration(1'000'000)};
+  EXPECT_FALSE(outbox_.hold_back(now));
+  outbox_.waited(now += 100 * Outbox::kSoon);
+  EXPECT_TRUE(outbox_.hold_back(now += Outbox::kSoon));
+}
+
+TEST_F(OutboxTest, AMessageThatTookLongDoesNotWait) {
+  Time now{Duration(1'000'000)};
+  EXPECT_FALSE(outbox_.hold_back(now));
+  EXPECT_TRUE(outbox_.hold_back(now += Outbox::kSoon));
+  EXPECT_FALSE(outbox_.hold_back(now += Outbox::kSoon + Duration(1)));
 }
 
 TEST_F(OutboxTest, CopiesTheBeginningAndThenTheRest) {

@@ -7,6 +7,7 @@
 
 #include "base/types.h"
 #include "client/words.h"
+#include "engine/engine.h"
 
 namespace homa::client {
 
@@ -95,9 +96,11 @@ void SocketState::hand_over(Lock& lock) {
   link_->run(std::move(hold));
 }
 
-// A message to send: it may wait for others (HostConfig::send_batch).
+// A message to send: it may wait for others while there is more to work on.
 void SocketState::hand_over_message(Lock& lock) {
-  if (!outbox_.hold_back(inbox_.ready(), link_->limits().send_batch)) return hand_over(lock);
+  const bool waits =
+      inbox_.ready() > 0 && outbox_.hold_back(engine::clock_now()) && link_->leave(channel_);
+  if (!waits) return hand_over(lock);
   settle();
   lock.unlock();
 }
@@ -378,7 +381,6 @@ bool SocketState::is_open() {
 void SocketState::shutdown() {
   Lock lock(mutex_);
   if (std::exchange(closed_, true)) return;
-  if (outbox_.holds_back()) let_held_back_go();  // before their RPCs end
   drain();
   inbox_.clear([&](const channel::Completion& completion) {
     if (completion.kind != channel::CompletionKind::kFailure) release_buffer(completion.memory);

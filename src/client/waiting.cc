@@ -31,7 +31,6 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
   if (timeout && *timeout <= Timeout::value_type::zero()) return look_once(lock, take);
   const Time start = engine::clock_now();
   const Time until = deadline_after(start, timeout);
-  if (outbox_.holds_back()) let_held_back_go();
   waiters_.enter(waiter);
   Waited result = Waited::kTimedOut;
   for (Time now = start;; now = engine::clock_now()) {
@@ -47,6 +46,7 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
     break;
   }
   waiters_.leave(waiter);
+  if (inbox_.ready() > 0) outbox_.waited(engine::clock_now());
   settle();
   link_->end_wait();
   return result;
@@ -56,7 +56,12 @@ void SocketState::watch_or_sleep(Lock& lock, Waiter& waiter, Time now, Duration 
                                  Time until) {
   WaitQueue::rearm(waiter);
   const bool watches = link_->begin_watch(waiters_.watching(), waited);
-  if (watches) waiters_.begin_watch(waiter);
+  if (watches) {
+    waiters_.begin_watch(waiter);
+    outbox_.handed_over();  // this thread runs the engine now
+  } else if (outbox_.holds_back()) {
+    let_held_back_go();
+  }
   settle();
   const Watch watch(channel_, *waiter.word);
   lock.unlock();
@@ -71,7 +76,7 @@ void SocketState::watch_or_sleep(Lock& lock, Waiter& waiter, Time now, Duration 
 
 void SocketState::let_held_back_go() {
   outbox_.handed_over();
-  link_->run(link_->publish(channel_));
+  link_->run({});
 }
 
 // Timeout 0: what is there now, no more.

@@ -158,7 +158,7 @@ Time Engine::next_deadline() const {
   return time_.by_clock(std::min(endpoint_.next_deadline(), outgoing_.retry()));
 }
 
-void Engine::sleep(Time now, Time until) {
+void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
   if (io_ == nullptr || until <= now) return;
   if (coalesce_ > Duration::zero()) {
     load_.update(now, recorder_.counters.bytes_received.load(std::memory_order_relaxed),
@@ -170,20 +170,27 @@ void Engine::sleep(Time now, Time until) {
   const bool idle = attachments_.announce_sleep(release_wanted);
   // The descriptor is cleared only when it was seen readable. A thread that found the engine asleep
   // may write it later, when the engine is awake for another reason; the next sleep clears that.
-  if (idle && !posted_flag_.load(std::memory_order_seq_cst) && wait(now, until)) {
+  if (idle && !posted_flag_.load(std::memory_order_seq_cst) && wait(now, until, owner)) {
     channel::clear_descriptor(wake_fd_);
   }
   attachments_.announce_awake();
 }
 
-bool Engine::wait(Time now, Time until) {
-  if (load_.busy()) {
-    pollfd waker{wake_fd_, POLLIN, 0};
-    return io::sleep_on({&waker, 1}, std::min(until - now, coalesce_));
-  }
-  until = std::min(until, next_deadline());
-  const Duration at_most = until == kNever ? kLongestSleep : until - now;
-  return io_->wait(std::min(at_most, kLongestSleep), wake_fd_);
+bool Engine::wait(Time now, Time until, std::unique_lock<std::mutex>* owner) {
+  const bool looks_away = load_.busy();
+  if (!looks_away) until = std::min(until, next_deadline());
+  Duration at_most = until == kNever ? kLongestSleep : std::min(until - now, kLongestSleep);
+  if (looks_away) at_most = std::min(at_most, coalesce_);
+  const int arrivals = looks_away ? -1 : io_->descriptor();  // poll() ignores -1
+  if (!looks_away && (owner == nullptr || arrivals < 0)) return io_->wait(at_most, wake_fd_);
+  std::array<pollfd, 2> descriptors{{{wake_fd_, POLLIN, 0}, {arrivals, POLLIN, 0}}};
+  if (owner != nullptr) owner->unlock();
+  const bool ready = io::sleep_on(descriptors, at_most);
+  if (owner != nullptr) owner->lock();
+  if (!ready) return false;
+  // The back end takes note of errors.
+  if ((descriptors[1].revents & POLLERR) != 0) io_->wait(Duration::zero(), -1);
+  return descriptors[0].revents != 0;
 }
 
 void Engine::close(Duration at_most) {

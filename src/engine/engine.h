@@ -5,8 +5,8 @@
 // straight from transmit memory. What the device does not take is kept and tried again. No system
 // call but the back end's own; no allocation once the load is steady.
 //
-// An Engine belongs to one thread at a time: to an EngineThread, or to whoever holds the lock of a
-// host with a polled engine. Only post() may be called by others.
+// An Engine belongs to one thread at a time: whoever holds the lock of its owner. Only post() and
+// wake() may be called by others.
 #pragma once
 
 #include <array>
@@ -36,7 +36,7 @@ Time clock_now();
 
 class Engine {
  public:
-  // Taken from each channel in one step; what HostConfig::send_batch may hold back.
+  // Taken from each channel in one step.
   static constexpr std::size_t kSubmissionsPerStep = Attachments::kSubmissionsPerStep;
 
   // `config` is valid, with a receive region. `wake_fd` is an eventfd; it outlives the engine.
@@ -64,7 +64,10 @@ class Engine {
   // Sleeps until there is something to do, but not beyond `until`. Submitters wake it. While the
   // link is busy, it looks away for `coalesce` instead: packets and deadlines wait so long, and
   // what came meanwhile is one batch, because a wake-up costs more than a packet.
-  void sleep(Time now, Time until);
+  // `owner`: the lock that owns the engine. It is given up during the sleep, if the back end allows
+  // that: others may then do anything but sleep() and close(), and wake() the sleeper when they
+  // have made something due earlier.
+  void sleep(Time now, Time until, std::unique_lock<std::mutex>* owner = nullptr);
 
   // Ends every channel's RPCs, tells the peers, sends that for as long as `at_most`, and closes the
   // back end. Nothing more happens after it; received messages stay where they are.
@@ -99,7 +102,8 @@ class Engine {
   void dispatch(Time now, const core::Event& event);
   std::size_t transmit(Time now);
   void send_all(Time until);
-  bool wait(Time now, Time until);  // whether the wake descriptor is readable
+  // Whether the wake descriptor is readable.
+  bool wait(Time now, Time until, std::unique_lock<std::mutex>* owner);
 
   trace::Recorder recorder_;
   core::Endpoint endpoint_;

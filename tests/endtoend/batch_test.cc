@@ -1,7 +1,6 @@
-// HostConfig::send_batch: messages that leave together, and those that must not wait.
+// Messages that may wait for the next one (src/client/outbox.h, "Holding back") and must not be
+// lost.
 #include <chrono>
-#include <optional>
-#include <vector>
 
 #include "hosts.h"
 
@@ -11,24 +10,13 @@ namespace {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using testing::bytes_of;
-using testing::counter;
 using testing::loopback_config;
 using testing::open_host;
-
-HostConfig batching(std::uint32_t send_batch) {
-  HostConfig config = loopback_config(HostConfig::Engine::kPolled);
-  config.send_batch = send_batch;
-  return config;
-}
 
 // One thread: a client that sends many requests, then a server that answers what came.
 class Batch : public ::testing::Test {
  protected:
-  void open(std::uint32_t send_batch) {
-    server_host_.emplace(open_host(batching(send_batch)));
-    server_ = server_host_->serve(4000).value();
-  }
-  SocketAddress address() const { return {server_host_->address(), 4000}; }
+  SocketAddress address() const { return {server_host_.address(), 4000}; }
   void send(int count) {
     for (int i = 0; i < count; ++i) ASSERT_TRUE(client_.send(address(), bytes_of("request")));
   }
@@ -47,69 +35,48 @@ class Batch : public ::testing::Test {
     return count;
   }
 
-  Host client_host_ = open_host(batching(1));
+  Host client_host_ = open_host(loopback_config());
   Socket client_ = client_host_.client().value();
-  std::optional<Host> server_host_;
-  Socket server_;
+  Host server_host_ = open_host(loopback_config());
+  Socket server_ = server_host_.serve(4000).value();
 };
 
-TEST_F(Batch, JoinsRepliesWhileRequestsAreReady) {
+TEST_F(Batch, AllAreAnsweredWhenTheServerWaitsForMore) {
   constexpr int kRequests = 64;
-  open(16);
   send(kRequests);
   answer(kRequests);
+  EXPECT_EQ(server_.receive(1ms).error().code, ErrorCode::kWouldBlock);
   EXPECT_EQ(responses(), kRequests);
-  // Receiving them takes calls of its own, and the last visits acks; without batches it is 64.
-  EXPECT_LT(counter(*server_host_, "io_send_calls"), kRequests / 2);
 }
 
-TEST_F(Batch, OneIsTheDefaultAndSendsEachAtOnce) {
+TEST_F(Batch, AllAreAnsweredWhenTheServerLooksForMore) {
   constexpr int kRequests = 64;
-  open(HostConfig{}.send_batch);
   send(kRequests);
   answer(kRequests);
-  EXPECT_EQ(responses(), kRequests);
-  EXPECT_GE(counter(*server_host_, "io_send_calls"), kRequests);
-}
-
-// The server does not come back for another message: what it sent must be on its way.
-TEST_F(Batch, ALoneMessageDoesNotWait) {
-  open(16);
-  send(1);
-  answer(1);
-  EXPECT_EQ(responses(), 1);
-}
-
-TEST_F(Batch, LooksForAMessageLetEverythingGo) {
-  open(256);
-  send(3);
-  answer(2);  // the third is ready: both replies wait
-  const auto third = server_.receive(0ms);
-  ASSERT_TRUE(third);
   EXPECT_EQ(server_.receive(0ms).error().code, ErrorCode::kWouldBlock);
-  EXPECT_EQ(responses(), 2);
+  EXPECT_EQ(responses(), kRequests);
 }
 
-TEST_F(Batch, ClosingLetsEverythingGo) {
-  open(256);
-  send(3);
-  answer(2);
+// The server works on a request for long, after others that it answered at once.
+TEST_F(Batch, RepliesLeaveWhileTheServerIsBusy) {
+  send(40);
+  answer(20);
+  EXPECT_EQ(responses(), 20);
+  answer(20);
+  EXPECT_EQ(responses(), 20);
+}
+
+TEST_F(Batch, ClosingSendsWhatWasAnswered) {
+  send(40);
+  answer(20);
   server_.close();
   int responses = 0;
   int failures = 0;
   while (const auto message = client_.receive(200ms)) {
     ++(message->kind() == Message::Kind::kResponse ? responses : failures);
   }
-  EXPECT_EQ(responses, 2);
-  EXPECT_EQ(failures, 1);
-}
-
-TEST(BatchConfig, IsCheckedWhenTheHostOpens) {
-  for (const std::uint32_t wrong : {0U, 257U}) {
-    const auto host = Host::open(batching(wrong));
-    ASSERT_FALSE(host);
-    EXPECT_EQ(host.error().code, ErrorCode::kInvalidArgument);
-  }
+  EXPECT_EQ(responses, 20);
+  EXPECT_EQ(failures, 20);
 }
 
 }  // namespace

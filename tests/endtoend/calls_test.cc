@@ -17,8 +17,8 @@ using testing::EchoServer;
 using testing::loopback_config;
 using testing::open_host;
 using testing::pattern;
+using testing::RunBy;
 using testing::text_of;
-using Engine = HostConfig::Engine;
 
 bool readable(int fd) {
   pollfd polled{fd, POLLIN, 0};
@@ -26,16 +26,16 @@ bool readable(int fd) {
 }
 
 // Everything runs with both kinds of engine.
-class Calls : public ::testing::TestWithParam<Engine> {
+class Calls : public ::testing::TestWithParam<RunBy> {
  protected:
   Host client_host_ = open_host(loopback_config(GetParam()));
   Host server_host_ = open_host(loopback_config(GetParam()));
   Socket client_ = client_host_.client().value();
 };
 
-INSTANTIATE_TEST_SUITE_P(Engines, Calls, ::testing::Values(Engine::kThreaded, Engine::kPolled),
+INSTANTIATE_TEST_SUITE_P(Engines, Calls, ::testing::Values(RunBy::kLibrary, RunBy::kCallers),
                          [](const auto& parameter) {
-                           return parameter.param == Engine::kThreaded ? "threaded" : "polled";
+                           return parameter.param == RunBy::kLibrary ? "library" : "callers";
                          });
 
 TEST_P(Calls, ReturnTheResponse) {

@@ -13,11 +13,15 @@
 
 namespace homa::testing {
 
-inline HostConfig loopback_config(HostConfig::Engine engine = HostConfig::Engine::kThreaded) {
+// Who runs the engine: threads that wait in calls and the library's thread by turns, as is the
+// default, or the library's thread only.
+enum class RunBy { kCallers, kLibrary };
+
+inline HostConfig loopback_config(RunBy run_by = RunBy::kCallers) {
   HostConfig config;
   config.address = "127.0.0.1";
   config.udp_port = 0;
-  config.engine = engine;
+  config.run_in_callers = run_by == RunBy::kCallers;
   // A thread that a busy machine or a sanitizer keeps waiting is not a dead peer.
   config.parameters["timeout_ticks"] = "5000";
   return config;

@@ -21,7 +21,7 @@ using testing::loopback_config;
 using testing::nonzero_counters;
 using testing::open_host;
 using testing::pattern;
-using Engine = HostConfig::Engine;
+using testing::RunBy;
 
 // HOMA_TEST_SCALE multiplies how much is done (docs/testing.md#seeds).
 std::uint64_t scaled(std::uint64_t count) {
@@ -83,11 +83,11 @@ constexpr bool kMemoryIsOurs =
 constexpr bool kMemoryIsOurs = true;
 #endif
 
-class Stress : public ::testing::TestWithParam<Engine> {};
+class Stress : public ::testing::TestWithParam<RunBy> {};
 
-INSTANTIATE_TEST_SUITE_P(Engines, Stress, ::testing::Values(Engine::kThreaded, Engine::kPolled),
+INSTANTIATE_TEST_SUITE_P(Engines, Stress, ::testing::Values(RunBy::kLibrary, RunBy::kCallers),
                          [](const auto& parameter) {
-                           return parameter.param == Engine::kThreaded ? "threaded" : "polled";
+                           return parameter.param == RunBy::kLibrary ? "library" : "callers";
                          });
 
 TEST_P(Stress, ManyThreadsShareOneSocketOnEachSide) {

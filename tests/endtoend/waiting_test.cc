@@ -18,10 +18,10 @@ using testing::bytes_of;
 using testing::EchoServer;
 using testing::loopback_config;
 using testing::open_host;
+using testing::RunBy;
 using testing::text_of;
-using Engine = HostConfig::Engine;
 
-class Waiting : public ::testing::TestWithParam<Engine> {
+class Waiting : public ::testing::TestWithParam<RunBy> {
  protected:
   static HostConfig config() {
     HostConfig config = loopback_config(GetParam());
@@ -30,13 +30,13 @@ class Waiting : public ::testing::TestWithParam<Engine> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Engines, Waiting, ::testing::Values(Engine::kThreaded, Engine::kPolled),
+INSTANTIATE_TEST_SUITE_P(Engines, Waiting, ::testing::Values(RunBy::kLibrary, RunBy::kCallers),
                          [](const auto& parameter) {
-                           return parameter.param == Engine::kThreaded ? "threaded" : "polled";
+                           return parameter.param == RunBy::kLibrary ? "library" : "callers";
                          });
 
 TEST(Waiters, TheOneThatSleptLastIsWokenFirst) {
-  HostConfig config = loopback_config();
+  HostConfig config = loopback_config(RunBy::kLibrary);  // else the thread that drives is first
   config.poll = 0us;
   Host server_host = open_host(config);
   Host client_host = open_host(config);

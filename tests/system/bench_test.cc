@@ -64,8 +64,8 @@ TEST(Bench, HostsThatUseAllTheirProcessorsGetTheNetworksToo) {
   if (const auto able = lab_available(); !able) GTEST_SKIP() << able.error().text;
   if (allowed_cpus().size() < 2) GTEST_SKIP() << "this process may use one processor only";
   // Hosts that spin use everything; the next run of the session begins with shared processors.
-  const Json json = bench({"--protocol", "homa,tcp", "--polled", "--workload", "1000", "--load",
-                           "0.05", "--warm-up", "1s", "--duration", "2500ms"});
+  const Json json = bench({"--protocol", "homa,tcp", "--poll", "1000000", "--workload", "1000",
+                           "--load", "0.05", "--warm-up", "1s", "--duration", "2500ms"});
   ASSERT_EQ(json["results"].size(), 2U);
   for (const Json& result : json["results"]) expect_clean(result);
   EXPECT_EQ(json["results"][0]["gave_network_cpu"], true);

@@ -127,13 +127,13 @@ Result<BenchPlace, Error> place_of(const Options& options) {
 HostConfig homa_config(const Options& options) {
   HostConfig config = options.host.host_config();
   if (options.spin) {
-    config.engine = HostConfig::Engine::kPolled;
     config.poll = options.host.poll().value_or(std::chrono::seconds(1));
     return config;
   }
-  if (!options.threaded && !options.host.polled()) {
-    // One thread per host, engine inside, that sleeps when it has nothing to do: hosts share CPUs.
-    config.engine = HostConfig::Engine::kPolled;
+  if (options.threaded) {
+    config.run_in_callers = false;
+  } else {
+    // A host sleeps when it has nothing to do, because hosts share CPUs.
     config.poll = options.host.poll().value_or(std::chrono::microseconds(0));
   }
   config.parameters.try_emplace("message_bytes_max", std::to_string(options.message_bytes_max));

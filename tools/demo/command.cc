@@ -79,7 +79,6 @@ Result<BenchSession, Error> open_place(std::string& note) {
         "that RPCs cost.";
   }
   HostConfig homa;
-  homa.engine = HostConfig::Engine::kPolled;
   homa.poll = std::chrono::microseconds(0);
   return BenchSession::open(place, homa);
 }

@@ -9,10 +9,6 @@
 namespace homa::tools {
 namespace {
 
-// A polled engine is asked for to save every wake-up: unless told otherwise it does not sleep as
-// long as anything happens at least once a second.
-constexpr std::uint64_t kPolledPollUs = 1'000'000;
-
 std::string parameter_help() {
   std::string names;
   for (const core::ConfigField& field : core::config_fields()) {
@@ -42,16 +38,18 @@ void HostOptions::add_to(CLI::App& command) {
   udp_port_option_ =
       host(command.add_option("--udp-port", udp_port_, "UDP port of the engine; 0: any free one"));
   host(command.add_option("--mtu", mtu_, "IP packet size limit (default: the device's)"));
-  host(command.add_flag("--polled", polled_, "run the engine in the calling thread, spinning"));
-  poll_option_ = host(command.add_option(
-      "--poll", poll_us_, "microseconds to poll before sleeping (default: 50; --polled: 1000000)"));
+  poll_option_ =
+      host(command.add_option("--poll", poll_us_, "microseconds to poll before sleeping"))
+          ->capture_default_str();
+  host(command.add_option("--takeover", takeover_us_,
+                          "microseconds without a waiting thread until the library's thread runs "
+                          "the engine"))
+      ->capture_default_str();
+  host(command.add_flag("--library-thread", library_thread_only_,
+                        "run the engine in the library's thread only"));
   host(command.add_option("--coalesce", coalesce_us_,
                           "microseconds that a sleeping engine may look away while its link is "
                           "busy (default: by the link's rate)"));
-  host(command.add_option("--send-batch", send_batch_,
-                          "--polled: up to so many messages wait to leave together"))
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
   cpu_latency_option_ = host(command.add_option(
       "--cpu-latency", cpu_latency_us_,
       "microseconds: keep processors out of idle states that they leave more slowly (root)"));
@@ -78,11 +76,10 @@ HostConfig HostOptions::host_config() const {
   config.interface = interface_;
   config.udp_port = any_udp_port_ && udp_port_option_->count() == 0 ? 0 : udp_port_;
   config.mtu = mtu_;
-  config.engine = polled_ ? HostConfig::Engine::kPolled : HostConfig::Engine::kThreaded;
-  const bool spin = polled_ && poll_option_->count() == 0;
-  config.poll = std::chrono::microseconds(spin ? kPolledPollUs : poll_us_);
+  config.poll = std::chrono::microseconds(poll_us_);
+  config.takeover = std::chrono::microseconds(takeover_us_);
+  config.run_in_callers = !library_thread_only_;
   if (coalesce_us_) config.coalesce = std::chrono::microseconds(*coalesce_us_);
-  config.send_batch = send_batch_;
   if (cpu_latency_option_->count() > 0) {
     config.cpu_latency = std::chrono::microseconds(cpu_latency_us_);
   }

@@ -2,7 +2,7 @@
 // for.
 //
 //   HostOptions options;
-//   options.add_to(command);              // --io --address --interface --udp-port --polled --set
+//   options.add_to(command);              // --io --address --interface --udp-port --poll --set
 //   ... auto config = options.host_config();  // after parsing
 #pragma once
 
@@ -28,7 +28,6 @@ class HostOptions {
   void use_any_udp_port() { any_udp_port_ = true; }
 
   HostConfig host_config() const;
-  bool polled() const { return polled_; }
   // --poll, where the user gave it.
   std::optional<std::chrono::microseconds> poll() const;
 
@@ -38,11 +37,11 @@ class HostOptions {
   std::string interface_;
   std::uint16_t udp_port_ = kDefaultUdpPort;
   std::uint32_t mtu_ = 0;
-  bool polled_ = false;
+  bool library_thread_only_ = false;
   bool any_udp_port_ = false;
   std::uint64_t poll_us_ = 50;
   std::optional<std::uint64_t> coalesce_us_;
-  std::uint32_t send_batch_ = 1;
+  std::uint32_t takeover_us_ = 1000;
   std::uint32_t cpu_latency_us_ = 0;
   std::uint64_t receive_megabytes_ = 64;
   std::uint64_t transmit_megabytes_ = 64;
