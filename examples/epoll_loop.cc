@@ -20,7 +20,7 @@ void watch(int epoll, int fd) {
   ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-// Everything that is there now: the descriptor stays readable until receive() says kWouldBlock.
+// Receives until nothing is left: the descriptor stays readable until receive() gives kWouldBlock.
 int take_all(homa::Socket& socket) {
   int responses = 0;
   while (const auto message = socket.receive(std::chrono::nanoseconds(0))) {

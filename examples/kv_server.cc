@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
     if (!request) return 0;  // shut down
     const auto text = reinterpret_cast<const char*>(request->bytes().data());
     const std::string response = answer(store, std::string(text, request->size()));
-    // Nobody to tell when it fails: the client gave up.
+    // If it fails, the client gave up, and there is no one to tell.
     (void)socket->reply(request->rpc(), std::as_bytes(std::span(response))).has_value();
   }
 }

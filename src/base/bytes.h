@@ -1,5 +1,5 @@
-// Big-endian reads and writes. ByteReader never leaves its span: a read past the end yields zero
-// and makes ok() false for good, so a parser checks once at its end.
+// Big-endian reads and writes. ByteReader never leaves its span. A read past the end gives 0 and
+// makes ok() false from then on, so a parser needs to check only once, at its end.
 #pragma once
 
 #include <bit>

@@ -1,5 +1,5 @@
-// HOMA_CHECK: an invariant of our own code. Always on; a violation stops the process, naming the
-// place. Never reachable by bytes from the network or by a caller's mistake.
+// HOMA_CHECK: an invariant of our own code. It is always on. A violation prints the place and stops
+// the process. Neither bytes from the network nor a caller's mistake may reach it.
 #pragma once
 
 #include <cstdio>

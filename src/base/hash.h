@@ -1,4 +1,4 @@
-// One mixing function for our intrusive hash tables: fixed, so that runs repeat on every build.
+// The hash functions of our intrusive hash tables. They are fixed, so a run repeats on every build.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,9 @@ constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return h ^ (h >> 29);
 }
 
-// Of an RPC's id, which has its client's sequence number in the upper bits, above 21 of slot and
-// side (of a kernel, it is all in the lower ones). A client with few RPCs at a time has its ids in
-// neighbouring buckets, which are found in the cache.
+// The hash of an RPC's id. Our ids have a sequence number above 21 bits of slot and side.
+// Consecutive RPCs get neighbouring buckets, which are likely in the cache. Ids of kernels differ
+// only in the low bits, so these are mixed.
 constexpr std::uint64_t mix_id(std::uint64_t id) {
   constexpr std::uint64_t kLow = (1U << 21) - 1;
   return (id >> 21) + mix(id & kLow, 0);

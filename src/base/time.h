@@ -1,4 +1,5 @@
-// Time as an argument. CoreClock has no now(): code that is handed a Time cannot read a clock.
+// Time as an argument. CoreClock has no now(), so code that gets a Time cannot read a clock by
+// accident.
 #pragma once
 
 #include <chrono>

@@ -21,7 +21,7 @@ std::byte Checker::expected(std::uint64_t token, std::uint32_t offset) {
 void Checker::on_sent(const Packet& packet, const core::Endpoint& endpoint) {
   const auto parsed = wire::parse_common({packet.header.data(), packet.header_length});
   if (!parsed) {
-    ledger_.violation("host " + std::to_string(packet.source) + " sent what is no Homa packet");
+    ledger_.violation("host " + std::to_string(packet.source) + " sent a packet that is not Homa");
     return;
   }
   if (parsed->type == wire::PacketType::kGrant &&
@@ -32,7 +32,7 @@ void Checker::on_sent(const Packet& packet, const core::Endpoint& endpoint) {
   }
   if (parsed->type != wire::PacketType::kData) return;
   const std::uint64_t id = raw(parsed->sender_id);
-  // The first packet of a direction tells what is unscheduled; a response's may be limited.
+  // A response may have fewer unscheduled bytes than this: its request may limit them.
   Allowance& allowance = allowances_[{packet.source, id}];
   if (allowance.token != packet.token || allowance.limit == 0) {
     allowance = {packet.token, core_.unscheduled_bytes};
@@ -98,7 +98,7 @@ void Checker::on_message(HostId host, core::BufferOffset buffer, std::uint32_t l
 
 void Checker::on_request(MessageId message) {
   const HostId server = ledger_[message].destination;
-  // A server that lost its memory between may run a request again; nobody could know.
+  // A server that lost its state in between may run a request again: it cannot know better.
   if (++delivered_[message] > 1 + restarts_[server]) {
     ledger_.violation("message " + std::to_string(message) + ": request delivered " +
                       std::to_string(delivered_[message]) + " times");

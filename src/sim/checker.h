@@ -1,10 +1,10 @@
-// Watches every packet and byte of Homa's hosts and complains of what must never happen:
-//  - a request delivered twice, or an RPC that ends twice;
-//  - a byte sent beyond what is unscheduled or was granted;
-//  - a byte delivered that is not the one that was sent, or into memory of another message;
-//  - a grant although more is granted and not received than max_incoming allows;
-//  - at rest: RPCs, buffers or packets that remain.
-// Content is checked by writing each payload into memory as long as the receive region.
+// Watches every packet and byte of Homa's hosts. It reports as a violation:
+//  - a request that is delivered twice;
+//  - a byte that is sent although it is neither unscheduled nor granted;
+//  - a delivered byte that differs from the one that was sent, or lies in another message's memory;
+//  - a grant while more than max_incoming bytes are granted and have not arrived.
+// (Ledger reports an RPC that ends twice, HomaTransport what remains when all is at rest.) Contents
+// are verified by writing each payload into memory as long as the receive region.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,11 @@ namespace homa::sim {
 
 class Checker {
  public:
-  // `ledger` takes the complaints and outlives the checker. The configuration's receive region is
-  // allocated once per host.
+  // `ledger` takes the violations and outlives the checker. Allocates the configuration's receive
+  // region once per host.
   Checker(const core::CoreConfig& core, std::uint32_t hosts, Ledger& ledger);
 
-  // A host hands a packet that `endpoint` gave to its NIC.
+  // A host hands a packet of `endpoint` to its NIC.
   void on_sent(const Packet& packet, const core::Endpoint& endpoint);
   // A host is about to take a packet.
   void on_arrival(const Packet& packet);
@@ -40,7 +40,7 @@ class Checker {
   void on_restart(HostId host);
 
  private:
-  // A direction of an RPC, at its sender: what may be sent.
+  // How many bytes one side of an RPC may send.
   struct Allowance {
     std::uint64_t token = 0;
     std::uint32_t limit = 0;

@@ -17,12 +17,12 @@ namespace homa::sim {
 enum class Protocol : std::uint8_t { kHoma, kOracle, kDctcp };
 std::string_view to_string(Protocol protocol);
 
-// What goes wrong, when.
+// A planned fault: what fails, and when.
 struct Fault {
   enum class Kind : std::uint8_t { kLinkDown, kLinkUp, kRestart, kFaultsEnd };
   SimTime time{};
   Kind kind = Kind::kLinkDown;
-  HostId host = 0;  // kFaultsEnd: of no meaning
+  HostId host = 0;  // not used by kFaultsEnd
 };
 
 struct FaultConfig {
@@ -43,7 +43,7 @@ struct SimConfig {
   bool check = false;     // verify every packet and byte; for small runs
   bool drain = false;     // after the last measured message, let everything end and come to rest
   SimTime time_limit{0};  // 0: twice what the messages take to begin, and 300 ms
-  std::uint32_t queue_samples = 400;  // points of the series of queue lengths, about
+  std::uint32_t queue_samples = 400;  // about how many points the series of queue lengths has
 
   Result<void, Error> validate() const;
   // Of Homa's packets; all protocols are measured with it.

@@ -1,8 +1,8 @@
-// DCTCP (Alizadeh et al., SIGCOMM 2010; RFC 8257) over switches that mark: what a datacenter runs
-// today. One flow per message without a handshake, a window of ten segments to begin with, an ack
-// for every segment, round robin between the flows of a host: on the generous side throughout.
-// Retransmission timers follow the measured round trips (RFC 6298); flows between the same hosts
-// share what they measured, as Linux remembers it by destination.
+// DCTCP (Alizadeh et al., SIGCOMM 2010; RFC 8257) over switches that mark packets, as datacenters
+// run it today. Each message is a flow without a handshake, with an initial window of ten segments
+// and an ack for every segment. The flows of a host take turns. These choices favour DCTCP.
+// Retransmission timers follow the measured round trips (RFC 6298). Flows between the same hosts
+// share their measurements, as Linux keeps them per destination.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct DctcpConfig {
   std::uint32_t segment_bytes = 1448;  // payload; with 32 bytes of TCP header and options
   std::uint32_t header_bytes = 32;
   std::uint32_t initial_window_segments = 10;
-  double gain = 1.0 / 16;              // of the average of marks
+  double gain = 1.0 / 16;              // weight of a new sample in the average of marks
   SimTime timeout_min{5'000'000'000};  // 5 ms; also before a round trip was measured
 
   Result<void, Error> validate() const;
@@ -43,7 +43,7 @@ class DctcpTransport : public Transport {
 
  private:
   struct Flow;
-  // Between two hosts.
+  // Measured between two hosts.
   struct RoundTrip {
     SimTime smoothed{0};  // 0: none measured
     SimTime variation{0};
@@ -56,7 +56,7 @@ class DctcpTransport : public Transport {
 
   void on_data(SimTime now, const Packet& packet);
   void on_ack(SimTime now, const SegmentFields& ack);
-  // When to give up waiting for an ack, with the doublings of this flow's timeouts so far.
+  // How long to wait for an ack. It doubles with each timeout of the flow.
   SimTime timeout(const Flow& flow) const;
   void adapt_window(Flow& flow, std::uint32_t newly, bool marked);
   void make_ready(Flow& flow);
@@ -68,7 +68,7 @@ class DctcpTransport : public Transport {
   TopologyConfig topology_;
   Surroundings sim_;
   std::vector<Host> hosts_;
-  std::vector<std::unique_ptr<Flow>> flows_;  // by message; gone when wholly acked
+  std::vector<std::unique_ptr<Flow>> flows_;  // by message; null when all of it is acked
   std::map<std::pair<HostId, HostId>, RoundTrip> round_trips_;
   std::uint64_t retransmitted_ = 0;
 };

@@ -1,8 +1,8 @@
-// The queue of things to come, in order of time; of equal times, first in, first out.
+// The queue of future events, in order of time. Events of the same time are first in, first out.
 //
-// A timing wheel of 4 ns buckets holds the next 33 us, where nearly all events of a network are;
-// each bucket is a short sorted list. What is further away waits in a heap. Nodes come from a pool,
-// so that no event allocates once the pool has grown to the most that were ever pending.
+// A timing wheel with buckets of 4 ns holds the next 33 us, where nearly all events of a network
+// are. Each bucket is a short sorted list. Later events wait in a heap. Nodes come from a pool, so
+// events allocate nothing once the pool has reached its largest size.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
 // core::Endpoint on every simulated host: the protocol itself, not a model of it.
 //
-// A message is an RPC's request. One-way (as in the Homa paper): once the request is whole at the
-// server, both ends forget the RPC in silence, so that neither response nor ack uses the network.
+// A message is the request of an RPC. One-way (as in the Homa paper): when the request is complete
+// at the server, both ends drop the RPC silently, so neither response nor ack uses the network.
 // Request-response: the server answers after its service time, and the response completes the RPC.
 #pragma once
 
@@ -20,7 +20,7 @@
 
 namespace homa::sim {
 
-// What differs between hosts, for tests.
+// How a host differs from the others, for tests.
 struct HostQuirks {
   std::int64_t clock_drift_ppm = 0;  // how much faster the host's clock runs
   SimTime application_delay{0};      // added to every service time
@@ -33,7 +33,7 @@ struct HomaTransportConfig {
   SimTime service_time{0};
   std::uint64_t seed = 1;
   bool check = false;  // verify every packet and byte (Checker); for small runs
-  // Senders know a receiver's cutoffs when they first send to it, as if they had done so before.
+  // Senders know the cutoffs of every receiver from the start.
   bool cutoffs_known = false;
 };
 
@@ -64,11 +64,11 @@ class HomaTransport : public Transport {
   static constexpr std::size_t kBurst = 16;
 
   void make_endpoint(HostId id);
-  // Gives `client` the cutoffs of `server`, once; they have an RPC.
+  // Gives `client` the cutoffs of `server`, once. The two have an RPC in progress.
   void teach_cutoffs(SimTime now, HostId client, HostId server);
   Time core_time(const Host& host, SimTime now) const;
   SimTime sim_time(const Host& host, Time time) const;
-  // After any call into the endpoint: events out, packets out, the next deadline noted.
+  // After each call into an endpoint: takes its events and packets and notes its next deadline.
   void settle(SimTime now, HostId id, PacketId cause);
   void drain_events(SimTime now, HostId id, PacketId cause);
   void on_request(SimTime now, HostId id, const core::Event& event, PacketId cause);

@@ -1,7 +1,7 @@
-// Every message of a run and what became of it; the measurements that all transports share.
+// All messages of a run with their results, and the measurements that all transports share.
 //
-// Of the messages that the traffic gives, the first are warm-up and the next `messages` are
-// measured; those that follow keep the load up until all measured ones have ended.
+// The first messages are warm-up, the next `messages` are measured. The ones after them keep up the
+// load until all measured ones have ended.
 #pragma once
 
 #include <array>
@@ -38,14 +38,15 @@ struct LostTime {
   double sender_us = 0;      // the rest: waiting to be sent
 };
 
-// What was begun and had not arrived (payload, of requests), as the measured messages found it when
-// they began, on average: those of the first half and those of the second. Arrivals are random, so
-// this is the average over time, too.
+// The payload of requests that have begun and not arrived. Each measured message notes it when it
+// begins. These are the averages over the first half of the measured messages and over the second.
+// Because messages begin at random times, they are averages over time too.
 struct Backlog {
   double first_half_bytes = 0;
   double second_half_bytes = 0;
-  // Its rise from one half to the next, as a share of what half of the messages brought: a network
-  // that sustains the load has none but for chance; one that does not has what it lacks.
+  // The difference of the two, as a share of the bytes of half of the messages. It is close to 0 if
+  // the network sustains the load. Otherwise it is the share of the load that the network cannot
+  // carry.
   double growth = 0;
 };
 
@@ -64,7 +65,7 @@ class Ledger {
   // its last packet spent in queues (Packet).
   void complete(SimTime now, MessageId id, std::int64_t waited, std::int64_t lower_wait);
   void fail(SimTime now, MessageId id);
-  // The message's destination lost what had arrived of it.
+  // The destination lost the bytes of the message that had arrived.
   void forget_progress(SimTime now, MessageId id);
   void violation(std::string text);
 
@@ -79,7 +80,7 @@ class Ledger {
   bool measured_begun() const { return counted_ >= warm_up_messages_ + traffic_.messages; }
   std::uint64_t ended_measured() const { return ended_measured_; }
   std::uint64_t under_way() const { return messages_.size() - ended_; }
-  // The run is over: what is open is settled.
+  // The run is over: brings all measurements up to now.
   void finish(SimTime now);
 
   // --- Results ---
@@ -103,7 +104,7 @@ class Ledger {
   const std::vector<std::string>& violations() const { return violations_; }
 
  private:
-  struct Downlink {  // what wasted_downlink() needs of a host
+  struct Downlink {  // per host, for wasted_downlink()
     std::uint32_t open = 0;
     SimTime since{};
     SimTime busy_at_since{};

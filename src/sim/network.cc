@@ -26,7 +26,7 @@ Network::Network(const TopologyConfig& topology, const SwitchConfig& switches, s
       fault_random_(derived_seed(seed, 2)),
       link_up_(topology.hosts, true),
       shared_used_(topology.racks + topology.spine_count()) {
-  // Ports in this order: NICs, leaf to host, leaf to spine, spine to leaf; route() counts on it.
+  // route() relies on this order: NICs, leaf to host, leaf to spine, spine to leaf.
   const NodeId first_leaf = topology.hosts;
   const NodeId first_spine = first_leaf + topology.racks;
   for (HostId host = 0; host < topology.hosts; ++host) {
@@ -57,8 +57,8 @@ Network::Port Network::make_port(PortKind kind, NodeId node, NodeId next_node) c
   const bool at_host = kind == PortKind::kHostNic || kind == PortKind::kLeafDown;
   port.rate = LinkRate(at_host ? topology_.host_bits_per_second : topology_.spine_bits_per_second);
   port.delay = topology_.propagation;
-  // The fixed delays of the next node (and of the sending host) do not depend on what happens
-  // there, so the packet serves them on the way: one event per hop.
+  // The fixed delays of the next node and of the sending host depend on nothing that happens there.
+  // Adding them to the link's delay saves an event per hop.
   port.delay += kind == PortKind::kLeafDown ? topology_.host_receive_delay : topology_.switch_delay;
   if (kind == PortKind::kHostNic) port.delay += topology_.host_send_delay;
   return port;
@@ -93,7 +93,7 @@ void Network::send(SimTime now, HostId host, PacketId packet_id) {
   nic.queued_bytes += packet.wire_bytes;
   packet.enqueued = now;
   packet.next = kNoPacket;
-  // A NIC is one FIFO: priorities are the switches' business.
+  // A NIC is one FIFO. Only switches have priorities.
   if (nic.waiting == 0) {
     nic.head[0] = packet_id;
     nic.waiting = 1;
@@ -161,7 +161,7 @@ void Network::enqueue(SimTime now, PortId id, PacketId packet_id) {
 
 void Network::on_port_free(SimTime now, PortId id) {
   Port& port = ports_[id];
-  // A packet that came in the very instant the link fell free went ahead of this event.
+  // A packet that arrived at the very moment when the link became free was sent before this event.
   if (now < port.busy_until) return;
   port.free_pending = false;
   if (port.waiting == 0) return;
@@ -184,8 +184,8 @@ void Network::start(SimTime now, PortId id, PacketId packet_id) {
   port.busy_until = now + duration;
   port.busy_total += duration;
   port.on_link = packet.priority;
-  // A NIC always says when it is free, so that its host can choose the next packet as late as
-  // possible; a switch's port needs to only if somebody waits.
+  // A NIC always reports when it is free, so that its host chooses the next packet as late as
+  // possible. A port of a switch needs the event only if a packet waits.
   if (port.waiting != 0 || port.kind == PortKind::kHostNic) {
     port.free_pending = true;
     events_.push(port.busy_until, EventKind::kPortFree, id);
@@ -226,7 +226,7 @@ void Network::start_measuring(SimTime now) {
   for (QueueStatistics& queue : queues_) queue.clear();
   for (Port& port : ports_) {
     port.changed = now;
-    // What is on the link now counts from now on.
+    // The rest of the packet that is on the link counts.
     port.busy_total = std::max(SimTime::zero(), port.busy_until - now);
   }
 }

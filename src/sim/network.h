@@ -1,8 +1,8 @@
-// Links and output-queued switches: store and forward, eight strict priorities, finite or unbounded
-// buffers, ECN marks, ECMP by flow or spraying by packet.
+// Links and output-queued switches: store and forward, eight strict priorities, bounded or
+// unbounded buffers, ECN marks, paths chosen per flow (ECMP) or per packet (spraying).
 //
-// Hosts sit at nodes 0..hosts-1, each with one NIC port that sends in FIFO order; leaf switches
-// follow, then spines. The owner drives it with the events that it asked for.
+// Nodes 0..hosts-1 are hosts, each with one NIC port that sends in FIFO order. Leaf switches
+// follow, then spines. The network pushes events. The owner pops them and calls the method of each.
 #pragma once
 
 #include <array>
@@ -25,24 +25,24 @@ enum class PathChoice : std::uint8_t { kPerPacket, kPerFlow };
 
 struct SwitchConfig {
   BufferKind buffer = BufferKind::kUnbounded;
-  // Per port, or, shared, per switch. Bytes of packets that wait.
+  // Bytes of waiting packets: per port with kPerPort, per switch with kShared.
   std::uint64_t buffer_bytes = 500'000;
-  // Shared: a port may hold at most this share of what is still free (dynamic threshold), in
-  // percent.
+  // kShared: a port may hold at most this percentage of the bytes that are free (dynamic
+  // threshold).
   std::uint32_t shared_percent = 100;
   PathChoice paths = PathChoice::kPerPacket;
-  std::uint64_t ecn_threshold_bytes = 0;  // mark what arrives at a longer queue; 0: never
+  std::uint64_t ecn_threshold_bytes = 0;  // mark packets that meet a queue this long; 0: never
   bool strict_priorities = true;          // false: one FIFO for all
 
   Result<void, Error> validate() const;
 };
 
-// What links do to packets that leave a host. All off by default.
+// Faults of the links from hosts to switches. None by default.
 struct LinkFaults {
   double loss = 0;
   double duplication = 0;
-  double reordering = 0;     // share of packets that are held back
-  SimTime held_back_max{0};  // by up to this long
+  double reordering = 0;     // share of packets that are delayed
+  SimTime held_back_max{0};  // by at most this
 };
 
 struct NetworkCounters {
@@ -75,13 +75,13 @@ class Network {
 
   // --- Faults ---
   void set_faults(const LinkFaults& faults) { faults_ = faults; }
-  // A host whose link is down: what it sends and what is sent to it is lost.
+  // While the link of a host is down, packets from it and to it are lost.
   void set_link_up(HostId host, bool up) { link_up_[host] = up; }
   // For a packet that is about to be delivered to a host: false if its link is down (counted).
   bool delivers(HostId host);
 
   // --- Measurement ---
-  // Begins afresh: queue statistics and busy times count from now on.
+  // Queue statistics and busy times start again at 0.
   void start_measuring(SimTime now);
   // Brings the statistics of all ports up to now.
   void settle(SimTime now);
@@ -101,7 +101,7 @@ class Network {
 
  private:
   struct Port {
-    std::uint64_t queued_bytes = 0;  // that wait; the packet on the link is not counted
+    std::uint64_t queued_bytes = 0;  // without the packet that is on the link
     SimTime busy_until{0};
     LinkRate rate;
     SimTime delay{0};  // from the last bit on the link until the next node acts on the packet

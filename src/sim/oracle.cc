@@ -27,7 +27,7 @@ void OracleTransport::on_message(SimTime now, MessageId id) {
     bytes -= part;
   }
   const Flow flow{id, message.source, message.destination, false, left};
-  // Equal ones keep the order of their arrival.
+  // Equal messages keep the order of their arrival.
   flows_.insert(std::upper_bound(flows_.begin(), flows_.end(), flow,
                                  [](const Flow& a, const Flow& b) { return a.left < b.left; }),
                 flow);
@@ -56,7 +56,7 @@ void OracleTransport::advance(SimTime now) {
     sim_.events.push(now + rest, EventKind::kApplication, flow.destination, flow.message);
   }
   flows_.resize(kept);
-  // Whoever sends gets shorter and may now come before one that waits.
+  // A message that was sent has less left and may now come before one that waited.
   const auto shorter = [](const Flow& a, const Flow& b) { return a.left < b.left; };
   if (!std::is_sorted(flows_.begin(), flows_.end(), shorter)) {
     std::stable_sort(flows_.begin(), flows_.end(), shorter);

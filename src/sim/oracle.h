@@ -1,8 +1,7 @@
-// The best that a scheduler could do which knows everything at once: at every moment the message
-// with the fewest bytes left is sent if its source and destination links are both free, then the
-// next, and so on; preempting costs nothing and no signal takes time. Messages flow at the full
-// rate of the hosts' links, then take the rest of their best possible time. (No packets, no queues
-// in switches.)
+// A scheduler that knows everything at once. At every moment the message with the fewest bytes left
+// is sent if its source's and its destination's links are free, then the next one, and so on.
+// Preemption is free, and signals take no time. A message is sent at the full rate of the hosts'
+// links. Then it takes the rest of its best possible time. There are no packets and no queues.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +20,7 @@ class OracleTransport : public Transport {
   void on_message(SimTime now, MessageId message) override;
   void on_packet(SimTime now, PacketId packet) override;
   void on_nic_free(SimTime now, HostId host) override;
-  // `value` names the decision that the timer belongs to; a later decision makes it void.
+  // `value` names the decision that set the timer. After a later decision the timer has no effect.
   void on_timer(SimTime now, HostId host, std::uint32_t value) override;
   // The last bytes of message `value` are in.
   void on_application(SimTime now, HostId host, std::uint32_t value) override;
@@ -32,7 +31,7 @@ class OracleTransport : public Transport {
     std::uint16_t source = 0;
     std::uint16_t destination = 0;
     bool sending = false;
-    SimTime left{};  // that it still needs the links for
+    SimTime left{};  // how long it still needs its two links
   };
 
   void advance(SimTime now);
@@ -44,7 +43,7 @@ class OracleTransport : public Transport {
   BestTime best_;
   LinkRate rate_;
   std::vector<Flow> flows_;                  // least time left first
-  std::vector<std::uint64_t> source_taken_;  // by host: the decision that took the link
+  std::vector<std::uint64_t> source_taken_;  // by host: the last decision that used its link
   std::vector<std::uint64_t> destination_taken_;
   SimTime decided_{0};
   std::uint64_t decision_ = 0;

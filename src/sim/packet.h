@@ -1,4 +1,4 @@
-// A packet under way in the simulated network, and the pool where all of them live.
+// A packet in the simulated network, and the pool of all packets.
 #pragma once
 
 #include <cstdint>
@@ -14,20 +14,20 @@ using HostId = std::uint32_t;
 using PacketId = std::uint32_t;
 inline constexpr PacketId kNoPacket = 0xffffffff;
 
-// What DCTCP's packets carry instead of a Homa header.
+// The header fields of a DCTCP packet. It has no Homa header.
 struct SegmentFields {
   std::uint32_t flow = 0;
   std::uint32_t sequence = 0;  // data: first byte's offset; ack: next byte expected
   std::uint32_t length = 0;
   bool is_ack = false;
   bool echo = false;  // ack: the segment it answers was marked
-  SimTime sent{};     // when the segment left, or the one that the ack answers (TCP's timestamps)
+  SimTime sent{};     // data: when it left; ack: when its segment left (like TCP's timestamps)
 };
 
 struct Packet {
   PacketId next = kNoPacket;     // in the queue of a port
-  std::uint32_t wire_bytes = 0;  // all that the link carries: preamble, frame, gap
-  std::uint32_t flow_hash = 0;   // equal for the packets of a flow: ECMP keeps them on one path
+  std::uint32_t wire_bytes = 0;  // on the link, with preamble and gap
+  std::uint32_t flow_hash = 0;   // equal for all packets of a flow, so ECMP keeps them on one path
   std::uint16_t source = 0;
   std::uint16_t destination = 0;
   Priority priority = 0;
@@ -36,17 +36,17 @@ struct Packet {
   bool ecn_marked = false;
   std::uint32_t payload_length = 0;
   std::uint32_t payload_offset = 0;
-  std::uint64_t token = 0;      // the message it belongs to, as its transport names it
-  SimTime enqueued{};           // at the port where it waits now
+  std::uint64_t token = 0;      // its message, as the transport names it
+  SimTime enqueued{};           // when it joined the queue in which it waits
   std::int64_t waited = 0;      // picoseconds in queues so far
-  std::int64_t lower_wait = 0;  // of these: behind a packet of lower priority already on the link
+  std::int64_t lower_wait = 0;  // of these, behind a packet of lower priority that was on the link
   SegmentFields segment;
   wire::HeaderBuffer header;
 };
 
 class PacketPool {
  public:
-  // A packet with its fields as they come by default; the header's bytes are unspecified.
+  // A packet with default values. The bytes of the header are unspecified.
   PacketId take() {
     if (free_ == kNoPacket) grow();
     const PacketId id = free_;

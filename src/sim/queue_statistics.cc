@@ -21,7 +21,7 @@ std::uint64_t QueueStatistics::percentile_bytes(double share) const {
   for (std::size_t bin = 0; bin < time_.size(); ++bin) {
     left -= time_[bin];
     if (left > 0) continue;
-    // An empty queue falls into the first bin, of which only 0 is worth telling apart.
+    // The first bin is mostly the empty queue.
     const std::uint64_t edge = bin == 0 ? 0 : (bin + 1) * kBinBytes;
     return std::min<std::uint64_t>(edge, max_);
   }

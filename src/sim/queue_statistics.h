@@ -1,5 +1,5 @@
-// How full the queues of one kind of port are: time-weighted mean, P99 and maximum over all of
-// them.
+// How long the queues of one kind of port are: mean, percentiles and maximum over all of them,
+// weighted by time.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,8 @@ class QueueStatistics {
   void clear() { *this = QueueStatistics(); }
 
   double mean_bytes() const;
-  // Upper edge of the bin in which the share lies, but not more than the maximum.
+  // The queue was no longer than this for `share` of the time. Rounded up to a whole bin, at most
+  // the maximum.
   std::uint64_t percentile_bytes(double share) const;
   std::uint64_t max_bytes() const { return max_; }
 

@@ -1,5 +1,5 @@
-// Random small worlds for the test bench: a seed gives topology, traffic, parameters and faults,
-// and every packet and byte is checked (Checker) until everything has come to rest.
+// Random small worlds for the test bench. A seed determines topology, traffic, parameters and
+// faults. Checker verifies every packet and byte until nothing happens any more.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,13 @@ namespace homa::sim {
 
 struct Scenario {
   SimConfig config;
-  // Nothing in it can end an RPC without its response: a failed one is a violation.
+  // No fault of this world can make an RPC fail, so a failed RPC is a violation.
   bool all_must_succeed = false;
   std::string description;
 };
 
-// canary: with the planted bug that no grant is ever sent (CoreConfig::canary_no_grants), which the
-// checkers must catch.
+// canary: with the planted bug CoreConfig::canary_no_grants (no grant is ever sent). The checkers
+// must catch it.
 Scenario random_scenario(std::uint64_t seed, bool canary);
 
 struct ScenarioResult {

@@ -30,9 +30,9 @@ struct QueueSample {
 
 struct Report {
   std::uint64_t measured = 0;    // messages measured that completed
-  std::uint64_t unfinished = 0;  // and those that did not, within the time limit
+  std::uint64_t unfinished = 0;  // measured ones that did not, within the time limit
   std::uint64_t failed = 0;
-  bool stopped = false;  // `progress` ended the run early: the slow are missing
+  bool stopped = false;  // `progress` ended the run early, so slow messages are missing
   SlowdownSummary all;
   SlowdownSummary short_half;
   double worst_p99 = 0;
@@ -58,7 +58,7 @@ struct Report {
 
 struct Progress {
   std::uint64_t ended = 0;     // messages, warm-up included
-  std::uint64_t messages = 0;  // warm-up and measured ones; those that follow come on top
+  std::uint64_t messages = 0;  // warm-up and measured ones, without those that follow
   std::uint64_t events = 0;
   double simulated_seconds = 0;
   std::uint64_t under_way = 0;
@@ -66,13 +66,13 @@ struct Progress {
 
 class Simulation {
  public:
-  // kInvalidArgument names what is wrong with the configuration.
+  // kInvalidArgument: the text says what is wrong with the configuration.
   static Result<std::unique_ptr<Simulation>, Error> create(const SimConfig& config);
   ~Simulation();
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
-  // Runs to the end, or until `progress`, called every million events or so if given, says false.
+  // Runs to the end, or until `progress` returns false. It is called about every million events.
   Report run(const std::function<bool(const Progress&)>& progress = {});
 
  private:

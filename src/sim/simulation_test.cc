@@ -34,8 +34,8 @@ SimConfig one_message(std::uint32_t bytes, HostId destination) {
   return config;
 }
 
-// The yardstick and the network agree: a message alone needs exactly the best time, as long as it
-// is cut into packets as the best one is.
+// BestTime and the network agree: a message alone needs exactly the best time, if it is cut into
+// the same packets.
 TEST(Simulation, AMessageOnAnIdleNetworkTakesTheBestTime) {
   for (const std::uint32_t bytes : {1U, 100U, 1424U, 1425U, 5'000U, 9'328U}) {
     for (const HostId destination : {1U, 7U}) {
@@ -109,7 +109,7 @@ TEST(Simulation, DctcpsTimersFollowTheRoundTripsOfASlowLink) {
   config.traffic.load = 0.85;
   const Report report = run(config);
   EXPECT_EQ(report.unfinished, 0U);
-  EXPECT_GT(report.all.p50, 10.0);  // there is much to wait for
+  EXPECT_GT(report.all.p50, 10.0);  // queues are long
   const std::uint64_t segments = report.network.forwarded / 2;
   EXPECT_LT(report.retransmitted, segments / 1'000);
 }
@@ -124,7 +124,7 @@ TEST(Simulation, ARunEndsWhenItsWatcherHasSeenEnough) {
   EXPECT_GT(report.unfinished, 9'000'000U);
 }
 
-// What comes in while the last message begins counts; what is offered beyond a link does not.
+// Bytes that arrive until the last message begins count. What a link cannot carry does not.
 TEST(Simulation, OverloadIsMeasuredWithoutWaitingForItsEnd) {
   SimConfig config = small(Protocol::kHoma);
   config.traffic.load = 1.4;
@@ -140,7 +140,7 @@ TEST(Simulation, OverloadIsMeasuredWithoutWaitingForItsEnd) {
   EXPECT_NEAR(run(config).backlog.growth, 0, 0.02);
 }
 
-// As in the paper's simulator: nobody's first message goes at another level than later ones.
+// As in the paper's simulator: the first message to a host has the same level as later ones.
 TEST(Simulation, SendersKnowTheCutoffsFromTheBeginning) {
   EXPECT_EQ(run(small(Protocol::kHoma)).homa.at("cutoffs_sent"), 0U);
 }

@@ -1,5 +1,5 @@
-// Slowdowns of messages: completion time / best possible time. Exact percentiles: every measured
-// message is kept (8 bytes each).
+// Slowdowns of messages: completion time / best possible time. Percentiles are exact, because every
+// measured message is kept (8 bytes each).
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ class SlowdownStatistics {
   SlowdownSummary all() const;
   // The shortest half: every message not longer than the median size (so at least half of them).
   SlowdownSummary short_half() const;
-  // One class for each size that occurs; neighbours are merged until a class has at least
-  // `count_min` messages, so that its P99 means something. The last class takes the rest.
+  // One class for each size that occurs. Neighbours are merged until a class has at least
+  // `count_min` messages, because the P99 of fewer means little. The last class takes the rest.
   std::vector<SizeClass> sizes(std::uint64_t count_min) const;
 
  private:

@@ -1,5 +1,5 @@
-// The shape of a simulated network: hosts, leaf switches, spines, rates and fixed delays; and the
-// best time that any protocol could need in it, which slowdowns are measured against.
+// The shape of a simulated network: hosts, leaf switches, spines, rates and fixed delays. And the
+// best time that any protocol could need in it, by which times are divided to give slowdowns.
 #pragma once
 
 #include <cstdint>
@@ -50,10 +50,10 @@ struct PacketShape {
   }
 };
 
-// The least time from the moment an application hands a message over to the moment the other host's
-// application has it, on an idle network: packets of the largest size leave back to back and every
-// switch forwards each one as soon as it is wholly in, over the spine that is free first. Exact for
-// store and forward (docs/simulation.md#best-time). Remembers what it computed.
+// The least time from the moment when an application hands over a message until the application of
+// the other host has it, on an idle network. Packets of the largest size leave back to back. Each
+// switch forwards a packet when all of it has arrived, over the spine that is free first. This is
+// exact for store and forward (docs/simulation.md#best-time). Results are remembered.
 class BestTime {
  public:
   BestTime(const TopologyConfig& topology, const PacketShape& shape);
@@ -67,8 +67,7 @@ class BestTime {
   std::map<std::uint64_t, SimTime> known_;
 };
 
-// From sending `bytes` of payload until a grant that answers them is back: one full data packet
-// over the longest path and one small packet back.
+// The time for one full DATA packet over the longest path and one GRANT back.
 SimTime round_trip(const TopologyConfig& topology, const PacketShape& shape);
 
 }  // namespace homa::sim

@@ -14,7 +14,7 @@ Unexpected<Error> refused(std::string text) {
   return Unexpected(Error{ErrorCode::kInvalidArgument, "traffic: " + std::move(text)});
 }
 
-// The number at the start of `text`, which loses it and the comma behind it.
+// Takes a number and the comma after it from the start of `text`.
 bool take_number(std::string_view& text, double& value) {
   const std::size_t comma = text.find(',');
   const std::string field(text.substr(0, comma));

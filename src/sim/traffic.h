@@ -1,5 +1,5 @@
-// Which messages begin when: open-loop Poisson arrivals between all hosts, with or without bursts
-// of incast; a closed loop of RPCs from one client; or a recorded list.
+// Decides which messages begin when: open-loop Poisson arrivals between all hosts, with or without
+// bursts of incast; a closed loop of RPCs from one client; or a recorded list.
 #pragma once
 
 #include <cstdint>
@@ -36,15 +36,15 @@ struct TrafficConfig {
   std::string workload = "w4";       // w1..w5 or a fixed size in bytes
   std::uint32_t bytes_max = 0;       // longer messages are cut to this; 0: full sizes
   double load = 0.8;                 // of each host's link, DATA headers included
-  std::uint64_t messages = 100'000;  // measured ones
-  double warm_up = 0.5;              // messages before these, as a share of them
-  // False: the run ends when the last measured message begins, for loads that are not sustained.
+  std::uint64_t messages = 100'000;  // that are measured
+  double warm_up = 0.5;              // messages before the measured ones, as a share of them
+  // False: the run ends when the last measured message begins. For loads that are not sustained.
   bool await_last = true;
   // False: one-way messages as in the paper. True: the server answers with response_bytes, or, if
   // that is 0, with as many bytes as the request had.
   bool request_response = false;
   std::uint32_t response_bytes = 0;
-  SimTime service_time{0};  // what the server needs before it answers
+  SimTime service_time{0};  // the time that a server needs before it answers
   // Bursts: this share of `load` are incasts of incast_degree senders of incast_bytes each.
   double incast_share = 0;
   std::uint32_t incast_degree = 30;
@@ -61,7 +61,7 @@ struct Arrival {
   HostId source = 0;
   HostId destination = 0;
   std::uint32_t bytes = 0;
-  bool incast = false;  // of a burst: not measured
+  bool incast = false;  // part of a burst, not measured
 };
 
 class Traffic {

@@ -1,5 +1,5 @@
-// What a simulation drives: all hosts of one protocol. Homa's is in homa_transport.h; the
-// baselines' are in oracle.h and dctcp.h.
+// All hosts of one protocol, as a simulation drives them. Homa is in homa_transport.h, the
+// baselines are in oracle.h and dctcp.h.
 #pragma once
 
 #include "sim/event_queue.h"
@@ -9,7 +9,7 @@
 
 namespace homa::sim {
 
-// What a transport works with. All outlive it.
+// The parts of a simulation that a transport uses. They outlive it.
 struct Surroundings {
   EventQueue& events;
   PacketPool& packets;
@@ -36,7 +36,7 @@ class Transport {
   virtual void on_application(SimTime /*now*/, HostId /*host*/, std::uint32_t /*value*/) {}
   // The host loses all its state and starts afresh.
   virtual void restart(SimTime /*now*/, HostId /*host*/) {}
-  // Checks what must hold once nothing is under way; complains to the ledger.
+  // Nothing happens any more. Checks what must hold then, and reports violations to the ledger.
   virtual void check_at_rest(SimTime /*now*/) {}
 };
 

@@ -1,7 +1,7 @@
-// Message sizes: the five workloads of the Homa paper (SIGCOMM 2018), a fixed size, and any cut-off
-// of these. A step distribution: a message has exactly one of the listed sizes.
+// Message sizes: the five workloads of the Homa paper (SIGCOMM 2018) or a fixed size, with or
+// without a limit. A message has exactly one of the listed sizes.
 //
-// Sampling is a pure function of a number in [0, 1), so that simulator and benchmarks draw the same
+// sample() is a pure function of a number in [0, 1), so simulator and benchmarks draw the same
 // sizes from the same seed with every compiler.
 #pragma once
 

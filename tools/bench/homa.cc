@@ -13,10 +13,11 @@ namespace {
 constexpr std::uint16_t kPort = 4000;
 constexpr int kMessagesPerVisit = 32;
 
-class HomaTransport final : public BenchTransport {
+class HomaBenchTransport final : public BenchTransport {
  public:
-  HomaTransport(const BenchSetup& setup, std::uint32_t response_bytes, const BenchPattern& pattern,
-                Host host, Socket socket, std::vector<SocketAddress> peers)
+  HomaBenchTransport(const BenchSetup& setup, std::uint32_t response_bytes,
+                     const BenchPattern& pattern, Host host, Socket socket,
+                     std::vector<SocketAddress> peers)
       : response_bytes_(response_bytes),
         pattern_(pattern),
         host_(std::move(host)),
@@ -65,14 +66,14 @@ class HomaTransport final : public BenchTransport {
   std::vector<std::uint32_t> expected_;  // response length by RPC number
 };
 
-void HomaTransport::start(std::size_t peer, std::uint64_t rpc, std::uint32_t request_bytes,
-                          std::uint32_t response_bytes) {
+void HomaBenchTransport::start(std::size_t peer, std::uint64_t rpc, std::uint32_t request_bytes,
+                               std::uint32_t response_bytes) {
   if (expected_.size() <= rpc) expected_.resize(rpc + 1024);
   expected_[rpc] = response_bytes;
   transmit_or_wait({peer, 0, rpc, BenchPattern::request_tag(rpc), request_bytes});
 }
 
-bool HomaTransport::transmit(const Waiting& message) {
+bool HomaBenchTransport::transmit(const Waiting& message) {
   const auto body = pattern_.message(message.tag, message.bytes);
   if (message.reply_to != 0) {
     const auto replied = socket_.reply(message.reply_to, body);
@@ -86,11 +87,11 @@ bool HomaTransport::transmit(const Waiting& message) {
   return true;
 }
 
-void HomaTransport::transmit_or_wait(const Waiting& message) {
+void HomaBenchTransport::transmit_or_wait(const Waiting& message) {
   if (!waiting_.empty() || !transmit(message)) waiting_.push_back(message);
 }
 
-void HomaTransport::take_request(const Message& message) {
+void HomaBenchTransport::take_request(const Message& message) {
   const auto bytes = message.bytes();
   const auto tag = static_cast<std::uint8_t>(bytes.empty() ? std::byte{} : bytes.front());
   if (!pattern_.matches(tag, 0, bytes)) ++corrupt_requests_;
@@ -99,7 +100,7 @@ void HomaTransport::take_request(const Message& message) {
   transmit_or_wait({0, message.rpc(), 0, BenchPattern::response_tag(tag), length});
 }
 
-void HomaTransport::take(Message message, Listener& listener) {
+void HomaBenchTransport::take(Message message, Listener& listener) {
   if (message.is_request()) return take_request(message);
   const std::uint64_t rpc = message.cookie() - 1;
   if (message.kind() == Message::Kind::kFailure) return listener.on_end(rpc, RpcEnd::kFailed);
@@ -110,7 +111,7 @@ void HomaTransport::take(Message message, Listener& listener) {
   listener.on_end(rpc, intact ? RpcEnd::kComplete : RpcEnd::kCorrupt);
 }
 
-void HomaTransport::serve_until(Nanoseconds until, Listener& listener) {
+void HomaBenchTransport::serve_until(Nanoseconds until, Listener& listener) {
   for (int i = 0; i < kMessagesPerVisit; ++i) {
     while (!waiting_.empty() && transmit(waiting_.front())) waiting_.pop_front();
     for (const std::uint64_t rpc : std::exchange(refused_, {})) {
@@ -127,7 +128,7 @@ void HomaTransport::serve_until(Nanoseconds until, Listener& listener) {
   }
 }
 
-std::uint64_t HomaTransport::retransmissions() const {
+std::uint64_t HomaBenchTransport::retransmissions() const {
   for (const Counter& counter : host_.counters()) {
     if (counter.name == "retransmitted_packets") return counter.value;
   }
@@ -163,7 +164,7 @@ Result<std::unique_ptr<BenchTransport>, Error> make_homa_transport(const BenchSe
     address->udp_port = config.udp_port;
     peers.push_back({*address, kPort});
   }
-  return std::unique_ptr<BenchTransport>(std::make_unique<HomaTransport>(
+  return std::unique_ptr<BenchTransport>(std::make_unique<HomaBenchTransport>(
       setup, response_bytes, pattern, std::move(*host), std::move(*socket), std::move(peers)));
 }
 
