@@ -1,5 +1,5 @@
-// A queue in one block of memory. It grows by doubling and never shrinks, so a steady load allocates
-// nothing. A new queue has no memory.
+// A queue in one block of memory. It grows by doubling and never shrinks, so a steady load
+// allocates nothing. A new queue has no memory.
 #pragma once
 
 #include <algorithm>
