@@ -94,7 +94,7 @@ bool MemoryPair::take_client_events() {
   while (const auto event = client_.endpoint.poll_event()) {
     if (event->kind == core::Event::Kind::kTransmitDone) continue;
     if (event->kind != core::Event::Kind::kResponse) return false;
-    client_.endpoint.release(time_, event->buffer, event->length);
+    client_.endpoint.release(time_, event->account, event->buffer, event->length);
     ++completed_;
     --in_progress_;
   }
@@ -105,7 +105,7 @@ bool MemoryPair::take_server_events() {
   while (const auto event = server_.endpoint.poll_event()) {
     if (event->kind == core::Event::Kind::kTransmitDone) continue;
     if (event->kind != core::Event::Kind::kRequest) return false;
-    server_.endpoint.release(time_, event->buffer, event->length);
+    server_.endpoint.release(time_, event->account, event->buffer, event->length);
     if (!server_.endpoint.reply(time_, event->rpc, config_.message_bytes, core::TransmitToken{}))
       return false;
   }

@@ -15,7 +15,13 @@ void Endpoint::on_unreachable(Time now, const Unreachable& what) {
   impl_->on_unreachable(now, what);
 }
 void Endpoint::on_time(Time now) { impl_->on_time(now); }
-Result<Port, ErrorCode> Endpoint::open_port(Port port) { return impl_->open_port(port); }
+AccountId Endpoint::open_account(std::uint64_t receive_bytes) {
+  return impl_->open_account(receive_bytes);
+}
+void Endpoint::close_account(Time now, AccountId account) { impl_->close_account(now, account); }
+Result<Port, ErrorCode> Endpoint::open_port(Port port, AccountId account) {
+  return impl_->open_port(port, account);
+}
 void Endpoint::close_port(Time now, Port port) { impl_->close_port(now, port); }
 Result<RpcId, ErrorCode> Endpoint::start(Time now, const Request& request) {
   return impl_->start(now, request);
@@ -30,8 +36,8 @@ Result<void, ErrorCode> Endpoint::supply(Time now, RpcId rpc, std::uint32_t byte
 Result<void, ErrorCode> Endpoint::abort(Time now, RpcId rpc, ErrorCode code, bool report) {
   return impl_->abort(now, rpc, code, report);
 }
-bool Endpoint::release(Time now, BufferOffset buffer, std::uint32_t length) {
-  return impl_->release(now, buffer, length);
+bool Endpoint::release(Time now, AccountId account, BufferOffset buffer, std::uint32_t length) {
+  return impl_->release(now, account, buffer, length);
 }
 std::size_t Endpoint::poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out) {
   return impl_->poll_transmit(now, link, out);
@@ -45,7 +51,7 @@ std::uint32_t Endpoint::incarnation() const { return impl_->incarnation_; }
 std::size_t Endpoint::rpcs_in_progress() const { return impl_->rpcs_.size(); }
 std::size_t Endpoint::peers() const { return impl_->peers_.size(); }
 std::uint64_t Endpoint::receive_region_used() const {
-  return impl_->region_ ? impl_->region_->used() : 0;
+  return impl_->accounts_.receive_bytes_used();
 }
 std::uint64_t Endpoint::granted_not_received() const { return impl_->grants_.incoming(); }
 

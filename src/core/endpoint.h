@@ -9,8 +9,8 @@
 //  - After any call, drain poll_event(), then poll_transmit() until it gives nothing.
 //  - Call on_time() when next_deadline() has come. Early, late or twice is harmless.
 //  - `now` never goes backwards.
-// Every call does work bounded by the packet or call at hand, except when a whole port or peer ends
-// (close_port, on_unreachable, a peer's restart): those visit every RPC.
+// Every call does work bounded by the packet or call at hand, except when a whole peer ends
+// (on_unreachable, a peer's restart): that visits every RPC.
 #pragma once
 
 #include <cstddef>
@@ -58,10 +58,17 @@ class Endpoint {
   void on_time(Time now);
 
   // --- From applications ---
+  // One more account, with receive memory of its own. The default account needs no opening.
+  AccountId open_account(std::uint64_t receive_bytes);
+  // Closes all ports of the account, as close_port() does. Its memory may go at once: buffers that
+  // were not released are void. The id may be given again when rpcs in progress have ended.
+  void close_account(Time now, AccountId account);
+
   // Ports: 1..32767 take requests; 32768..65535 start RPCs. kInUse if open already; port 0 asks for
-  // a free client port, chosen at random.
-  Result<Port, ErrorCode> open_port(Port port);
-  // Ends every RPC of the port; their peers are told. Buffers not yet released stay valid.
+  // a free client port, chosen at random. kInvalidArgument: no such account.
+  Result<Port, ErrorCode> open_port(Port port, AccountId account = kDefaultAccount);
+  // Ends every RPC of the port; their peers are told. The port can be opened again at once. A call
+  // ends a bounded number; on_time() ends the rest. Buffers not yet released stay valid.
   void close_port(Time now, Port port);
 
   // kInvalidArgument (length 0, a port that is not open), kTooLong, kNoMemory (rpcs_max reached).
@@ -79,8 +86,8 @@ class Endpoint {
   // no ack is owed (the simulator's one-way messages). `report`: an Event::kFailed follows.
   Result<void, ErrorCode> abort(Time now, RpcId rpc, ErrorCode code, bool report);
   // The application is done with a message's buffer (from kRequest or kResponse). False, and
-  // nothing happens, when that is no such buffer: the pair may come from another process.
-  bool release(Time now, BufferOffset buffer, std::uint32_t length);
+  // nothing happens, when that is no such buffer: all three may come from another process.
+  bool release(Time now, AccountId account, BufferOffset buffer, std::uint32_t length);
 
   // --- To the network and applications ---
   // Fills `out` with what may be sent now; returns how many. Control packets first, then DATA by
@@ -97,7 +104,7 @@ class Endpoint {
   std::uint32_t incarnation() const;
   std::size_t rpcs_in_progress() const;  // live RPC records, ours and served
   std::size_t peers() const;
-  std::uint64_t receive_region_used() const;
+  std::uint64_t receive_region_used() const;   // of all accounts
   std::uint64_t granted_not_received() const;  // bounded by max_incoming at every grant
   std::vector<RpcInfo> rpcs(Port port) const;  // unbounded work: for tools
   std::optional<RpcInfo> rpc(RpcId id) const;

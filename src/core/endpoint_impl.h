@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/growing_queue.h"
-#include "base/region_allocator.h"
+#include "core/accounts.h"
+#include "core/admission.h"
 #include "core/downlink.h"
 #include "core/endpoint.h"
-#include "core/finished_ids.h"
 #include "core/grant_scheduler.h"
 #include "core/pacer.h"
 #include "core/peer_table.h"
@@ -32,14 +32,16 @@ class Endpoint::Impl {
   RxOutcome on_packet(Time now, const RxPacket& packet);
   void on_unreachable(Time now, const Unreachable& what);
   void on_time(Time now);
-  Result<Port, ErrorCode> open_port(Port port);
+  AccountId open_account(std::uint64_t receive_bytes);
+  void close_account(Time now, AccountId id);
+  Result<Port, ErrorCode> open_port(Port port, AccountId account);
   void close_port(Time now, Port port);
   Result<RpcId, ErrorCode> start(Time now, const Request& request);
   Result<void, ErrorCode> reply(Time now, RpcId id, std::uint32_t length, TransmitToken token,
                                 std::uint32_t pending);
   Result<void, ErrorCode> supply(Time now, RpcId id, std::uint32_t bytes);
   Result<void, ErrorCode> abort(Time now, RpcId id, ErrorCode code, bool report);
-  bool release(Time now, BufferOffset buffer, std::uint32_t length);
+  bool release(Time now, AccountId account, BufferOffset buffer, std::uint32_t length);
   std::size_t poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out);
   bool transmits() const {
     return !controls_.empty() || queue_.small_waiting() || queue_.paced_waiting() ||
@@ -51,11 +53,6 @@ class Endpoint::Impl {
 
  private:
   friend class Endpoint;
-
-  struct PortState {
-    bool open = false;
-    std::uint32_t served = 0;  // requests in progress
-  };
 
   // --- endpoint_receive.cc: one packet ---
   RxOutcome dispatch(Time now, const RxPacket& packet, const wire::CommonHeader& common);
@@ -73,12 +70,13 @@ class Endpoint::Impl {
   RxOutcome on_error(Time now, const RxPacket& packet, Rpc* rpc);
   RxOutcome drop(Time now, DropReason reason, const RxPacket& packet, WireId id);
   // A new request's RPC, or why there is none.
-  Result<Rpc*, DropReason> admit(Time now, Peer& peer, const wire::DataHeader& data);
+  Result<Rpc*, DropReason> admit(Time now, Peer& peer, LocalPort& port,
+                                 const wire::DataHeader& data);
   void announce(Time now, Rpc& rpc, const wire::DataHeader& data);
   void answer_cutoffs(Time now, Peer& peer, const wire::DataHeader& data);
   bool note_packet_of(Time now, Peer& peer, std::uint32_t incarnation);
   void acked(Time now, Peer& peer, const wire::Ack& ack);
-  Rpc* find(Peer* peer, const wire::CommonHeader& common);
+  Rpc* find(Time now, Peer* peer, const wire::CommonHeader& common);
   void heard(Time now, Rpc& rpc);
   void complete(Time now, Rpc& rpc);
 
@@ -86,8 +84,9 @@ class Endpoint::Impl {
   void fail(Time now, Rpc& rpc, ErrorCode code, bool report);
   void end(Time now, Rpc& rpc);  // frees the record and what it holds
   void peer_restarted(Time now, Peer& peer, std::uint32_t incarnation);
-  bool get_buffer(Rpc& rpc);
-  void give_buffers(Time now);  // to those that wait
+  void serve_waiting(Time now, BufferPool& pool);
+  void close_step(Time now);
+  void end_closed(Time now, Rpc& rpc);  // of a port that was closed
   void push_event(Event::Kind kind, const Rpc& rpc, ErrorCode error = ErrorCode::kOk);
   void push_transmit_done(Rpc& rpc);
   void start_out(Rpc& rpc, std::uint32_t length, TransmitToken token, std::uint32_t pending);
@@ -148,16 +147,12 @@ class Endpoint::Impl {
   Pacer pacer_;
   Downlink downlink_;
   RetryTimers timers_;
-  FinishedIds finished_;
-  std::optional<base::RegionAllocator> region_;
-  boost::intrusive::list<Rpc, boost::intrusive::member_hook<
-                                  Rpc, boost::intrusive::list_member_hook<>, &Rpc::buffer_hook>>
-      buffer_waiters_;
-  std::vector<PortState> ports_;
+  Admission admission_;
+  Accounts accounts_;
   base::GrowingQueue<Event> events_;
   base::GrowingQueue<TxPacket> controls_;
-  std::uint32_t served_rpcs_ = 0;  // requests in progress, over all ports
-  Time next_cutoffs_{};            // when they are recomputed next, if at all
+  std::uint32_t closing_slot_ = 0;  // whose RPC is looked at next, while ports are closing
+  Time next_cutoffs_{};             // when they are recomputed next, if at all
   Time last_now_{};
 };
 

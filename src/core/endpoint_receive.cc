@@ -7,9 +7,6 @@ namespace homa::core {
 namespace {
 
 constexpr RxOutcome kConsumed{};
-// Requests may hold this share of the RPC slots, so that peers cannot keep us from calling.
-constexpr std::uint32_t kServedShareNumerator = 3, kServedShareDenominator = 4;
-
 }  // namespace
 
 RxOutcome Endpoint::Impl::drop(Time now, DropReason reason, const RxPacket& packet, WireId id) {
@@ -34,13 +31,15 @@ RxOutcome Endpoint::Impl::on_packet(Time now, const RxPacket& packet) {
 }
 
 // The RPC that a packet names, if its sender is a party to it.
-Rpc* Endpoint::Impl::find(Peer* peer, const wire::CommonHeader& common) {
+Rpc* Endpoint::Impl::find(Time now, Peer* peer, const wire::CommonHeader& common) {
   if (peer == nullptr) return nullptr;
-  if (is_client_id(common.sender_id)) {
-    return rpcs_.find_served(*peer, common.sender_id, common.destination_port);
-  }
-  Rpc* rpc = rpcs_.find_client(other_side(common.sender_id));
-  return rpc != nullptr && rpc->peer == peer ? rpc : nullptr;
+  Rpc* rpc = is_client_id(common.sender_id)
+                 ? rpcs_.find_served(*peer, common.sender_id, common.destination_port)
+                 : rpcs_.find_client(other_side(common.sender_id));
+  if (rpc == nullptr || rpc->peer != peer) return nullptr;
+  if (!rpc->port->closing) return rpc;
+  end_closed(now, *rpc);
+  return nullptr;
 }
 
 RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
@@ -53,7 +52,7 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
     }
     peers_.touch(now, *peer);
   }
-  Rpc* rpc = find(peer, common);
+  Rpc* rpc = find(now, peer, common);
   recorder_.append(now, trace::EventType::control_received, raw(common.sender_id) & ~1ULL,
                    raw(common.type), 0);
   switch (common.type) {
@@ -118,7 +117,8 @@ RxOutcome Endpoint::Impl::on_data(Time now, const RxPacket& packet) {
 RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
                                           const wire::DataHeader& data) {
   const Port port = data.common.destination_port;
-  if (!ports_[raw(port)].open) {
+  LocalPort* local = admission_.find(port);
+  if (local == nullptr) {
     send_error(now, packet.source, data.common, ErrorCode::kNoSuchSocket);
     return drop(now, DropReason::kNoSuchPort, packet, data.common.sender_id);
   }
@@ -131,9 +131,13 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   answer_cutoffs(now, *peer, data);
   Rpc* rpc = rpcs_.find_served(*peer, data.common.sender_id, port);
   if (rpc == nullptr) {
-    const auto admitted = admit(now, *peer, data);
+    const auto admitted = admit(now, *peer, *local, data);
     if (!admitted) return drop(now, admitted.error(), packet, data.common.sender_id);
     rpc = *admitted;
+  }
+  if (rpc->port != local) {  // the port was closed and opened again
+    end_closed(now, *rpc);
+    return drop(now, DropReason::kNoSuchPort, packet, data.common.sender_id);
   }
   if (rpc->state != Rpc::State::kReceiving) {
     return drop(now, DropReason::kDuplicate, packet, data.common.sender_id);
@@ -141,32 +145,20 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   return take_data(now, *rpc, packet, data);
 }
 
-Result<Rpc*, DropReason> Endpoint::Impl::admit(Time now, Peer& peer, const wire::DataHeader& data) {
+Result<Rpc*, DropReason> Endpoint::Impl::admit(Time now, Peer& peer, LocalPort& port,
+                                               const wire::DataHeader& data) {
   const WireId id = data.common.sender_id;
-  const auto refuse = [&](DropReason reason, ErrorCode code) {
-    send_error(now, peer.address, data.common, code);
-    return Unexpected<DropReason>(reason);
-  };
-  const Port port = data.common.destination_port;
-  if (is_client_port(port)) return refuse(DropReason::kNotForClient, ErrorCode::kNotAServer);
-  if (data.message_length > config_.message_bytes_max) {
-    return refuse(DropReason::kTooLong, ErrorCode::kTooLong);
+  auto refusal = admission_.refusal(port, peer, data);
+  Rpc* rpc = refusal ? nullptr : rpcs_.add_served(peer, id, port.number);
+  if (rpc == nullptr) {
+    if (!refusal) refusal = {DropReason::kOverloaded, ErrorCode::kOverloaded};
+    if (refusal->answer != ErrorCode::kOk) {
+      send_error(now, peer.address, data.common, refusal->answer);
+    }
+    return Unexpected(refusal->reason);
   }
-  if (finished_.may_have_run(peer, id)) {
-    // A copy that the network made needs no answer; a sender that tries again does.
-    if (data.retransmit != 0) return refuse(DropReason::kFinished, ErrorCode::kStale);
-    return Unexpected<DropReason>(DropReason::kFinished);
-  }
-  PortState& state = ports_[raw(port)];
-  const std::uint32_t served_max =
-      std::max(1U, config_.rpcs_max / kServedShareDenominator * kServedShareNumerator);
-  Rpc* rpc = nullptr;
-  if (state.served < config_.served_rpcs_per_port_max && served_rpcs_ < served_max) {
-    rpc = rpcs_.add_served(peer, id, port);
-  }
-  if (rpc == nullptr) return refuse(DropReason::kOverloaded, ErrorCode::kOverloaded);
-  ++state.served;
-  ++served_rpcs_;
+  rpc->port = &port;
+  admission_.request_started(port);
   rpc->peer_port = data.common.source_port;
   rpc->peer_incarnation = peer.incarnation;
   rpc->response_limit = data.response_unscheduled_limit;
@@ -186,10 +178,8 @@ void Endpoint::Impl::announce(Time now, Rpc& rpc, const wire::DataHeader& data) 
   rpc.grant.age = ++ages_;
   rpc.grant.peer = &rpc.peer->grants;
   priorities_.count(data.message_length, unscheduled);
-  if (!get_buffer(rpc)) {
-    buffer_waiters_.push_back(rpc);
-    return;  // its timer starts when it has one
-  }
+  // Without a buffer it waits; its timer starts when it has one.
+  if (!rpc.port->account->pool.get(rpc.buffer, data.message_length)) return;
   if (data.payload.size() == data.message_length) return;  // all of it: complete in a moment
   grants_.add(rpc.grant);
   arm(now, rpc);
@@ -218,7 +208,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
   peers_.touch(now, *peer);
-  Rpc* rpc = find(peer, data.common);
+  Rpc* rpc = find(now, peer, data.common);
   if (rpc == nullptr) return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   answer_cutoffs(now, *peer, data);
   if (rpc->state == Rpc::State::kCalling) {
@@ -241,7 +231,7 @@ RxOutcome Endpoint::Impl::take_data(Time now, Rpc& rpc, const RxPacket& packet,
   const WireId id = data.common.sender_id;
   if (data.message_length != rpc.in.length()) return drop(now, DropReason::kMismatch, packet, id);
   heard(now, rpc);
-  if (!rpc.has_buffer) return drop(now, DropReason::kNoBuffer, packet, id);
+  if (!rpc.buffer.held) return drop(now, DropReason::kNoBuffer, packet, id);
   const ByteRange range{data.offset(), data.offset() + data.payload_length()};
   switch (rpc.in.add(range)) {
     case MessageIn::Added::kNew: break;
@@ -253,7 +243,8 @@ RxOutcome Endpoint::Impl::take_data(Time now, Rpc& rpc, const RxPacket& packet,
   outcome.kind = RxOutcome::Kind::kDeliver;
   outcome.payload_offset = wire::kDataHeaderBytes;
   outcome.length = range.size();
-  outcome.buffer = rpc.buffer + range.begin;
+  outcome.account = rpc.port->account->id;
+  outcome.buffer = rpc.buffer.offset + range.begin;
   outcome.rpc = rpc.id;
   outcome.message_offset = range.begin;
   if (rpc.grant.tracked) grants_.on_received(rpc.grant, rpc.in.received(), rpc.in.end());
@@ -267,13 +258,13 @@ void Endpoint::Impl::complete(Time now, Rpc& rpc) {
     timers_.disarm(rpc.timer);
     rpc.state = Rpc::State::kServing;
     push_event(Event::Kind::kRequest, rpc);
-    rpc.has_buffer = false;  // the application's now
+    rpc.port->account->pool.hand_over(rpc.buffer);
     trace::add(counters_.requests_received);
     trace(now, trace::EventType::request_delivered, rpc, rpc.in.length(), 0);
     return;
   }
   push_event(Event::Kind::kResponse, rpc);
-  rpc.has_buffer = false;
+  rpc.port->account->pool.hand_over(rpc.buffer);
   trace::add(counters_.responses_received);
   trace(now, trace::EventType::response_delivered, rpc, rpc.in.length(), 0);
   if (rpc.peer->acks.full()) {
@@ -377,7 +368,7 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc
   if (is_client_id(common.sender_id)) return kConsumed;  // only servers need acks
   if (rpc != nullptr) {
     heard(now, *rpc);
-    if (rpc->waits_for_buffer() || may_be_queued(now, ticks(config_.request_ack_ticks))) {
+    if (rpc->buffer.waits() || may_be_queued(now, ticks(config_.request_ack_ticks))) {
       send_busy(now, *rpc);
     } else {
       ask_again(now, *rpc);

@@ -6,7 +6,7 @@
 namespace homa::core {
 namespace {
 
-constexpr std::uint16_t kClientPorts = 0xffff - kFirstClientPort + 1;
+constexpr std::uint32_t kSlotsPerStep = 512;  // looked at for RPCs of closed ports, in one call
 // Ids start at random, in the lower half of what there is, so that they never wrap
 // (docs/protocol.md#at-most-once).
 constexpr std::uint64_t kFirstSequenceMask = (1ULL << 42) - 1;
@@ -33,38 +33,64 @@ Endpoint::Impl::Impl(const CoreConfig& config, std::uint64_t seed, trace::Record
       pacer_(config_),
       downlink_(config_),
       timers_(config_.tick),
-      finished_(config_.finished_ids_max),
-      ports_(1U << 16) {
-  if (config_.receive_region_bytes != 0) region_.emplace(config_.receive_region_bytes);
-}
+      admission_(config_),
+      accounts_(config_.receive_region_bytes) {}
 
 // RPCs in progress leave the queues and sets of the leaves before those go.
 Endpoint::Impl::~Impl() {
   rpcs_.for_each([this](Rpc& rpc) { end(last_now_, rpc); });
 }
 
-Result<Port, ErrorCode> Endpoint::Impl::open_port(Port port) {
-  if (raw(port) == 0) {
-    std::uint32_t offset = static_cast<std::uint32_t>(random_() % kClientPorts);
-    for (std::uint32_t tries = 0; tries < kClientPorts && raw(port) == 0; ++tries) {
-      const auto candidate = static_cast<std::uint16_t>(kFirstClientPort + offset);
-      if (!ports_[candidate].open) port = Port{candidate};
-      offset = (offset + 1) % kClientPorts;
-    }
+AccountId Endpoint::Impl::open_account(std::uint64_t receive_bytes) {
+  return accounts_.open(receive_bytes).id;
+}
+
+void Endpoint::Impl::close_account(Time now, AccountId id) {
+  Account* account = accounts_.find(id);
+  if (account == nullptr || account->closing || id == kDefaultAccount) return;
+  account->closing = true;
+  for (LocalPort& port : account->ports) {
+    if (!port.closing) admission_.close(port);
   }
-  if (raw(port) == 0 || ports_[raw(port)].open) return Unexpected(ErrorCode::kInUse);
-  ports_[raw(port)].open = true;
-  return port;
+  if (account->ports.empty()) return accounts_.remove(*account);
+  closing_slot_ = 0;
+  close_step(now);
+}
+
+Result<Port, ErrorCode> Endpoint::Impl::open_port(Port port, AccountId id) {
+  Account* account = accounts_.find(id);
+  if (account == nullptr || account->closing) return Unexpected(ErrorCode::kInvalidArgument);
+  const auto opened = admission_.open(port, *account, random_);
+  if (!opened) return Unexpected(opened.error());
+  return (*opened)->number;
 }
 
 void Endpoint::Impl::close_port(Time now, Port port) {
-  if (!ports_[raw(port)].open) return;
-  rpcs_.for_each([&](Rpc& rpc) {
-    if (rpc.local_port != port) return;
-    send_error(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kNoSuchSocket);
-    end(now, rpc);
+  LocalPort* found = admission_.find(port);
+  if (found == nullptr) return;
+  admission_.close(*found);
+  closing_slot_ = 0;
+  close_step(now);
+}
+
+// Ends RPCs of closed ports in the next slots. A port that was closed meanwhile begins a new round.
+void Endpoint::Impl::close_step(Time now) {
+  const std::uint32_t end = std::min(rpcs_.slots(), closing_slot_ + kSlotsPerStep);
+  rpcs_.for_each_of(closing_slot_, end, [&](Rpc& rpc) {
+    if (rpc.port->closing) end_closed(now, rpc);
   });
-  ports_[raw(port)].open = false;
+  closing_slot_ = end;
+  if (end < rpcs_.slots()) return;
+  while (LocalPort* port = admission_.closing()) {
+    Account& account = *port->account;
+    admission_.remove_closing();
+    if (account.closing && account.ports.empty()) accounts_.remove(account);
+  }
+}
+
+void Endpoint::Impl::end_closed(Time now, Rpc& rpc) {
+  send_error(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kNoSuchSocket);
+  end(now, rpc);
 }
 
 Peer* Endpoint::Impl::get_peer(Time now, const Address& address) {
@@ -77,8 +103,9 @@ Peer* Endpoint::Impl::get_peer(Time now, const Address& address) {
 }
 
 Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request) {
+  LocalPort* port = admission_.find(request.client_port);
   if (request.length == 0 || raw(request.server_port) == 0 || is_client_port(request.server_port) ||
-      !ports_[raw(request.client_port)].open) {
+      port == nullptr) {
     return Unexpected(ErrorCode::kInvalidArgument);
   }
   if (request.length > config_.message_bytes_max) return Unexpected(ErrorCode::kTooLong);
@@ -87,7 +114,8 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
   Rpc* rpc = rpcs_.add_client(*peer);
   if (rpc == nullptr) return Unexpected(ErrorCode::kNoMemory);
   ++client_rpcs_;
-  rpc->local_port = request.client_port;
+  rpc->port = port;
+  rpc->local_port = port->number;
   rpc->peer_port = request.server_port;
   rpc->peer_incarnation = peer->incarnation;
   rpc->cookie = request.cookie;
@@ -158,26 +186,24 @@ void Endpoint::Impl::end(Time now, Rpc& rpc) {
   queue_.remove(rpc.out);
   grants_.remove(rpc.grant);
   timers_.disarm(rpc.timer);
-  if (rpc.buffer_hook.is_linked()) buffer_waiters_.erase(buffer_waiters_.iterator_to(rpc));
   if (rpc.out.started()) push_transmit_done(rpc);
   if (rpc.is_client) {
     --client_rpcs_;
   } else {
-    --ports_[raw(rpc.local_port)].served;
-    --served_rpcs_;
-    if (rpc.state != Rpc::State::kReceiving) finished_.add(*rpc.peer, rpc.client_id);
+    const bool ran = rpc.state != Rpc::State::kReceiving;
+    admission_.request_ended(*rpc.port, *rpc.peer, rpc.client_id, ran);
   }
-  const bool had_buffer = rpc.has_buffer;
-  const BufferOffset buffer = rpc.buffer;
-  const std::uint32_t length = rpc.in.length();
+  BufferPool& pool = rpc.port->account->pool;
+  pool.drop(rpc.buffer);
   rpcs_.remove(rpc);
-  if (had_buffer) release(now, buffer, length);
+  if (pool.waiting()) serve_waiting(now, pool);
 }
 
 void Endpoint::Impl::push_event(Event::Kind kind, const Rpc& rpc, ErrorCode error) {
   Event& event = events_.push_slot();
   event.kind = kind;
   event.error = error;
+  event.account = rpc.port->account->id;
   event.local_port = rpc.local_port;
   event.peer_port = rpc.peer_port;
   event.peer = rpc.peer->address;
@@ -185,7 +211,7 @@ void Endpoint::Impl::push_event(Event::Kind kind, const Rpc& rpc, ErrorCode erro
   event.cookie = rpc.cookie;
   const bool whole = kind != Event::Kind::kFailed;
   event.length = whole ? rpc.in.length() : 0;
-  event.buffer = whole ? rpc.buffer : BufferOffset{};
+  event.buffer = whole ? rpc.buffer.offset : BufferOffset{};
   event.transmit_token = TransmitToken{};
 }
 
@@ -193,6 +219,7 @@ void Endpoint::Impl::push_transmit_done(Rpc& rpc) {
   Event& event = events_.push_slot();
   event = Event{};
   event.kind = Event::Kind::kTransmitDone;
+  event.account = rpc.port->account->id;
   event.local_port = rpc.local_port;
   event.peer = rpc.peer->address;
   event.rpc = rpc.id;
@@ -206,33 +233,18 @@ std::optional<Event> Endpoint::Impl::poll_event() {
   return event;
 }
 
-bool Endpoint::Impl::get_buffer(Rpc& rpc) {
-  if (!region_) {
-    rpc.has_buffer = true;
-    rpc.buffer = BufferOffset{};
-    return true;
-  }
-  const auto offset = region_->allocate(rpc.in.length());
-  if (!offset) return false;
-  rpc.has_buffer = true;
-  rpc.buffer = BufferOffset{*offset};
+bool Endpoint::Impl::release(Time now, AccountId id, BufferOffset buffer, std::uint32_t length) {
+  Account* account = accounts_.find(id);
+  if (account == nullptr || !account->pool.release(buffer, length)) return false;
+  if (account->pool.waiting()) serve_waiting(now, account->pool);
   return true;
-}
-
-bool Endpoint::Impl::release(Time now, BufferOffset buffer, std::uint32_t length) {
-  if (!region_) return true;
-  const bool freed = region_->free(raw(buffer), length);
-  if (freed && !buffer_waiters_.empty()) give_buffers(now);
-  return freed;
 }
 
 // What its sender sent unasked was dropped meanwhile: it is granted and asked for again, so that
 // messages that found room at once do not starve it (docs/protocol.md#grants).
-void Endpoint::Impl::give_buffers(Time now) {
-  while (!buffer_waiters_.empty()) {
-    Rpc& rpc = buffer_waiters_.front();
-    if (!get_buffer(rpc)) return;
-    buffer_waiters_.pop_front();
+void Endpoint::Impl::serve_waiting(Time now, BufferPool& pool) {
+  while (const MessageBuffer* served = pool.serve_waiting()) {
+    Rpc& rpc = *served->rpc;
     rpc.last_heard = now;
     rpc.resends = 0;
     grants_.add(rpc.grant);

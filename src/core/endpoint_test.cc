@@ -80,7 +80,7 @@ class Pair : public testing::Test {
       if (event->kind == Event::Kind::kRequest) {
         const auto* at = node.region.data() + raw(event->buffer);
         node.transmit.emplace_back(at, at + event->length);
-        EXPECT_TRUE(node.endpoint.release(now_, event->buffer, event->length));
+        EXPECT_TRUE(node.endpoint.release(now_, event->account, event->buffer, event->length));
         EXPECT_TRUE(node.endpoint.reply(now_, event->rpc, event->length,
                                         TransmitToken{node.transmit.size() - 1}));
       }
@@ -147,7 +147,7 @@ TEST_F(Pair, EveryLengthComesBackIntact) {
         std::equal(expected.begin(), expected.end(),
                    nodes_[0]->region.begin() + static_cast<std::ptrdiff_t>(raw(response.buffer))));
     EXPECT_EQ(events[1].kind, Event::Kind::kTransmitDone);
-    EXPECT_TRUE(nodes_[0]->endpoint.release(now_, response.buffer, length));
+    EXPECT_TRUE(nodes_[0]->endpoint.release(now_, response.account, response.buffer, length));
   }
   for (auto& node : nodes_) {
     EXPECT_EQ(node->endpoint.rpcs_in_progress(), 0U);
@@ -240,6 +240,58 @@ TEST_F(Pair, APortThatNobodyBoundIsToldAtOnce) {
   EXPECT_EQ(nodes_[0]->events[0].error, ErrorCode::kNoSuchSocket);
 }
 
+// A port with many RPCs does not hold up the others while it ends.
+TEST_F(Pair, AClosedPortEndsItsRpcsInBoundedSteps) {
+  Node& client = *nodes_[0];
+  for (int i = 0; i < 1'000; ++i) call(100);
+  client.endpoint.close_port(now_, kClient);
+  const std::size_t after_one_step = client.endpoint.rpcs_in_progress();
+  EXPECT_LT(after_one_step, 1'000U);
+  EXPECT_GT(after_one_step, 0U);
+  EXPECT_TRUE(client.endpoint.open_port(kClient)) << "it can be opened again meanwhile";
+  call(100);
+  while (client.endpoint.next_deadline() <= now_ && client.endpoint.rpcs_in_progress() > 1) {
+    client.endpoint.on_time(now_);
+  }
+  EXPECT_EQ(client.endpoint.rpcs_in_progress(), 1U);
+  run(Duration{3'000'000'000});
+  EXPECT_EQ(std::count_if(client.events.begin(), client.events.end(),
+                          [](const Event& event) { return event.kind == Event::Kind::kResponse; }),
+            1);
+  EXPECT_EQ(nodes_[1]->endpoint.rpcs_in_progress(), 0U);
+}
+
+TEST_F(Pair, AnAccountOwnsItsPortsAndItsMemory) {
+  constexpr Port kOther{7};
+  Endpoint& server = nodes_[1]->endpoint;
+  const AccountId account = server.open_account(1'024);
+  ASSERT_TRUE(server.open_port(kOther, account));
+  EXPECT_EQ(server.open_port(kOther).error(), ErrorCode::kInUse) << "ports are one number space";
+  Node& client = *nodes_[0];
+  client.transmit.push_back(pattern(900, 7));
+  ASSERT_TRUE(client.endpoint.start(
+      now_, Request{nodes_[1]->address, kOther, kClient, 900, TransmitToken{0}, Cookie{}}));
+  pump(client);
+  while (!wire_.empty()) {
+    const Flying packet = std::move(wire_.front());
+    wire_.pop_front();
+    const RxOutcome outcome = server.on_packet(now_, {packet.from, packet.bytes});
+    EXPECT_EQ(outcome.account, account);
+  }
+  const auto event = server.poll_event();
+  ASSERT_TRUE(event && event->kind == Event::Kind::kRequest);
+  EXPECT_EQ(event->account, account);
+  EXPECT_EQ(server.receive_region_used(), 1'024U);
+  EXPECT_FALSE(server.release(now_, kDefaultAccount, event->buffer, event->length))
+      << "another account's buffer";
+  server.close_account(now_, account);
+  EXPECT_EQ(server.receive_region_used(), 0U);
+  EXPECT_EQ(server.rpcs_in_progress(), 0U);
+  EXPECT_FALSE(server.release(now_, account, event->buffer, event->length));
+  EXPECT_EQ(server.open_port(kOther, account).error(), ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(server.open_port(kOther));
+}
+
 TEST_F(Pair, WithoutRoomForTheMessageItIsAskedForLater) {
   CoreConfig config;
   config.message_bytes_max = 300'000;
@@ -252,7 +304,7 @@ TEST_F(Pair, WithoutRoomForTheMessageItIsAskedForLater) {
     const Event event = nodes_[0]->events[i];
     if (event.kind != Event::Kind::kResponse) continue;
     ++responses;
-    EXPECT_TRUE(nodes_[0]->endpoint.release(now_, event.buffer, event.length));
+    EXPECT_TRUE(nodes_[0]->endpoint.release(now_, event.account, event.buffer, event.length));
     run(Duration{3'000'000'000});
   }
   EXPECT_EQ(responses, 4);

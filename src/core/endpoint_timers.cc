@@ -13,6 +13,7 @@ constexpr std::uint32_t kBackoffDoublingsMax = 20;
 
 void Endpoint::Impl::on_time(Time now) {
   last_now_ = now;
+  if (admission_.closing() != nullptr) close_step(now);
   while (Timer* timer = timers_.expire(now)) check(now, *timer->rpc);
   if (config_.cutoff_interval > Duration::zero() && now >= next_cutoffs_) recompute_cutoffs(now);
 }
@@ -38,7 +39,7 @@ void Endpoint::Impl::check(Time now, Rpc& rpc) {
 }
 
 bool Endpoint::Impl::silence_excused(const Rpc& rpc) const {
-  if (rpc.waits_for_buffer()) return true;
+  if (rpc.buffer.waits()) return true;
   if (rpc.in.started()) return rpc.in.received() >= rpc.grant.granted;  // we withhold grants
   // Our own bytes wait for their turn, or for the application to hand them over.
   return rpc.out.sendable() || rpc.out.must_resend() || !rpc.out.supplied();

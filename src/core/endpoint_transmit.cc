@@ -204,7 +204,9 @@ std::size_t Endpoint::Impl::poll_transmit(Time now, const LinkFeedback& link,
 }
 
 Time Endpoint::Impl::next_deadline() const {
-  if (!controls_.empty() || queue_.small_waiting()) return last_now_;
+  if (!controls_.empty() || queue_.small_waiting() || admission_.closing() != nullptr) {
+    return last_now_;
+  }
   Time deadline = timers_.next_deadline();
   if (queue_.paced_waiting()) deadline = std::min(deadline, pacer_.next_chance(last_now_));
   if (config_.cutoff_interval > Duration::zero()) deadline = std::min(deadline, next_cutoffs_);

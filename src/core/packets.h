@@ -28,6 +28,10 @@ constexpr BufferOffset operator+(BufferOffset offset, std::uint32_t bytes) {
 // What an application calls its RPC. The endpoint only hands it back.
 enum class Cookie : std::uint64_t {};
 
+// Who is charged for receive memory: a buffer is (account, offset).
+enum class AccountId : std::uint32_t {};
+inline constexpr AccountId kDefaultAccount{0};  // the one of an embedded host
+
 struct RxPacket {
   Address source;
   std::span<const std::byte> bytes;  // from the Homa header on, to the packet's end
@@ -38,9 +42,10 @@ struct RxOutcome {
   enum class Kind : std::uint8_t { kConsumed, kDeliver, kDropped };
   Kind kind = Kind::kConsumed;
   DropReason reason{};
+  AccountId account{};
   std::uint32_t payload_offset = 0;
   std::uint32_t length = 0;
-  BufferOffset buffer{};  // of this payload's first byte
+  BufferOffset buffer{};  // of this payload's first byte, in the account's memory
   RpcId rpc{};
   std::uint32_t message_offset = 0;  // of this payload's first byte in its message
 };
@@ -66,10 +71,11 @@ struct Event {
   Kind kind = Kind::kRequest;
   ErrorCode error = ErrorCode::kOk;
   Port local_port{};
+  AccountId account{};  // of the local port
   Port peer_port{};
   Address peer;
-  RpcId rpc{};
   std::uint32_t length = 0;
+  RpcId rpc{};
   BufferOffset buffer{};
   Cookie cookie{};
   TransmitToken transmit_token{};

@@ -39,7 +39,7 @@ Rpc* RpcTable::take() {
   ++live_;
   Rpc& rpc = at(slot);
   rpc.slot = slot;
-  rpc.heard = rpc.has_buffer = false;
+  rpc.heard = false;
   rpc.resends = 0;
   rpc.excuses = 0;
   rpc.response_limit = 0;
@@ -48,6 +48,7 @@ Rpc* RpcTable::take() {
   rpc.out.rpc = &rpc;
   rpc.grant.rpc = &rpc;
   rpc.timer.rpc = &rpc;
+  rpc.buffer.rpc = &rpc;
   return &rpc;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "core/accounts.h"
 #include "core/grant_scheduler.h"
 #include "core/message_in.h"
 #include "core/message_out.h"
@@ -43,8 +44,8 @@ struct Rpc {
   std::uint32_t peer_incarnation = 0;  // of the peer's engine when the RPC began; 0: unknown
   std::uint32_t response_limit = 0;    // served: unscheduled bytes the client takes; 0: no limit
   Cookie cookie{};
-  BufferOffset buffer{};  // of `in`, while has_buffer
-  bool has_buffer = false;
+  LocalPort* port = nullptr;  // `local_port`
+  MessageBuffer buffer;       // of `in`
   Time last_heard{};
   Time next_need_ack{};  // replying: not before this
   MessageIn in;
@@ -52,9 +53,7 @@ struct Rpc {
   GrantState grant;
   Timer timer;
   boost::intrusive::unordered_set_member_hook<> served_hook;
-  boost::intrusive::list_member_hook<> buffer_hook;  // among those that wait for a buffer
 
-  bool waits_for_buffer() const { return buffer_hook.is_linked(); }
   WireId wire_id() const { return is_client ? client_id : other_side(client_id); }  // ours to send
 };
 
@@ -75,9 +74,16 @@ class RpcTable {
   Rpc* find(RpcId id) const;  // by our application's name
   std::size_t size() const { return live_; }
 
+  std::uint32_t slots() const { return used_slots_; }
+
   template <typename Visit>
   void for_each(Visit visit) const {
-    for (std::uint32_t slot = 0; slot < used_slots_; ++slot) {
+    for_each_of(0, used_slots_, visit);
+  }
+  // Of those in slots [begin, end), end <= slots().
+  template <typename Visit>
+  void for_each_of(std::uint32_t begin, std::uint32_t end, Visit visit) const {
+    for (std::uint32_t slot = begin; slot < end; ++slot) {
       Rpc& rpc = at(slot);
       if (rpc.state != Rpc::State::kFree) visit(rpc);
     }

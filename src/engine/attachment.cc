@@ -164,7 +164,8 @@ void Attachment::abort(Time now, const Submission& submission) {
 void Attachment::release(Time now, const Submission& submission) {
   const auto length = context_.receive.take(submission.memory, index_, buffers_);
   if (!length) return refuse();
-  context_.endpoint.release(now, core::BufferOffset{submission.memory}, *length);
+  context_.endpoint.release(now, core::kDefaultAccount, core::BufferOffset{submission.memory},
+                            *length);
 }
 
 Result<Port, ErrorCode> Attachment::open_port(Port port) {
@@ -328,7 +329,8 @@ void Attachment::leave(Time now) {
       state_ = State::kLeft;
       return;
     }
-    context_.endpoint.release(now, core::BufferOffset{buffer->offset}, buffer->length);
+    context_.endpoint.release(now, core::kDefaultAccount, core::BufferOffset{buffer->offset},
+                              buffer->length);
   }
 }
 

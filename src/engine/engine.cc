@@ -137,11 +137,11 @@ void Engine::dispatch(Time now, const core::Event& event) {
   switch (event.kind) {
     case core::Event::Kind::kRequest:
       if (attached != nullptr) return attached->on_request(event);
-      endpoint_.release(now, event.buffer, event.length);
+      endpoint_.release(now, event.account, event.buffer, event.length);
       return;
     case core::Event::Kind::kResponse:
       if (attached != nullptr) return attached->on_response(event);
-      endpoint_.release(now, event.buffer, event.length);
+      endpoint_.release(now, event.account, event.buffer, event.length);
       return;
     case core::Event::Kind::kFailed:
       if (attached != nullptr) attached->on_failed(event);

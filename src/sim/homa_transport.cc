@@ -203,7 +203,7 @@ void HomaTransport::on_request(SimTime now, HostId id, const core::Event& event,
     checker_->on_request(message);
   }
   const Time core_now = core_time(host, now);
-  host.endpoint->release(core_now, event.buffer, event.length);
+  host.endpoint->release(core_now, event.account, event.buffer, event.length);
   rpcs_[message].server = event.rpc;
   if (config_.request_response) {
     const SimTime wait = config_.service_time + host.quirks.application_delay;
@@ -244,7 +244,7 @@ void HomaTransport::on_response(SimTime now, HostId id, const core::Event& event
   if (event.length != sim_.ledger.response_bytes(message)) {
     sim_.ledger.violation("message " + std::to_string(message) + ": response of wrong length");
   }
-  host.endpoint->release(core_time(host, now), event.buffer, event.length);
+  host.endpoint->release(core_time(host, now), event.account, event.buffer, event.length);
   const bool known = cause != kNoPacket;
   sim_.ledger.complete(now, message, known ? sim_.packets[cause].waited : 0,
                        known ? sim_.packets[cause].lower_wait : 0);

@@ -251,7 +251,7 @@ void Host::release(std::size_t index) {
   const auto at = held_.begin() + static_cast<std::ptrdiff_t>(index % held_.size());
   const Buffer buffer = *at;
   held_.erase(at);
-  endpoint_.release(now_, buffer.at, buffer.length);
+  endpoint_.release(now_, core::kDefaultAccount, buffer.at, buffer.length);
 }
 
 void Host::on_event(const core::Event& event) {

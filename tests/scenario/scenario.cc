@@ -90,7 +90,8 @@ class Runner {
     events_.clear();
     step(say("0 in NEED_ACK meeting" + to));
     outs_.clear();
-    for (const auto& [rpc, event] : held_) endpoint_.release(now_, event.buffer, event.length);
+    for (const auto& [rpc, event] : held_)
+      endpoint_.release(now_, event.account, event.buffer, event.length);
     held_.clear();
     names_.clear();
     done_.clear();
@@ -166,7 +167,7 @@ class Runner {
     if (options_.hold_buffers) {
       held_[raw(event.rpc)] = event;
     } else {
-      endpoint_.release(now_, event.buffer, event.length);
+      endpoint_.release(now_, event.account, event.buffer, event.length);
     }
   }
 
@@ -188,7 +189,7 @@ class Runner {
     } else if (line.what == "release") {
       const auto held = held_.find(raw(names_.at(line.rpc).id));
       ASSERT_NE(held, held_.end());
-      endpoint_.release(now_, held->second.buffer, held->second.length);
+      endpoint_.release(now_, held->second.account, held->second.buffer, held->second.length);
       held_.erase(held);
     } else if (line.what == "close") {
       endpoint_.close_port(now_, line.rpc == "server" ? kServerPort : kClientPort);

@@ -77,7 +77,7 @@ Result<void, ErrorCode> VirtualNetwork::reply(HostIndex host, RpcId rpc,
 void VirtualNetwork::release(HostIndex host, const core::Event& event) {
   Host& h = hosts_[host];
   std::memset(h.region.get() + raw(event.buffer), 0xdd, event.length);
-  if (!h.endpoint->release(now_, event.buffer, event.length)) {
+  if (!h.endpoint->release(now_, event.account, event.buffer, event.length)) {
     violation("a buffer that was delivered cannot be released");
   }
 }

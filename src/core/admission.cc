@@ -1,0 +1,54 @@
+#include "core/admission.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace homa::core {
+namespace {
+
+constexpr std::uint16_t kClientPorts = 0xffff - kFirstClientPort + 1;
+
+// Requests may hold this share of the RPC slots, so that peers cannot keep us from calling.
+constexpr std::uint32_t kServedShareNumerator = 3, kServedShareDenominator = 4;
+
+}  // namespace
+
+Admission::Admission(const CoreConfig& config)
+    : config_(config),
+      served_max_(std::max(1U, config.rpcs_max / kServedShareDenominator * kServedShareNumerator)),
+      finished_(config.finished_ids_max),
+      ports_(1U << 16) {}
+
+Result<LocalPort*, ErrorCode> Admission::open(Port port, Account& account,
+                                              std::mt19937_64& random) {
+  if (raw(port) == 0) {
+    auto offset = static_cast<std::uint32_t>(random() % kClientPorts);
+    for (std::uint32_t tries = 0; tries < kClientPorts && raw(port) == 0; ++tries) {
+      const auto candidate = static_cast<std::uint16_t>(kFirstClientPort + offset);
+      if (!ports_[candidate]) port = Port{candidate};
+      offset = (offset + 1) % kClientPorts;
+    }
+  }
+  if (raw(port) == 0 || ports_[raw(port)]) return Unexpected(ErrorCode::kInUse);
+  auto& opened = ports_[raw(port)];
+  opened = std::make_unique<LocalPort>();
+  opened->number = port;
+  opened->account = &account;
+  account.ports.push_back(*opened);
+  return opened.get();
+}
+
+void Admission::close(LocalPort& port) {
+  port.closing = true;
+  closing_.push_back(std::move(ports_[raw(port.number)]));
+}
+
+void Admission::remove_closing() {
+  LocalPort& port = *closing_.front();
+  HOMA_CHECK(port.served == 0);
+  port.account->ports.erase(port.account->ports.iterator_to(port));
+  closing_.pop_front();
+}
+
+}  // namespace homa::core

@@ -1,0 +1,90 @@
+// May this request start, and what is answered if not? Knows the open ports, how many requests are
+// in progress, and which ones ran before (docs/protocol.md#at-most-once, #errors).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "core/accounts.h"
+#include "core/config.h"
+#include "core/finished_ids.h"
+#include "core/packets.h"
+#include "homa/result.h"
+#include "wire/header.h"
+
+namespace homa::core {
+
+class Admission {
+ public:
+  explicit Admission(const CoreConfig& config);
+
+  // --- Ports ---
+  // Port 0: a free client port, chosen at random. kInUse: it is open, or none is free.
+  Result<LocalPort*, ErrorCode> open(Port port, Account& account, std::mt19937_64& random);
+  // nullptr: nobody has opened it.
+  LocalPort* find(Port port) const { return ports_[raw(port)].get(); }
+  // From now on nobody has it. What it has in progress is the caller's to end, in its own time.
+  void close(LocalPort& port);
+  // The port that was closed first and has not been removed; nullptr: none.
+  LocalPort* closing() const { return closing_.empty() ? nullptr : closing_.front().get(); }
+  // Of closing(), once nothing of it is in progress.
+  void remove_closing();
+
+  // --- Requests ---
+  struct Refusal {
+    DropReason reason;
+    ErrorCode answer;  // kOk: none
+  };
+  // The first packet that came of a request to an open port. nullopt: it may start.
+  std::optional<Refusal> refusal(const LocalPort& port, const Peer& peer,
+                                 const wire::DataHeader& data) const;
+  void request_started(LocalPort& port);
+  // `ran`: the application had it, so it must not run again.
+  void request_ended(LocalPort& port, Peer& peer, WireId client_id, bool ran);
+
+ private:
+  const CoreConfig& config_;
+  const std::uint32_t served_max_;
+  std::uint32_t served_ = 0;  // requests in progress, over all ports
+  FinishedIds finished_;
+  std::vector<std::unique_ptr<LocalPort>> ports_;  // by number
+  std::deque<std::unique_ptr<LocalPort>> closing_;
+};
+
+// --- Inline: once for each request ---
+
+inline std::optional<Admission::Refusal> Admission::refusal(const LocalPort& port, const Peer& peer,
+                                                            const wire::DataHeader& data) const {
+  if (is_client_port(port.number)) {
+    return Refusal{DropReason::kNotForClient, ErrorCode::kNotAServer};
+  }
+  if (data.message_length > config_.message_bytes_max) {
+    return Refusal{DropReason::kTooLong, ErrorCode::kTooLong};
+  }
+  if (finished_.may_have_run(peer, data.common.sender_id)) {
+    // A copy that the network made needs no answer; a sender that tries again does.
+    const bool sent_again = data.retransmit != 0;
+    return Refusal{DropReason::kFinished, sent_again ? ErrorCode::kStale : ErrorCode::kOk};
+  }
+  if (port.served >= config_.served_rpcs_per_port_max || served_ >= served_max_) {
+    return Refusal{DropReason::kOverloaded, ErrorCode::kOverloaded};
+  }
+  return std::nullopt;
+}
+
+inline void Admission::request_started(LocalPort& port) {
+  ++port.served;
+  ++served_;
+}
+
+inline void Admission::request_ended(LocalPort& port, Peer& peer, WireId client_id, bool ran) {
+  --port.served;
+  --served_;
+  if (ran) finished_.add(peer, client_id);
+}
+
+}  // namespace homa::core
