@@ -9,11 +9,12 @@
 #include <random>
 #include <vector>
 
-#include "base/growing_queue.h"
 #include "core/accounts.h"
 #include "core/admission.h"
+#include "core/control_queue.h"
 #include "core/downlink.h"
 #include "core/endpoint.h"
+#include "core/event_queue.h"
 #include "core/grant_scheduler.h"
 #include "core/pacer.h"
 #include "core/peer_table.h"
@@ -21,6 +22,7 @@
 #include "core/retry_timers.h"
 #include "core/rpc_table.h"
 #include "core/send_queue.h"
+#include "core/silence.h"
 
 namespace homa::core {
 
@@ -47,7 +49,7 @@ class Endpoint::Impl {
     return !controls_.empty() || queue_.small_waiting() || queue_.paced_waiting() ||
            grants_.wanted();
   }
-  std::optional<Event> poll_event();
+  std::optional<Event> poll_event() { return events_.next(); }
   Time next_deadline() const;
   RpcInfo info(const Rpc& rpc) const;
 
@@ -87,8 +89,6 @@ class Endpoint::Impl {
   void serve_waiting(Time now, BufferPool& pool);
   void close_step(Time now);
   void end_closed(Time now, Rpc& rpc);  // of a port that was closed
-  void push_event(Event::Kind kind, const Rpc& rpc, ErrorCode error = ErrorCode::kOk);
-  void push_transmit_done(Rpc& rpc);
   void start_out(Rpc& rpc, std::uint32_t length, TransmitToken token, std::uint32_t pending);
   Peer* get_peer(Time now, const Address& address);
   // Does this side send a message of the RPC now?
@@ -97,16 +97,6 @@ class Endpoint::Impl {
   }
 
   // --- endpoint_transmit.cc: packets out ---
-  wire::CommonHeader header_for(const Rpc& rpc) const;
-  // Of an answer to a packet that may belong to no RPC of ours.
-  wire::CommonHeader reply_header(const wire::CommonHeader& received) const;
-  template <typename Header>
-  void control(Time now, const Address& to, const Header& header);
-  void send_resend(Time now, Rpc& rpc, std::uint32_t offset, std::uint32_t length);
-  void send_busy(Time now, const Rpc& rpc);
-  void send_error(Time now, const Address& to, const wire::CommonHeader& about, ErrorCode code);
-  void send_error(Time now, Rpc& rpc, ErrorCode code);
-  void send_ack_packet(Time now, Peer& peer, const wire::CommonHeader& common);
   void data_packet(Time now, MessageOut& message, ByteRange bytes, Priority priority,
                    bool retransmission, TxPacket& out);
   std::size_t transmit_controls(Time now, std::span<TxPacket> out);
@@ -120,13 +110,12 @@ class Endpoint::Impl {
   void arm(Time now, Rpc& rpc);
   void check(Time now, Rpc& rpc);
   void check_receiver(Time now, Rpc& rpc);
-  void check_replying(Time now, Rpc& rpc);
-  bool silence_excused(const Rpc& rpc) const;
-  bool may_be_queued(Time now, Duration lately) const;
-  bool may_ask(Time now, Rpc& rpc);
+  void check_replier(Time now, Rpc& rpc);
+  bool link_busy(Time now, Duration lately) const {
+    return !downlink_.idle_since(now, now - lately);
+  }
   void ask_again(Time now, Rpc& rpc);
   void recompute_cutoffs(Time now);
-  Duration ticks(std::uint32_t count) const { return config_.tick * count; }
 
   void trace(Time now, trace::EventType type, const Rpc& rpc, std::uint64_t a, std::uint64_t b) {
     if (recorder_.enabled()) recorder_.append(now, type, raw(rpc.client_id), a, b);
@@ -149,8 +138,9 @@ class Endpoint::Impl {
   RetryTimers timers_;
   Admission admission_;
   Accounts accounts_;
-  base::GrowingQueue<Event> events_;
-  base::GrowingQueue<TxPacket> controls_;
+  EventQueue events_;
+  ControlQueue controls_;
+  const Silence silence_;
   std::uint32_t closing_slot_ = 0;  // whose RPC is looked at next, while ports are closing
   Time next_cutoffs_{};             // when they are recomputed next, if at all
   Time last_now_{};

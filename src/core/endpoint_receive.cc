@@ -88,9 +88,10 @@ bool Endpoint::Impl::note_packet_of(Time now, Peer& peer, std::uint32_t incarnat
 }
 
 void Endpoint::Impl::heard(Time now, Rpc& rpc) {
-  rpc.last_heard = now;
-  rpc.excuses = 0;
-  if (rpc.state != Rpc::State::kReplying) rpc.resends = 0;  // else: NEED_ACKs back off further
+  rpc.silence.last_heard = now;
+  rpc.silence.postponed = 0;
+  // Of a response that is sent: NEED_ACKs back off further.
+  if (rpc.state != Rpc::State::kReplying) rpc.silence.asked = 0;
   if (!rpc.heard) {
     rpc.heard = true;
     if (rpc.peer_incarnation == 0) rpc.peer_incarnation = rpc.peer->incarnation;
@@ -119,7 +120,7 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   const Port port = data.common.destination_port;
   LocalPort* local = admission_.find(port);
   if (local == nullptr) {
-    send_error(now, packet.source, data.common, ErrorCode::kNoSuchSocket);
+    controls_.error(now, packet.source, data.common, ErrorCode::kNoSuchSocket);
     return drop(now, DropReason::kNoSuchPort, packet, data.common.sender_id);
   }
   Peer* peer = get_peer(now, packet.source);
@@ -153,7 +154,7 @@ Result<Rpc*, DropReason> Endpoint::Impl::admit(Time now, Peer& peer, LocalPort& 
   if (rpc == nullptr) {
     if (!refusal) refusal = {DropReason::kOverloaded, ErrorCode::kOverloaded};
     if (refusal->answer != ErrorCode::kOk) {
-      send_error(now, peer.address, data.common, refusal->answer);
+      controls_.error(now, peer.address, data.common, refusal->answer);
     }
     return Unexpected(refusal->reason);
   }
@@ -169,7 +170,7 @@ Result<Rpc*, DropReason> Endpoint::Impl::admit(Time now, Peer& peer, LocalPort& 
 // The first packet of a message is here: its buffer, its place among those that want grants.
 void Endpoint::Impl::announce(Time now, Rpc& rpc, const wire::DataHeader& data) {
   rpc.in.start(data.message_length);
-  rpc.last_heard = now;
+  rpc.silence.last_heard = now;
   const std::uint32_t unscheduled =
       std::min(std::max(data.incoming, data.offset() + data.payload_length()), data.message_length);
   rpc.grant.length = data.message_length;
@@ -190,12 +191,7 @@ void Endpoint::Impl::answer_cutoffs(Time now, Peer& peer, const wire::DataHeader
   if (peer.cutoffs_were_sent && now - peer.cutoffs_sent < config_.cutoffs_reply_interval) return;
   peer.cutoffs_sent = now;
   peer.cutoffs_were_sent = true;
-  wire::CutoffsHeader header;
-  header.common = reply_header(data.common);
-  header.cutoffs = priorities_.cutoffs();
-  header.version = priorities_.version();
-  trace::add(counters_.cutoffs_sent);
-  control(now, peer.address, header);
+  controls_.cutoffs(now, peer.address, data.common, priorities_);
 }
 
 RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
@@ -214,7 +210,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
   if (rpc->state == Rpc::State::kCalling) {
     if (data.message_length > config_.message_bytes_max) {
       const DropReason reason = DropReason::kTooLong;
-      send_error(now, *rpc, ErrorCode::kTooLong);
+      controls_.error(now, *rpc, ErrorCode::kTooLong);
       fail(now, *rpc, ErrorCode::kTooLong, true);
       return drop(now, reason, packet, data.common.sender_id);
     }
@@ -257,18 +253,18 @@ void Endpoint::Impl::complete(Time now, Rpc& rpc) {
   if (!rpc.is_client) {
     timers_.disarm(rpc.timer);
     rpc.state = Rpc::State::kServing;
-    push_event(Event::Kind::kRequest, rpc);
+    events_.message(rpc);
     rpc.port->account->pool.hand_over(rpc.buffer);
     trace::add(counters_.requests_received);
     trace(now, trace::EventType::request_delivered, rpc, rpc.in.length(), 0);
     return;
   }
-  push_event(Event::Kind::kResponse, rpc);
+  events_.message(rpc);
   rpc.port->account->pool.hand_over(rpc.buffer);
   trace::add(counters_.responses_received);
   trace(now, trace::EventType::response_delivered, rpc, rpc.in.length(), 0);
   if (rpc.peer->acks.full()) {
-    send_ack_packet(now, *rpc.peer, header_for(rpc));
+    controls_.ack(now, rpc.peer->address, controls_.header_for(rpc), rpc.peer->acks);
   } else {
     rpc.peer->acks.add({rpc.client_id, rpc.peer_port});
   }
@@ -294,14 +290,13 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   if (!resend) return drop(now, DropReason::kMalformed, packet, WireId{});
   trace::add(counters_.resends_received);
   if (rpc == nullptr) {
-    trace::add(counters_.unknown_sent);
-    control(now, packet.source, wire::UnknownHeader{reply_header(resend->common)});
+    controls_.unknown(now, packet.source, resend->common);
     return kConsumed;
   }
   trace(now, trace::EventType::resend_received, *rpc, resend->offset, resend->length);
   if (!sending(*rpc)) {
     // The request still arrives, or the application works on it.
-    if (!rpc->is_client) send_busy(now, *rpc);
+    if (!rpc->is_client) controls_.busy(now, *rpc);
     return kConsumed;
   }
   heard(now, *rpc);
@@ -321,7 +316,7 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   const bool again =
       out.resend({resend->offset, end}, std::min(resend->priority, kHighestPriority));
   queue_.update(out);
-  if (!again) send_busy(now, *rpc);
+  if (!again) controls_.busy(now, *rpc);
   return kConsumed;
 }
 
@@ -368,21 +363,17 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc
   if (is_client_id(common.sender_id)) return kConsumed;  // only servers need acks
   if (rpc != nullptr) {
     heard(now, *rpc);
-    if (rpc->buffer.waits() || may_be_queued(now, ticks(config_.request_ack_ticks))) {
-      send_busy(now, *rpc);
+    if (rpc->buffer.waits() || link_busy(now, silence_.ticks(config_.request_ack_ticks))) {
+      controls_.busy(now, *rpc);
     } else {
       ask_again(now, *rpc);
     }
     return kConsumed;
   }
   Peer* peer = peers_.find(packet.source);
-  const wire::CommonHeader header = reply_header(common);
-  if (peer != nullptr) {
-    send_ack_packet(now, *peer, header);
-  } else {
-    trace::add(counters_.acks_sent);
-    control(now, packet.source, wire::AckHeader{header, 0, {}});
-  }
+  AckBook none;
+  controls_.ack(now, packet.source, controls_.answer_to(common),
+                peer == nullptr ? none : peer->acks);
   return kConsumed;
 }
 

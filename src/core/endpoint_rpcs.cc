@@ -34,7 +34,9 @@ Endpoint::Impl::Impl(const CoreConfig& config, std::uint64_t seed, trace::Record
       downlink_(config_),
       timers_(config_.tick),
       admission_(config_),
-      accounts_(config_.receive_region_bytes) {}
+      accounts_(config_.receive_region_bytes),
+      controls_(incarnation_, recorder),
+      silence_(config_) {}
 
 // RPCs in progress leave the queues and sets of the leaves before those go.
 Endpoint::Impl::~Impl() {
@@ -89,7 +91,7 @@ void Endpoint::Impl::close_step(Time now) {
 }
 
 void Endpoint::Impl::end_closed(Time now, Rpc& rpc) {
-  send_error(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kNoSuchSocket);
+  controls_.error(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kNoSuchSocket);
   end(now, rpc);
 }
 
@@ -119,7 +121,7 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
   rpc->peer_port = request.server_port;
   rpc->peer_incarnation = peer->incarnation;
   rpc->cookie = request.cookie;
-  rpc->last_heard = now;
+  rpc->silence.last_heard = now;
   start_out(*rpc, request.length, request.transmit_token, request.pending);
   arm(now, *rpc);
   trace::add(counters_.requests_sent);
@@ -154,10 +156,9 @@ Result<void, ErrorCode> Endpoint::Impl::reply(Time now, RpcId id, std::uint32_t 
   }
   if (length > config_.message_bytes_max) return Unexpected(ErrorCode::kTooLong);
   rpc->state = Rpc::State::kReplying;
-  rpc->last_heard = now;
-  rpc->resends = 0;
+  rpc->silence.restart(now);
   start_out(*rpc, length, token, pending);
-  timers_.arm(now, rpc->timer, now + ticks(config_.request_ack_ticks));
+  timers_.arm(now, rpc->timer, now + silence_.ticks(config_.request_ack_ticks));
   trace::add(counters_.responses_sent);
   trace(now, trace::EventType::reply_started, *rpc, length, 0);
   return {};
@@ -166,7 +167,7 @@ Result<void, ErrorCode> Endpoint::Impl::reply(Time now, RpcId id, std::uint32_t 
 Result<void, ErrorCode> Endpoint::Impl::abort(Time now, RpcId id, ErrorCode code, bool report) {
   Rpc* rpc = rpcs_.find(id);
   if (rpc == nullptr) return Unexpected(ErrorCode::kNoSuchRpc);
-  if (code != ErrorCode::kOk) send_error(now, *rpc, code);
+  if (code != ErrorCode::kOk) controls_.error(now, *rpc, code);
   fail(now, *rpc, code, report);
   return {};
 }
@@ -176,7 +177,7 @@ void Endpoint::Impl::fail(Time now, Rpc& rpc, ErrorCode code, bool report) {
   if (code == ErrorCode::kTimeout) trace::add(counters_.rpcs_timed_out);
   trace(now, trace::EventType::rpc_failed, rpc, raw(code), 0);
   if (report && (rpc.is_client || rpc.state == Rpc::State::kServing)) {
-    push_event(Event::Kind::kFailed, rpc, code);
+    events_.failed(rpc, code);
   }
   end(now, rpc);
 }
@@ -186,7 +187,7 @@ void Endpoint::Impl::end(Time now, Rpc& rpc) {
   queue_.remove(rpc.out);
   grants_.remove(rpc.grant);
   timers_.disarm(rpc.timer);
-  if (rpc.out.started()) push_transmit_done(rpc);
+  if (rpc.out.started()) events_.transmit_done(rpc);
   if (rpc.is_client) {
     --client_rpcs_;
   } else {
@@ -197,40 +198,6 @@ void Endpoint::Impl::end(Time now, Rpc& rpc) {
   pool.drop(rpc.buffer);
   rpcs_.remove(rpc);
   if (pool.waiting()) serve_waiting(now, pool);
-}
-
-void Endpoint::Impl::push_event(Event::Kind kind, const Rpc& rpc, ErrorCode error) {
-  Event& event = events_.push_slot();
-  event.kind = kind;
-  event.error = error;
-  event.account = rpc.port->account->id;
-  event.local_port = rpc.local_port;
-  event.peer_port = rpc.peer_port;
-  event.peer = rpc.peer->address;
-  event.rpc = rpc.id;
-  event.cookie = rpc.cookie;
-  const bool whole = kind != Event::Kind::kFailed;
-  event.length = whole ? rpc.in.length() : 0;
-  event.buffer = whole ? rpc.buffer.offset : BufferOffset{};
-  event.transmit_token = TransmitToken{};
-}
-
-void Endpoint::Impl::push_transmit_done(Rpc& rpc) {
-  Event& event = events_.push_slot();
-  event = Event{};
-  event.kind = Event::Kind::kTransmitDone;
-  event.account = rpc.port->account->id;
-  event.local_port = rpc.local_port;
-  event.peer = rpc.peer->address;
-  event.rpc = rpc.id;
-  event.transmit_token = rpc.out.token();
-}
-
-std::optional<Event> Endpoint::Impl::poll_event() {
-  if (events_.empty()) return std::nullopt;
-  const Event event = events_.front();
-  events_.pop();
-  return event;
 }
 
 bool Endpoint::Impl::release(Time now, AccountId id, BufferOffset buffer, std::uint32_t length) {
@@ -245,10 +212,9 @@ bool Endpoint::Impl::release(Time now, AccountId id, BufferOffset buffer, std::u
 void Endpoint::Impl::serve_waiting(Time now, BufferPool& pool) {
   while (const MessageBuffer* served = pool.serve_waiting()) {
     Rpc& rpc = *served->rpc;
-    rpc.last_heard = now;
-    rpc.resends = 0;
+    rpc.silence.restart(now);
     grants_.add(rpc.grant);
-    send_resend(now, rpc, 0, rpc.grant.granted);
+    controls_.resend(now, rpc, {0, rpc.grant.granted});
     arm(now, rpc);
   }
 }
@@ -306,7 +272,8 @@ RpcInfo Endpoint::Impl::info(const Rpc& rpc) const {
   info.received = rpc.in.received();
   info.receive_granted = rpc.in.started() ? rpc.grant.granted : 0;
   info.gaps = static_cast<std::uint32_t>(rpc.in.gaps().size());
-  info.silent_ticks = static_cast<std::uint32_t>((last_now_ - rpc.last_heard) / config_.tick);
+  info.silent_ticks =
+      static_cast<std::uint32_t>((last_now_ - rpc.silence.last_heard) / config_.tick);
   return info;
 }
 

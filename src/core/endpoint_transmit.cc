@@ -7,75 +7,9 @@ namespace homa::core {
 namespace {
 
 constexpr std::uint8_t kDataOffsetOfData = 0xe0;  // docs/protocol.md#packets
-constexpr std::size_t kControlsMax = 16'384;      // beyond this they are dropped: timers repair it
 constexpr std::uint32_t kResponseLimitMax = 0xffffff;
 
 }  // namespace
-
-wire::CommonHeader Endpoint::Impl::header_for(const Rpc& rpc) const {
-  wire::CommonHeader header;
-  header.source_port = rpc.local_port;
-  header.destination_port = rpc.peer_port;
-  header.incarnation = incarnation_;
-  header.sender_id = rpc.wire_id();
-  return header;
-}
-
-wire::CommonHeader Endpoint::Impl::reply_header(const wire::CommonHeader& received) const {
-  wire::CommonHeader header;
-  header.source_port = received.destination_port;
-  header.destination_port = received.source_port;
-  header.incarnation = incarnation_;
-  header.sender_id = other_side(received.sender_id);
-  return header;
-}
-
-template <typename Header>
-void Endpoint::Impl::control(Time now, const Address& to, const Header& header) {
-  if (controls_.size() >= kControlsMax) {
-    trace::add(counters_.controls_dropped);
-    return;
-  }
-  TxPacket& packet = controls_.push_slot();
-  packet.destination = to;
-  packet.priority = kHighestPriority;
-  packet.header_length = static_cast<std::uint8_t>(wire::encode(header, packet.header));
-  packet.payload_length = 0;
-  recorder_.append(now, trace::EventType::control_sent, raw(header.common.sender_id) & ~1ULL,
-                   static_cast<std::uint8_t>(packet.header[11]), 0);
-}
-
-void Endpoint::Impl::send_resend(Time now, Rpc& rpc, std::uint32_t offset, std::uint32_t length) {
-  trace::add(counters_.resends_sent);
-  trace(now, trace::EventType::resend_sent, rpc, offset, length);
-  control(now, rpc.peer->address,
-          wire::ResendHeader{header_for(rpc), offset, length, kHighestPriority});
-}
-
-void Endpoint::Impl::send_busy(Time now, const Rpc& rpc) {
-  trace::add(counters_.busy_sent);
-  control(now, rpc.peer->address, wire::BusyHeader{header_for(rpc)});
-}
-
-void Endpoint::Impl::send_error(Time now, const Address& to, const wire::CommonHeader& about,
-                                ErrorCode code) {
-  trace::add(counters_.errors_sent);
-  control(now, to, wire::ErrorHeader{reply_header(about), raw(code)});
-}
-
-void Endpoint::Impl::send_error(Time now, Rpc& rpc, ErrorCode code) {
-  trace::add(counters_.errors_sent);
-  control(now, rpc.peer->address, wire::ErrorHeader{header_for(rpc), raw(code)});
-}
-
-// The id in the packet's header is one more ack (docs/protocol.md#acks).
-void Endpoint::Impl::send_ack_packet(Time now, Peer& peer, const wire::CommonHeader& common) {
-  wire::AckHeader header;
-  header.common = common;
-  peer.acks.take_all(header);
-  trace::add(counters_.acks_sent);
-  control(now, peer.address, header);
-}
 
 Priority Endpoint::Impl::data_priority(const MessageOut& message, std::uint32_t offset) const {
   if (offset >= message.unscheduled()) return message.scheduled_priority;
@@ -96,7 +30,7 @@ void Endpoint::Impl::data_packet(Time now, MessageOut& message, ByteRange bytes,
                                  bool retransmission, TxPacket& out) {
   Rpc& rpc = *message.rpc;
   wire::DataHeader header;
-  header.common = header_for(rpc);
+  header.common = controls_.header_for(rpc);
   header.common.sequence = bytes.begin;
   header.common.data_offset = kDataOffsetOfData;
   header.message_length = message.length();
@@ -142,13 +76,14 @@ std::size_t Endpoint::Impl::transmit_grants(Time now, std::span<TxPacket> out) {
     if (!grant) break;
     Rpc& rpc = *grant->state->rpc;
     // All that it was granted is here: its sender owes us something only from now on.
-    if (rpc.in.received() >= grant->offset - grant->bytes) rpc.last_heard = now;
+    if (rpc.in.received() >= grant->offset - grant->bytes) rpc.silence.last_heard = now;
     TxPacket& packet = out[count++];
     packet.destination = rpc.peer->address;
     packet.priority = kHighestPriority;
     packet.payload_length = 0;
-    packet.header_length = static_cast<std::uint8_t>(wire::encode(
-        wire::GrantHeader{header_for(rpc), grant->offset, grant->priority}, packet.header));
+    packet.header_length = static_cast<std::uint8_t>(
+        wire::encode(wire::GrantHeader{controls_.header_for(rpc), grant->offset, grant->priority},
+                     packet.header));
     pacer_.charge(now, packet.header_length);
     trace::add(counters_.grants_sent);
     if (grant->fifo) trace::add(counters_.fifo_granted_bytes, grant->bytes);
@@ -212,11 +147,5 @@ Time Endpoint::Impl::next_deadline() const {
   if (config_.cutoff_interval > Duration::zero()) deadline = std::min(deadline, next_cutoffs_);
   return deadline;
 }
-
-// The templates above are used by the other parts, too.
-template void Endpoint::Impl::control(Time, const Address&, const wire::UnknownHeader&);
-template void Endpoint::Impl::control(Time, const Address&, const wire::CutoffsHeader&);
-template void Endpoint::Impl::control(Time, const Address&, const wire::AckHeader&);
-template void Endpoint::Impl::control(Time, const Address&, const wire::NeedAckHeader&);
 
 }  // namespace homa::core

@@ -53,6 +53,8 @@ class MessageOut {
     return sent_ < granted_ && (supplied() || packet_end(sent_) <= available_);
   }
   bool supplied() const { return available_ == length_; }  // all of it is there
+  // Bytes wait for their turn, or for the application to hand them over.
+  bool waits_for_us() const { return sendable() || must_resend() || !supplied(); }
   bool must_resend() const { return !resends_.empty(); }
   bool all_sent() const { return sent_ == length_; }
   std::uint32_t length() const { return length_; }

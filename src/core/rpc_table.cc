@@ -40,11 +40,9 @@ Rpc* RpcTable::take() {
   Rpc& rpc = at(slot);
   rpc.slot = slot;
   rpc.heard = false;
-  rpc.resends = 0;
-  rpc.excuses = 0;
+  rpc.silence = SilenceState{};
   rpc.response_limit = 0;
   rpc.cookie = Cookie{};
-  rpc.next_need_ack = Time{};
   rpc.out.rpc = &rpc;
   rpc.grant.rpc = &rpc;
   rpc.timer.rpc = &rpc;

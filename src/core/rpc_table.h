@@ -18,6 +18,7 @@
 #include "core/packets.h"
 #include "core/peer_table.h"
 #include "core/retry_timers.h"
+#include "core/silence.h"
 
 namespace homa::core {
 
@@ -32,9 +33,7 @@ struct Rpc {
 
   State state = State::kFree;
   bool is_client = false;
-  bool heard = false;         // the peer showed that it knows this RPC
-  std::uint32_t resends = 0;  // RESEND rounds (or NEED_ACKs) since the peer was last heard
-  std::uint32_t excuses = 0;  // rounds left out since then: our link was busy
+  bool heard = false;  // the peer showed that it knows this RPC
   Port local_port{};
   Port peer_port{};
   std::uint32_t slot = 0;
@@ -46,8 +45,7 @@ struct Rpc {
   Cookie cookie{};
   LocalPort* port = nullptr;  // `local_port`
   MessageBuffer buffer;       // of `in`
-  Time last_heard{};
-  Time next_need_ack{};  // replying: not before this
+  SilenceState silence;
   MessageIn in;
   MessageOut out;
   GrantState grant;

@@ -82,6 +82,7 @@ constexpr std::uint32_t payload_offset(std::uint32_t segment_offset, std::uint32
 }
 
 struct DataHeader {
+  static constexpr PacketType kType = PacketType::kData;
   CommonHeader common;
   std::uint32_t message_length = 0;
   std::uint32_t incoming = 0;  // bytes that the sender will send without a further grant
@@ -98,12 +99,14 @@ struct DataHeader {
 };
 
 struct GrantHeader {
+  static constexpr PacketType kType = PacketType::kGrant;
   CommonHeader common;
   std::uint32_t offset = 0;  // bytes before this one may be sent
   std::uint8_t priority = 0;
 };
 
 struct ResendHeader {
+  static constexpr PacketType kType = PacketType::kResend;
   CommonHeader common;
   std::uint32_t offset = 0;
   std::uint32_t length = 0;  // kEverythingSent: all that was sent
@@ -111,25 +114,31 @@ struct ResendHeader {
 };
 
 struct UnknownHeader {
+  static constexpr PacketType kType = PacketType::kUnknown;
   CommonHeader common;
 };
 struct BusyHeader {
+  static constexpr PacketType kType = PacketType::kBusy;
   CommonHeader common;
 };
 struct FreezeHeader {
+  static constexpr PacketType kType = PacketType::kFreeze;
   CommonHeader common;
 };
 struct NeedAckHeader {
+  static constexpr PacketType kType = PacketType::kNeedAck;
   CommonHeader common;
 };
 
 struct CutoffsHeader {
+  static constexpr PacketType kType = PacketType::kCutoffs;
   CommonHeader common;
   std::array<std::uint32_t, kPriorities> cutoffs{};  // by priority: longest message that may use it
   std::uint16_t version = 0;
 };
 
 struct AckHeader {
+  static constexpr PacketType kType = PacketType::kAck;
   CommonHeader common;
   std::uint16_t count = 0;
   std::array<Ack, kAcksPerPacket> acks{};
@@ -137,6 +146,7 @@ struct AckHeader {
 
 // Ours: the sender ended this RPC, and why.
 struct ErrorHeader {
+  static constexpr PacketType kType = PacketType::kError;
   CommonHeader common;
   std::uint8_t code = 0;  // homa::ErrorCode; an unknown value is "cancelled"
 };

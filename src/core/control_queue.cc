@@ -1,0 +1,89 @@
+#include "core/control_queue.h"
+
+namespace homa::core {
+
+template <typename Header>
+void ControlQueue::push(Time now, const Address& to, const Header& header,
+                        std::atomic<std::uint64_t>& counter) {
+  trace::add(counter);
+  if (waiting_.size() >= kMost) {
+    trace::add(recorder_.counters.controls_dropped);
+    return;
+  }
+  TxPacket& packet = waiting_.push_slot();
+  packet.destination = to;
+  packet.priority = kHighestPriority;
+  packet.header_length = static_cast<std::uint8_t>(wire::encode(header, packet.header));
+  packet.payload_length = 0;
+  recorder_.append(now, trace::EventType::control_sent, raw(header.common.sender_id) & ~1ULL,
+                   raw(Header::kType), 0);
+}
+
+wire::CommonHeader ControlQueue::header_for(const Rpc& rpc) const {
+  wire::CommonHeader header;
+  header.source_port = rpc.local_port;
+  header.destination_port = rpc.peer_port;
+  header.incarnation = incarnation_;
+  header.sender_id = rpc.wire_id();
+  return header;
+}
+
+wire::CommonHeader ControlQueue::answer_to(const wire::CommonHeader& received) const {
+  wire::CommonHeader header;
+  header.source_port = received.destination_port;
+  header.destination_port = received.source_port;
+  header.incarnation = incarnation_;
+  header.sender_id = other_side(received.sender_id);
+  return header;
+}
+
+void ControlQueue::resend(Time now, const Rpc& rpc, ByteRange bytes) {
+  recorder_.append(now, trace::EventType::resend_sent, raw(rpc.client_id), bytes.begin,
+                   bytes.size());
+  push(now, rpc.peer->address,
+       wire::ResendHeader{header_for(rpc), bytes.begin, bytes.size(), kHighestPriority},
+       recorder_.counters.resends_sent);
+}
+
+void ControlQueue::resend_everything(Time now, const Rpc& rpc) {
+  resend(now, rpc, ByteRange{0, wire::kEverythingSent});
+}
+
+void ControlQueue::busy(Time now, const Rpc& rpc) {
+  push(now, rpc.peer->address, wire::BusyHeader{header_for(rpc)}, recorder_.counters.busy_sent);
+}
+
+void ControlQueue::need_ack(Time now, const Rpc& rpc) {
+  push(now, rpc.peer->address, wire::NeedAckHeader{header_for(rpc)},
+       recorder_.counters.need_ack_sent);
+}
+
+void ControlQueue::error(Time now, const Rpc& rpc, ErrorCode code) {
+  push(now, rpc.peer->address, wire::ErrorHeader{header_for(rpc), raw(code)},
+       recorder_.counters.errors_sent);
+}
+
+void ControlQueue::unknown(Time now, const Address& to, const wire::CommonHeader& about) {
+  push(now, to, wire::UnknownHeader{answer_to(about)}, recorder_.counters.unknown_sent);
+}
+
+void ControlQueue::error(Time now, const Address& to, const wire::CommonHeader& about,
+                         ErrorCode code) {
+  push(now, to, wire::ErrorHeader{answer_to(about), raw(code)}, recorder_.counters.errors_sent);
+}
+
+void ControlQueue::cutoffs(Time now, const Address& to, const wire::CommonHeader& about,
+                           const PriorityMap& priorities) {
+  push(now, to, wire::CutoffsHeader{answer_to(about), priorities.cutoffs(), priorities.version()},
+       recorder_.counters.cutoffs_sent);
+}
+
+void ControlQueue::ack(Time now, const Address& to, const wire::CommonHeader& common,
+                       AckBook& book) {
+  wire::AckHeader header;
+  header.common = common;
+  book.take_all(header);
+  push(now, to, header, recorder_.counters.acks_sent);
+}
+
+}  // namespace homa::core

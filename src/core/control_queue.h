@@ -1,0 +1,52 @@
+// Control packets that wait to be sent: encoded, counted and traced when they are queued. The queue
+// is bounded; beyond that they are dropped and counted, and timers repair it.
+#pragma once
+
+#include <cstddef>
+
+#include "base/growing_queue.h"
+#include "core/packets.h"
+#include "core/priority_map.h"
+#include "core/rpc_table.h"
+#include "trace/trace.h"
+
+namespace homa::core {
+
+class ControlQueue {
+ public:
+  static constexpr std::size_t kMost = 16'384;
+
+  ControlQueue(std::uint32_t incarnation, trace::Recorder& recorder)
+      : incarnation_(incarnation), recorder_(recorder) {}
+
+  // --- About an RPC of this host ---
+  wire::CommonHeader header_for(const Rpc& rpc) const;
+  void resend(Time now, const Rpc& rpc, ByteRange bytes);
+  void resend_everything(Time now, const Rpc& rpc);
+  void busy(Time now, const Rpc& rpc);
+  void need_ack(Time now, const Rpc& rpc);
+  void error(Time now, const Rpc& rpc, ErrorCode code);
+
+  // --- In answer to a packet that may belong to no RPC ---
+  wire::CommonHeader answer_to(const wire::CommonHeader& received) const;
+  void unknown(Time now, const Address& to, const wire::CommonHeader& about);
+  void error(Time now, const Address& to, const wire::CommonHeader& about, ErrorCode code);
+  void cutoffs(Time now, const Address& to, const wire::CommonHeader& about,
+               const PriorityMap& priorities);
+  // With all acks in `book`; the id in `common` is one more (docs/protocol.md#acks).
+  void ack(Time now, const Address& to, const wire::CommonHeader& common, AckBook& book);
+
+  bool empty() const { return waiting_.empty(); }
+  TxPacket& front() { return waiting_.front(); }
+  void pop() { waiting_.pop(); }
+
+ private:
+  template <typename Header>
+  void push(Time now, const Address& to, const Header& header, std::atomic<std::uint64_t>& counter);
+
+  const std::uint32_t incarnation_;
+  trace::Recorder& recorder_;
+  base::GrowingQueue<TxPacket> waiting_;
+};
+
+}  // namespace homa::core

@@ -1,0 +1,42 @@
+#include "core/event_queue.h"
+
+namespace homa::core {
+
+Event& EventQueue::push(Event::Kind kind, const Rpc& rpc) {
+  Event& event = events_.push_slot();
+  event.kind = kind;
+  event.error = ErrorCode::kOk;
+  event.account = rpc.port->account->id;
+  event.local_port = rpc.local_port;
+  event.peer_port = rpc.peer_port;
+  event.peer = rpc.peer->address;
+  event.rpc = rpc.id;
+  event.length = 0;
+  event.buffer = BufferOffset{};
+  event.cookie = rpc.cookie;
+  event.transmit_token = TransmitToken{};
+  return event;
+}
+
+void EventQueue::message(const Rpc& rpc) {
+  Event& event = push(rpc.is_client ? Event::Kind::kResponse : Event::Kind::kRequest, rpc);
+  event.length = rpc.in.length();
+  event.buffer = rpc.buffer.offset;
+}
+
+void EventQueue::failed(const Rpc& rpc, ErrorCode code) {
+  push(Event::Kind::kFailed, rpc).error = code;
+}
+
+void EventQueue::transmit_done(const Rpc& rpc) {
+  push(Event::Kind::kTransmitDone, rpc).transmit_token = rpc.out.token();
+}
+
+std::optional<Event> EventQueue::next() {
+  if (events_.empty()) return std::nullopt;
+  const Event event = events_.front();
+  events_.pop();
+  return event;
+}
+
+}  // namespace homa::core
