@@ -38,7 +38,7 @@ class RegionAllocator {
  private:
   static constexpr unsigned kOrders = 33;      // blocks of kUnit << 0 .. kUnit << 32
   static constexpr unsigned kQuickOrders = 6;  // up to 8 KiB
-  static constexpr std::uint32_t kQuickDepth = 64;
+  static constexpr std::uint32_t kQuickDepth = 256;
   static constexpr std::uint32_t kNone = 0xffffffff;
   // Block::state: what the block is, and its order. 0 for units inside a block.
   static constexpr std::uint8_t kUsed = 0x80, kFree = 0x40, kQuick = 0xc0, kKind = 0xc0;

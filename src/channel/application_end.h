@@ -79,7 +79,16 @@ class ApplicationEnd {
   bool disarm_descriptor() {
     return header_.descriptor_armed.exchange(0, std::memory_order_seq_cst) != 0;
   }
-  int descriptor() const { return region_->descriptor(); }
+  // What the engine writes: see Region::open_descriptor(), which goes before all of these.
+  Result<int, Error> open_descriptor() { return region_->open_descriptor(); }
+  void signal_descriptor() {
+    if (const Signal* signal = region_->signal()) signal->raise();
+  }
+  // Whether it was readable.
+  bool clear_descriptor() {
+    const Signal* const signal = region_->signal();
+    return signal != nullptr && signal->clear();
+  }
 
  private:
   // Completions found no room in the ring and wait at the engine.

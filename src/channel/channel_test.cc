@@ -5,6 +5,7 @@
 #include <array>
 #include <thread>
 
+#include "base/descriptor.h"
 #include "channel/application_end.h"
 #include "channel/engine_end.h"
 #include "channel/wake.h"
@@ -44,8 +45,8 @@ class Channel : public ::testing::Test {
   std::shared_ptr<EngineState> state_ = std::make_shared<EngineState>();
   std::shared_ptr<Doorbell> doorbell_ = std::make_shared<Doorbell>();
   std::shared_ptr<Region> region_ = make_region();
-  std::shared_ptr<Region> wake_source_ = make_region();  // lends its eventfd as the engine's
-  int wake_fd_ = wake_source_->descriptor();
+  base::Descriptor wake_ = base::Descriptor(create_descriptor().value());
+  int wake_fd_ = wake_.get();
   ApplicationEnd application_{region_, bell()};
   EngineEnd engine_{region_};
 };
@@ -122,15 +123,16 @@ TEST_F(Channel, ReadingWakesAnEngineThatHoldsCompletions) {
 
 TEST_F(Channel, OnlyMessagesWakeTheNamedSleeperAndTheDescriptor) {
   application_.set_sleeper(3);
+  const int descriptor = application_.open_descriptor().value();
   application_.arm_descriptor();
   engine_.complete(completion(1), false);
   engine_.publish();
   EXPECT_EQ(application_.wake_word(2).load(), 0U);
-  EXPECT_FALSE(readable(application_.descriptor()));
+  EXPECT_FALSE(readable(descriptor));
   engine_.complete(completion(2), true);
   engine_.publish();
   EXPECT_EQ(application_.wake_word(2).load(), 1U);
-  EXPECT_TRUE(readable(application_.descriptor()));
+  EXPECT_TRUE(readable(descriptor));
   EXPECT_FALSE(application_.descriptor_armed());
 }
 

@@ -57,7 +57,7 @@ void EngineEnd::wake_application() {
   if (sleeper - 1 < wake_words_.size()) wake(wake_words_[sleeper - 1]);
   if (header_.descriptor_armed.load(std::memory_order_seq_cst) != 0 &&
       header_.descriptor_armed.exchange(0, std::memory_order_seq_cst) != 0) {
-    signal_descriptor(region_->descriptor());
+    if (const Signal* signal = region_->signal()) signal->raise();
   }
 }
 

@@ -1,6 +1,9 @@
 // What lies in a channel's region: the memory between an application and an engine.
 //
-//   | Header | submission ring | completion ring | wake words | transmit memory ... |
+//   | Header | wake words | submission ring | completion ring | transmit memory ... |
+//
+// A channel that is opened and then idle touches two pages: the first, and the first of the
+// completion ring.
 //
 // Offsets, never pointers; fields of fixed width; a version. The application fills the submission
 // ring and owns transmit memory; the engine fills the completion ring. Each side keeps its indices

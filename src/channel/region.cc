@@ -1,7 +1,5 @@
 #include "channel/region.h"
 
-#include <unistd.h>
-
 #include <bit>
 #include <cstring>
 #include <new>
@@ -10,7 +8,6 @@
 
 #include "base/check.h"
 #include "base/failure.h"
-#include "channel/wake.h"
 
 namespace homa::channel {
 namespace {
@@ -31,10 +28,11 @@ Layout lay_out(const ChannelConfig& config) {
   Layout layout;
   layout.submission_entries = config.submission_entries;
   layout.completion_entries = config.completion_entries;
-  layout.submissions = round_up(sizeof(Header), kCacheLine);
+  layout.wake = round_up(sizeof(Header), kCacheLine);
+  layout.submissions = layout.wake + round_up(sizeof(WakeWord) * kWakeWords, kCacheLine);
   layout.completions = layout.submissions + sizeof(Submission) * config.submission_entries;
-  layout.wake = layout.completions + sizeof(Completion) * config.completion_entries;
-  layout.transmit = round_up(layout.wake + sizeof(WakeWord) * kWakeWords, kPage);
+  layout.transmit =
+      round_up(layout.completions + sizeof(Completion) * config.completion_entries, kPage);
   layout.transmit_bytes = round_up(config.transmit_bytes, kPage);
   layout.region_bytes = layout.transmit + layout.transmit_bytes;
   return layout;
@@ -91,9 +89,7 @@ Result<void, Error> ChannelConfig::validate() const {
 Result<std::shared_ptr<Region>, Error> Region::make(Result<base::Mapping, Error> mapping,
                                                     const Layout& layout) {
   if (!mapping) return Unexpected(mapping.error());
-  const auto descriptor = create_descriptor();
-  if (!descriptor) return Unexpected(descriptor.error());
-  return std::shared_ptr<Region>(new Region(std::move(mapping).value(), layout, *descriptor));
+  return std::shared_ptr<Region>(new Region(std::move(mapping).value(), layout));
 }
 
 Result<std::shared_ptr<Region>, Error> Region::create(const ChannelConfig& config) {
@@ -123,7 +119,15 @@ Result<std::shared_ptr<Region>, Error> Region::open(base::Mapping memory) {
   return make(std::move(memory), layout);
 }
 
-Region::~Region() { ::close(descriptor_); }
+Result<int, Error> Region::open_descriptor() {
+  if (!signal_) {
+    auto signal = Signal::create();
+    if (!signal) return Unexpected(signal.error());
+    signal_.emplace(std::move(signal).value());
+    signal_open_.store(true, std::memory_order_release);
+  }
+  return signal_->reader();
+}
 
 template <typename T>
 std::span<T> Region::part(std::uint64_t offset, std::size_t count) const {

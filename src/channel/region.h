@@ -1,14 +1,17 @@
 // The memory of a channel, laid out and mapped. Shared by the two ends; whoever is last unmaps it.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
 #include "base/mapping.h"
 #include "channel/layout.h"
+#include "channel/signal.h"
 #include "homa/error.h"
 #include "homa/result.h"
 
@@ -40,16 +43,21 @@ class Region {
   std::span<WakeWord> wake_words() const;
   std::span<std::byte> transmit() const;
   const base::Mapping& memory() const { return mapping_; }
-  // An eventfd: readable while the application has messages to receive, once it asked for that.
-  int descriptor() const { return descriptor_; }
 
-  ~Region();
+  // A descriptor that is readable while the application has messages to receive. Few ask for it, so
+  // it is made when the application first does: kSystem. One thread at a time.
+  Result<int, Error> open_descriptor();
+  // nullptr: nobody asked for it. Any thread.
+  const Signal* signal() const {
+    return signal_open_.load(std::memory_order_acquire) ? &*signal_ : nullptr;
+  }
+
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
 
  private:
-  Region(base::Mapping mapping, const Layout& layout, int descriptor)
-      : mapping_(std::move(mapping)), layout_(layout), descriptor_(descriptor) {}
+  Region(base::Mapping mapping, const Layout& layout)
+      : mapping_(std::move(mapping)), layout_(layout) {}
   static Result<std::shared_ptr<Region>, Error> make(Result<base::Mapping, Error> mapping,
                                                      const Layout& layout);
   template <typename T>
@@ -57,7 +65,8 @@ class Region {
 
   base::Mapping mapping_;
   Layout layout_;
-  int descriptor_;
+  std::optional<Signal> signal_;
+  std::atomic<bool> signal_open_{false};
 };
 
 }  // namespace homa::channel

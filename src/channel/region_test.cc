@@ -35,13 +35,13 @@ TEST(Region, PartsLieBehindEachOther) {
   const auto region = Region::create(small()).value();
   const auto* const begin = reinterpret_cast<const std::byte*>(&region->header());
   const auto at = [&](const void* part) { return static_cast<const std::byte*>(part) - begin; };
-  EXPECT_GE(at(region->submissions().data()), std::ptrdiff_t{sizeof(Header)});
+  EXPECT_GE(at(region->wake_words().data()), std::ptrdiff_t{sizeof(Header)});
+  EXPECT_GE(at(region->submissions().data()),
+            at(region->wake_words().data() + region->wake_words().size()));
   EXPECT_GE(at(region->completions().data()),
             at(region->submissions().data() + region->submissions().size()));
-  EXPECT_GE(at(region->wake_words().data()),
-            at(region->completions().data() + region->completions().size()));
   EXPECT_GE(at(region->transmit().data()),
-            at(region->wake_words().data() + region->wake_words().size()));
+            at(region->completions().data() + region->completions().size()));
   EXPECT_EQ(at(region->transmit().data() + region->transmit().size()),
             static_cast<std::ptrdiff_t>(region->memory().bytes().size()));
 }

@@ -1,13 +1,13 @@
 #include "client/ready_descriptor.h"
 
-#include "channel/wake.h"
-
 namespace homa::client {
 
-void ReadyDescriptor::use() {
-  if (used()) return;
+Result<int, Error> ReadyDescriptor::use() {
+  auto descriptor = channel_.open_descriptor();
+  if (!descriptor || used()) return descriptor;
   state_ = State::kQuiet;
   channel_.arm_descriptor();
+  return descriptor;
 }
 
 bool ReadyDescriptor::update(bool readable) {
@@ -15,22 +15,22 @@ bool ReadyDescriptor::update(bool readable) {
   if (readable) {
     // Disarmed by the engine: it wrote, or is about to.
     if (state_ == State::kQuiet && channel_.disarm_descriptor()) {
-      channel::signal_descriptor(channel_.descriptor());
+      channel_.signal_descriptor();
     }
     state_ = State::kReadable;
     return false;
   }
   if (state_ == State::kQuiet && channel_.descriptor_armed()) return false;
-  channel::clear_descriptor(channel_.descriptor());
+  channel_.clear_descriptor();
   state_ = State::kQuiet;
   channel_.arm_descriptor();
   return true;
 }
 
 void ReadyDescriptor::nothing_was_there() {
-  if (state_ != State::kQuiet || !channel::clear_descriptor(channel_.descriptor())) return;
+  if (state_ != State::kQuiet || !channel_.clear_descriptor()) return;
   // The write may have been for a message that came just now.
-  if (!channel_.descriptor_armed()) channel::signal_descriptor(channel_.descriptor());
+  if (!channel_.descriptor_armed()) channel_.signal_descriptor();
 }
 
 }  // namespace homa::client

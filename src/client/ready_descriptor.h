@@ -1,7 +1,7 @@
 // A socket's descriptor for poll() and epoll: readable while there is something to receive.
 //
-// The descriptor is an eventfd of the channel. Two write it: the engine, once for each time that it
-// was armed, when a message comes; and this side, when it finds messages before the engine wrote.
+// The descriptor is a signal of the channel. Two raise it: the engine, once for each time that it
+// was armed, when a message comes; and this side, when it finds messages before the engine did.
 // Only this side makes it unreadable again. One thread at a time (the socket's lock).
 #pragma once
 
@@ -16,15 +16,14 @@ class ReadyDescriptor {
   explicit ReadyDescriptor(channel::ApplicationEnd& channel) : channel_(channel) {}
 
   bool used() const { return state_ != State::kUnused; }
-  // The application asked for the descriptor: from now on it is kept up to date.
-  void use();
+  // The application asked for the descriptor: from now on it is kept up to date. kSystem.
+  Result<int, Error> use();
   // `readable`: there is something to receive, or the socket has ended. True: the engine was asked
   // anew to write it when something comes, so look for completions once more.
   bool update(bool readable);
   // The application found nothing although the descriptor may have told it to look: a write that
   // the engine was about to do when update() last looked has come since. Undoes it.
   void nothing_was_there();
-  int get() const { return channel_.descriptor(); }
 
  private:
   enum class State : std::uint8_t {

@@ -367,10 +367,14 @@ Result<void, Error> SocketState::abort_all(ErrorCode code) {
 
 int SocketState::descriptor() {
   const std::lock_guard lock(mutex_);
-  descriptor_.use();
+  const auto descriptor = descriptor_.use();
+  if (!descriptor) {
+    last_error_ = descriptor.error();
+    return -1;
+  }
   drain();
   settle();
-  return descriptor_.get();
+  return *descriptor;
 }
 
 bool SocketState::is_open() {

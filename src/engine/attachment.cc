@@ -44,10 +44,6 @@ bool Attachment::has_work() {
   return state_ < State::kLeaving && channel_.has_submissions();
 }
 
-bool Attachment::left() const {
-  return state_ < State::kLeaving && (channel_.application_gone() || channel_.broken());
-}
-
 void Attachment::take(Time now, const Submission& submission) {
   switch (submission.kind) {
     case SubmissionKind::kSend: return send(now, submission);

@@ -104,7 +104,9 @@ class Attachment {
   bool serves(RpcId rpc) const;
   Started* started(std::uint64_t handle);
   // The application is gone, and nothing was done about it yet.
-  bool left() const;
+  bool left() const {
+    return state_ < State::kLeaving && (channel_.application_gone() || channel_.broken());
+  }
   void leave(Time now);
 
   AttachmentContext context_;

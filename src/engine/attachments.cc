@@ -70,25 +70,26 @@ void Attachments::activate(std::uint16_t index) {
   active_.push_back(index);
 }
 
-void Attachments::hear_bells() {
-  for (std::size_t i = 0; i < doorbells_.size(); ++i) {
-    if (!doorbells_[i].rung()) continue;
-    doorbells_[i].take(kBellsPerStep, [&](std::uint32_t channel) {
-      const std::size_t index = i * channel::Doorbell::kChannels + channel;
-      if (index < places_.size() && places_[index].attachment) {
-        activate(static_cast<std::uint16_t>(index));
-      } else {
-        doorbells_[i].stop(channel);
-      }
-    });
-  }
+void Attachments::hear(channel::DoorbellWatch& doorbell) {
+  const auto first = static_cast<std::size_t>(&doorbell - doorbells_.data());
+  doorbell.take(kBellsPerStep, [&](std::uint32_t channel) {
+    const std::size_t index = first * channel::Doorbell::kChannels + channel;
+    if (index < places_.size() && places_[index].attachment) {
+      activate(static_cast<std::uint16_t>(index));
+    } else {
+      doorbell.stop(channel);
+    }
+  });
 }
 
 Attachments::Taken Attachments::take_submissions(Time now) {
-  hear_bells();
+  for (channel::DoorbellWatch& doorbell : doorbells_) {
+    if (doorbell.rung()) hear(doorbell);
+  }
   Taken taken;
-  std::size_t budget = kSubmissionsInAll;
   const std::size_t channels = active_.size();
+  if (channels == 0) return taken;
+  std::size_t budget = kSubmissionsInAll;
   if (turn_ >= channels) turn_ = 0;
   for (std::size_t i = 0; i < channels; ++i) {
     const std::size_t at = turn_ + i < channels ? turn_ + i : turn_ + i - channels;
@@ -96,11 +97,12 @@ Attachments::Taken Attachments::take_submissions(Time now) {
     Attachment& attachment = *place.attachment;
     const std::size_t count =
         attachment.take_submissions(now, std::min(budget, kSubmissionsPerStep));
-    if (count > 0) place.quiet_steps = 0;
+    if (attachment.ending()) taken.ending = true;
+    if (attachment.opening()) taken.opening = true;
+    if (count == 0) continue;
+    place.quiet_steps = 0;
     taken.count += count;
     budget -= count;
-    taken.ending = taken.ending || attachment.ending();
-    taken.opening = taken.opening || attachment.opening();
     if (budget == 0) {
       turn_ = at + 1;
       break;
@@ -139,13 +141,12 @@ void Attachments::publish() {
       place.active = false;
     }
   }
-  active_.resize(kept);
+  if (kept != active_.size()) active_.resize(kept);
 }
 
 bool Attachments::stays_active(Place& place, std::uint16_t index, std::size_t others) {
-  if (place.attachment->has_work()) return true;
   if (others < kQuietChannelsMax && ++place.quiet_steps < kQuietStepsMax) return true;
-  return !rest(index);
+  return place.attachment->has_work() || !rest(index);
 }
 
 // Watches the channel no more; false: there is something to do after all.

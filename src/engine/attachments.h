@@ -31,6 +31,8 @@ class Attachments {
   // Serves a further channel until its application is gone. kNoMemory.
   Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region);
   std::size_t size() const { return size_; }
+  // That the next step looks at.
+  std::size_t active() const { return active_.size(); }
 
   struct Taken {
     std::size_t count = 0;  // what was found to do
@@ -82,7 +84,7 @@ class Attachments {
   }
   void reserve(std::size_t places);
   void activate(std::uint16_t index);
-  void hear_bells();
+  void hear(channel::DoorbellWatch& doorbell);
   bool stays_active(Place& place, std::uint16_t index, std::size_t others);
   bool rest(std::uint16_t index);
 

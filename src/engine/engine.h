@@ -91,7 +91,9 @@ class Engine {
   Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
          int wake_fd, Duration coalesce, ReceiveRegion receive);
 
-  Time forward(Time now) { return time_.forward(now, next_deadline()); }
+  Time forward(Time now) {
+    return time_.forward(now, [this] { return next_deadline(); });
+  }
   std::size_t work(Time now, std::size_t done);
   std::size_t receive(Time now);
   std::size_t take_errors(Time now);

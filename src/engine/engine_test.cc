@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "base/descriptor.h"
 #include "channel/application_end.h"
 #include "channel/wake.h"
 #include "engine/defaults.h"
@@ -30,9 +31,8 @@ struct TestHost {
     core::CoreConfig config = defaults_for(owned->capabilities());
     config.receive_region_bytes = 8 << 20;
     config.link_bits_per_second = bits_per_second;
-    wake = channel::Region::create({}).value();
-    engine = Engine::create(config, std::move(owned), 1, wake->descriptor(), coalesce_for(config))
-                 .value();
+    wake = base::Descriptor(channel::create_descriptor().value());
+    engine = Engine::create(config, std::move(owned), 1, wake.get(), coalesce_for(config)).value();
   }
 
   std::unique_ptr<ApplicationEnd> open(std::uint16_t port) {
@@ -55,7 +55,7 @@ struct TestHost {
 
   Address local;
   FakeIo* io = nullptr;
-  std::shared_ptr<channel::Region> wake;
+  base::Descriptor wake;
   std::vector<std::shared_ptr<channel::Region>> regions;
   std::unique_ptr<Engine> engine;
   Time now{std::chrono::seconds(1)};
@@ -252,10 +252,10 @@ TEST_F(EngineTest, SleepsUntilItsDeadlineAndNotWhenSubmissionsWait) {
 TEST_F(EngineTest, AWakeUpThatComesLateDoesNotKeepItAwake) {
   const auto client = a_.open(0);
   // Who found it asleep was interrupted, and writes when it is awake again.
-  channel::signal_descriptor(a_.wake->descriptor());
+  channel::signal_descriptor(a_.wake.get());
   a_.engine->sleep(a_.now, kNever);
   EXPECT_EQ(a_.io->waits, 1);
-  EXPECT_FALSE(channel::clear_descriptor(a_.wake->descriptor())) << "it would never sleep again";
+  EXPECT_FALSE(channel::clear_descriptor(a_.wake.get())) << "it would never sleep again";
 }
 
 TEST_F(EngineTest, AReplyGivenJustBeforeItsSocketIsClosedLeavesFirst) {
@@ -452,39 +452,6 @@ TEST_F(EngineTest, ClosingSendsWhatWasGivenAndTellsPeers) {
   ASSERT_TRUE(failure);
   EXPECT_EQ(static_cast<ErrorCode>(failure->code), ErrorCode::kNoSuchSocket);
   EXPECT_EQ(b_.engine->step(b_.now), 0U);
-}
-
-TEST(Defaults, FollowTheLink) {
-  io::IoCapabilities capabilities;
-  capabilities.packet_bytes_max = 1472;
-  capabilities.overhead_bytes = 66;
-  for (const auto& [gigabits, unscheduled, incoming] : {std::tuple{10U, 30'000U, 400'000U},
-                                                        {25U, 60'000U, 480'000U},
-                                                        {100U, 60'000U, 1'600'000U}}) {
-    capabilities.link_bits_per_second = gigabits * 1'000'000'000ULL;
-    const core::CoreConfig config = defaults_for(capabilities);
-    EXPECT_EQ(config.unscheduled_bytes, unscheduled);
-    EXPECT_EQ(config.max_incoming, incoming);
-    EXPECT_EQ(config.payload_bytes_max, 1416U);
-    EXPECT_EQ(config.packet_overhead_bytes, 66U);
-    EXPECT_TRUE(config.validate());
-  }
-  capabilities.link_bits_per_second = 200'000'000;
-  core::CoreConfig slow = defaults_for(capabilities);
-  EXPECT_EQ(slow.unscheduled_bytes, 20'000U);
-  EXPECT_EQ(slow.max_incoming, 400'000U);
-  EXPECT_EQ(slow.resend_ticks, 20U) << "a little more than what max_incoming takes";
-  EXPECT_EQ(slow.timeout_ticks, 1'920U);
-  EXPECT_EQ(coalesce_for(slow), Duration(61'520)) << "a packet";
-  EXPECT_TRUE(slow.validate());
-  EXPECT_GT(slow.nic_backlog_max, Duration(100'000));
-  slow.link_bits_per_second = 10'000'000;
-  EXPECT_EQ(coalesce_for(slow), Duration(150'000));
-  slow.link_bits_per_second = 10'000'000'000;
-  EXPECT_EQ(coalesce_for(slow), Duration(0));
-  capabilities.link_bits_per_second = 0;
-  EXPECT_EQ(coalesce_for(defaults_for(capabilities)), Duration(0));
-  EXPECT_EQ(defaults_for(capabilities).unscheduled_bytes, 30'000U);
 }
 
 TEST(EngineCoalescing, ABusyLinkIsLookedAtInIntervalsAnIdleOneAtOnce) {

@@ -1,6 +1,7 @@
 // The endpoint's time: the clock's, without the pauses of the engine itself.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -10,12 +11,18 @@ namespace homa::engine {
 
 class EngineTime {
  public:
-  // The endpoint's time at `now` by the clock. `deadline`, by the clock: when the engine would have
-  // had something to do. It never goes backwards, although threads that take turns may have read
-  // the clock before they got theirs. Time in which the engine had something to do and did not run
-  // does not count: it did not look at the packets that came meanwhile, so it would take that time
-  // for its peers' silence.
-  Time forward(Time now, Time deadline);
+  // The endpoint's time at `now` by the clock. `deadline()`, by the clock: when the engine would
+  // have had something to do; asked only after a pause. The result never goes backwards, although
+  // threads that take turns may have read the clock before they got theirs. Time in which the
+  // engine had something to do and did not run does not count: it did not look at the packets that
+  // came meanwhile, so it would take that time for its peers' silence.
+  template <typename Deadline>
+  Time forward(Time now, Deadline deadline) {
+    const Time before = last_;
+    if (now > last_) last_ = now;
+    if (last_ - before > kPauseCounted) stop_for_pause(std::max(before, deadline()));
+    return last_ - stalled_;
+  }
   // The clock's time at the endpoint's `time`.
   Time by_clock(Time time) const { return time == kNever ? kNever : time + stalled_; }
 
@@ -25,6 +32,11 @@ class EngineTime {
   bool timers_fire(Time now, Time deadline, std::size_t packets);
 
  private:
+  // Longer pauses of the engine are not counted as its peers' silence.
+  static constexpr Duration kPauseCounted{2'000'000};
+
+  void stop_for_pause(Time due);
+
   Time last_{};          // by the clock
   Duration stalled_{0};  // what the endpoint's time is behind it
   std::uint32_t postponed_ = 0;

@@ -7,27 +7,31 @@ namespace {
 
 constexpr Time at(std::int64_t milliseconds) { return Time(Duration(milliseconds * 1'000'000)); }
 
+auto due(Time time) {
+  return [time] { return time; };
+}
+
 TEST(EngineTime, IsTheClocksAndNeverGoesBackwards) {
   EngineTime time;
-  EXPECT_EQ(time.forward(at(1), kNever), at(1));
-  EXPECT_EQ(time.forward(at(2), kNever), at(2));
-  EXPECT_EQ(time.forward(at(1), kNever), at(2)) << "a thread that read the clock early";
+  EXPECT_EQ(time.forward(at(1), due(kNever)), at(1));
+  EXPECT_EQ(time.forward(at(2), due(kNever)), at(2));
+  EXPECT_EQ(time.forward(at(1), due(kNever)), at(2)) << "a thread that read the clock early";
 }
 
 TEST(EngineTime, PausesWithSomethingToDoDoNotCount) {
   EngineTime time;
-  time.forward(at(10), kNever);
-  EXPECT_EQ(time.forward(at(1'010), at(20)), at(22)) << "due at 20, and 2 ms of patience";
-  EXPECT_EQ(time.forward(at(1'011), kNever), at(23));
+  time.forward(at(10), due(kNever));
+  EXPECT_EQ(time.forward(at(1'010), due(at(20))), at(22)) << "due at 20, and 2 ms of patience";
+  EXPECT_EQ(time.forward(at(1'011), due(kNever)), at(23));
   EXPECT_EQ(time.by_clock(at(23)), at(1'011));
   EXPECT_EQ(time.by_clock(kNever), kNever);
 }
 
 TEST(EngineTime, WaitingForNothingCounts) {
   EngineTime time;
-  time.forward(at(10), kNever);
-  EXPECT_EQ(time.forward(at(1'010), kNever), at(1'010));
-  EXPECT_EQ(time.forward(at(2'010), at(2'009)), at(2'010)) << "it was not due before";
+  time.forward(at(10), due(kNever));
+  EXPECT_EQ(time.forward(at(1'010), due(kNever)), at(1'010));
+  EXPECT_EQ(time.forward(at(2'010), due(at(2'009))), at(2'010)) << "it was not due before";
 }
 
 TEST(EngineTime, TimersWaitForPacketsButNotForEver) {

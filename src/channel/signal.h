@@ -1,0 +1,31 @@
+// A descriptor that one side makes readable and another, which need not be trusted, polls.
+//
+// It is one end of a pair of connected sockets. Whatever its holder does to it (fill it, empty it,
+// make it blocking, shut it down, close it), raise() and clear() never block: unlike for an
+// eventfd, the flags of a call decide that, and not those of a descriptor that others can change.
+#pragma once
+
+#include <utility>
+
+#include "base/descriptor.h"
+#include "homa/error.h"
+#include "homa/result.h"
+
+namespace homa::channel {
+
+class Signal {
+ public:
+  static Result<Signal, Error> create();  // kSystem
+
+  int reader() const { return reader_.get(); }  // to be polled for reading
+  void raise() const;                           // makes it readable
+  bool clear() const;                           // and unreadable; whether it was readable
+
+ private:
+  Signal(base::Descriptor reader, base::Descriptor writer)
+      : reader_(std::move(reader)), writer_(std::move(writer)) {}
+
+  base::Descriptor reader_, writer_;
+};
+
+}  // namespace homa::channel

@@ -1,0 +1,169 @@
+#include "engine/attachments.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "engine/attachments_fixture.h"
+
+namespace homa::engine {
+namespace {
+
+using channel::ApplicationEnd;
+using channel::Completion;
+using channel::CompletionKind;
+using channel::Submission;
+using channel::SubmissionKind;
+
+class AttachmentsTest : public AttachmentsFixture {};
+
+TEST_F(AttachmentsTest, OnlyChannelsThatRangAreLookedAt) {
+  std::vector<std::unique_ptr<ApplicationEnd>> applications;
+  for (int i = 0; i < 4'200; ++i) applications.push_back(attach());  // more than one doorbell has
+  EXPECT_EQ(attachments_.size(), 4'200U);
+  EXPECT_EQ(step(), 0U);
+  EXPECT_EQ(attachments_.active(), 0U);
+  for (const std::size_t channel : {0U, 700U, 4'199U}) {
+    submit(*applications[channel], SubmissionKind::kOpen);
+  }
+  EXPECT_EQ(step(), 3U);
+  EXPECT_EQ(attachments_.active(), 3U);
+  for (const std::size_t channel : {0U, 700U, 4'199U}) {
+    Completion completion;
+    ASSERT_TRUE(applications[channel]->next(&completion));
+    EXPECT_EQ(completion.kind, CompletionKind::kOpened);
+  }
+}
+
+TEST_F(AttachmentsTest, AQuietChannelIsLookedAtForAWhileOnly) {
+  const auto application = attach();
+  submit(*application, SubmissionKind::kOpen);
+  EXPECT_EQ(step(), 1U);
+  int steps = 0;
+  for (; attachments_.active() > 0 && steps < 2'000; ++steps) EXPECT_EQ(step(), 0U);
+  EXPECT_GT(steps, 100);
+  EXPECT_LT(steps, 2'000);
+  submit(*application, SubmissionKind::kClose);
+  EXPECT_GT(step(), 0U) << "its application rang again";
+}
+
+TEST_F(AttachmentsTest, OfManyQuietChannelsOnlySomeAreLookedAt) {
+  std::vector<std::unique_ptr<ApplicationEnd>> applications;
+  for (int i = 0; i < 200; ++i) {
+    applications.push_back(attach());
+    submit(*applications.back(), SubmissionKind::kOpen);
+  }
+  std::size_t done = 0;
+  for (int i = 0; i < 4; ++i) done += step();  // 64 bells a step
+  EXPECT_EQ(done, 200U);
+  step();
+  EXPECT_LE(attachments_.active(), 16U);
+}
+
+TEST_F(AttachmentsTest, BusyChannelsTakeTurns) {
+  constexpr int kEach = 1'000;
+  std::vector<std::unique_ptr<ApplicationEnd>> applications;
+  Submission submission;
+  submission.kind = SubmissionKind::kRelease;  // of nothing: refused, and counted
+  for (int i = 0; i < 20; ++i) {
+    applications.push_back(attach());
+    for (int j = 0; j < kEach; ++j) ASSERT_TRUE(applications.back()->submit(submission));
+    applications.back()->publish();
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_LE(step(), 2'048U) << "a step is bounded";
+  for (const auto& application : applications) {
+    EXPECT_TRUE(application->submit(submission)) << "every channel has had a turn";
+  }
+  for (int i = 0; i < 12; ++i) step();
+  EXPECT_EQ(refused(), 20U * kEach);
+}
+
+TEST_F(AttachmentsTest, WhoSubmitsToASleepingEngineWakesIt) {
+  const auto application = attach();
+  submit(*application, SubmissionKind::kOpen);
+  step();
+  EXPECT_TRUE(attachments_.announce_sleep(false));
+  EXPECT_EQ(attachments_.active(), 0U);
+  EXPECT_FALSE(woken());
+  submit(*application, SubmissionKind::kClose);
+  EXPECT_TRUE(woken());
+  attachments_.announce_awake();
+  EXPECT_GT(step(), 0U);
+  submit(*application, SubmissionKind::kClose);
+  EXPECT_FALSE(woken()) << "it is awake";
+}
+
+TEST_F(AttachmentsTest, AnEngineDoesNotSleepWhileSomethingIsToBeDone) {
+  const auto application = attach();
+  submit(*application, SubmissionKind::kOpen);
+  EXPECT_FALSE(attachments_.announce_sleep(false)) << "a bell that was not heard yet";
+  attachments_.announce_awake();
+  step();
+  submit(*application, SubmissionKind::kClose);
+  EXPECT_FALSE(attachments_.announce_sleep(false)) << "a watched channel need not ring";
+  attachments_.announce_awake();
+  step();
+  EXPECT_TRUE(attachments_.announce_sleep(false));
+  attachments_.wake();
+  EXPECT_TRUE(woken());
+}
+
+TEST_F(AttachmentsTest, ThePlaceOfAChannelThatLeftIsUsedAgain) {
+  auto first = attach();
+  submit(*first, SubmissionKind::kOpen, kPort);
+  step();
+  EXPECT_NE(attachments_.of_port(Port{kPort}), nullptr);
+  first.reset();
+  for (int i = 0; i < 3; ++i) step();
+  EXPECT_EQ(attachments_.size(), 0U);
+  EXPECT_EQ(attachments_.active(), 0U);
+  EXPECT_EQ(attachments_.of_port(Port{kPort}), nullptr);
+  const auto second = attach();
+  submit(*second, SubmissionKind::kOpen, kPort);
+  EXPECT_EQ(step(), 1U);
+  EXPECT_NE(attachments_.of_port(Port{kPort}), nullptr);
+}
+
+TEST_F(AttachmentsTest, WhatAChannelLeavesBehindIsTakenBackStepByStep) {
+  auto application = attach();
+  submit(*application, SubmissionKind::kOpen, kPort);
+  step();
+  Submission submission;
+  submission.kind = SubmissionKind::kRelease;
+  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(application->submit(submission));
+  application->publish();
+  application.reset();
+  std::uint64_t before = 0;
+  while (attachments_.size() > 0) {
+    step();
+    EXPECT_LE(refused() - before, 512U);
+    EXPECT_TRUE(refused() > before || before == 1'000);
+    before = refused();
+  }
+  EXPECT_EQ(before, 1'000U);
+}
+
+TEST_F(AttachmentsTest, APortIsOpenedOnceAndAnswersTellWhatWentWrong) {
+  const auto application = attach();
+  const auto answer = [&] {
+    step();
+    Completion completion;
+    EXPECT_TRUE(application->next(&completion));
+    return static_cast<ErrorCode>(completion.code);
+  };
+  submit(*application, SubmissionKind::kOpen, kFirstClientPort);
+  EXPECT_EQ(answer(), ErrorCode::kInvalidArgument);
+  submit(*application, SubmissionKind::kOpen, kPort);
+  EXPECT_EQ(answer(), ErrorCode::kOk);
+  submit(*application, SubmissionKind::kOpen, kPort + 1);
+  EXPECT_EQ(answer(), ErrorCode::kInvalidArgument) << "it has a port";
+  const auto other = attach();
+  submit(*other, SubmissionKind::kOpen, kPort);
+  step();
+  Completion completion;
+  ASSERT_TRUE(other->next(&completion));
+  EXPECT_EQ(static_cast<ErrorCode>(completion.code), ErrorCode::kInUse);
+}
+
+}  // namespace
+}  // namespace homa::engine
