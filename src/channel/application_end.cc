@@ -12,9 +12,11 @@ ApplicationEnd::ApplicationEnd(std::shared_ptr<Region> region, Bell bell)
       completions_(region_->completions(), header_.completion_tail, header_.completion_head),
       allocator_(region_->layout().transmit_bytes) {}
 
-ApplicationEnd::~ApplicationEnd() {
-  header_.application_gone.store(1, std::memory_order_seq_cst);
-  ring();
+ApplicationEnd::~ApplicationEnd() { abandon(*region_, bell_); }
+
+void ApplicationEnd::abandon(Region& region, Bell& bell) {
+  region.header().application_gone.store(1, std::memory_order_seq_cst);
+  bell.ring();
 }
 
 void ApplicationEnd::publish(bool only_release) {

@@ -24,6 +24,9 @@ class ApplicationEnd {
   ApplicationEnd(const ApplicationEnd&) = delete;
   ApplicationEnd& operator=(const ApplicationEnd&) = delete;
 
+  // For an attached region whose application's end could not be made: the engine forgets it.
+  static void abandon(Region& region, Bell& bell);
+
   // False: the ring is full. The engine sees it after publish().
   bool submit(const Submission& submission) { return submissions_.push(submission); }
   // The same as submit(), to be filled in place.

@@ -1,5 +1,6 @@
 #include "channel/engine_end.h"
 
+#include <new>
 #include <utility>
 
 #include "channel/wake.h"
@@ -31,7 +32,12 @@ Completion& EngineEnd::place(bool message) {
   if (held_.empty()) {
     if (Completion* free = completions_.push_place()) return *free;
   }
-  return held_.push_slot();
+  return hold();
+}
+
+Completion& EngineEnd::hold() try { return held_.push_slot(); } catch (const std::bad_alloc&) {
+  lost_ = true;
+  return lost_completion_;
 }
 
 void EngineEnd::flush_held() {

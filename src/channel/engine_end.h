@@ -28,7 +28,8 @@ class EngineEnd {
   bool has_submissions();
   std::size_t submission_entries() const { return region_->layout().submission_entries; }
 
-  // Never lost: what finds no room in the ring waits here. `message`: worth waking somebody for.
+  // Never lost while the channel is not broken: what finds no room in the ring waits here.
+  // `message`: worth waking somebody for.
   void complete(const Completion& completion, bool message) { place(message) = completion; }
   // The same, to be filled in place, all of it, before anything else is called.
   Completion& place(bool message);
@@ -38,8 +39,9 @@ class EngineEnd {
     if (completions_.unpublished() || !held_.empty()) publish_completions();
   }
 
-  // Whether the application broke the rings; nothing is read from it any more.
-  bool broken() const { return submissions_.broken() || completions_.broken(); }
+  // Whether the application broke the rings, or there was no memory to hold what it does not read;
+  // nothing is read from it any more.
+  bool broken() const { return submissions_.broken() || completions_.broken() || lost_; }
   bool application_gone() const {
     return header_.application_gone.load(std::memory_order_acquire) != 0;
   }
@@ -52,6 +54,7 @@ class EngineEnd {
 
  private:
   void publish_completions();
+  Completion& hold();
   void flush_held();
   void wake_application();
 
@@ -66,7 +69,9 @@ class EngineEnd {
   RingReader<Submission> submissions_;
   RingWriter<Completion> completions_;
   base::GrowingQueue<Completion> held_;
-  bool message_ = false;  // one was completed since the last publish()
+  bool lost_ = false;           // a completion, for want of memory
+  Completion lost_completion_;  // where such a one goes
+  bool message_ = false;        // one was completed since the last publish()
 };
 
 }  // namespace homa::channel

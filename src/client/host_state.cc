@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "channel/wake.h"
@@ -132,7 +133,13 @@ Result<std::shared_ptr<SocketState>, Error> HostState::open_socket(std::uint16_t
   if (!region) return Unexpected(region.error());
   auto bell = link_->attach(*region);
   if (!bell) return Unexpected(bell.error());
-  auto socket = std::make_shared<SocketState>(link_, *region, std::move(bell).value());
+  std::shared_ptr<SocketState> socket;
+  try {
+    socket = std::make_shared<SocketState>(link_, *region, *bell);
+  } catch (const std::bad_alloc&) {
+    channel::ApplicationEnd::abandon(**region, *bell);
+    return Unexpected(Error{ErrorCode::kNoMemory, "no memory for a further socket"});
+  }
   if (auto opened = socket->open(port); !opened) return Unexpected(opened.error());
   const std::lock_guard lock(mutex_);
   std::erase_if(sockets_, [](const auto& other) { return other.expired(); });

@@ -18,7 +18,8 @@ Admission::Admission(const CoreConfig& config)
     : config_(config),
       served_max_(std::max(1U, config.rpcs_max / kServedShareDenominator * kServedShareNumerator)),
       finished_(config.finished_ids_max),
-      ports_(1U << 16) {}
+      ports_(1U << 16),
+      was_open_(1U << 16) {}
 
 Result<LocalPort*, ErrorCode> Admission::open(Port port, Account& account,
                                               std::mt19937_64& random) {
@@ -34,6 +35,7 @@ Result<LocalPort*, ErrorCode> Admission::open(Port port, Account& account,
   auto& opened = ports_[raw(port)];
   opened = std::make_unique<LocalPort>();
   opened->number = port;
+  was_open_[raw(port)] = true;
   opened->account = &account;
   account.ports.push_back(*opened);
   return opened.get();

@@ -27,6 +27,11 @@ class Admission {
   Result<LocalPort*, ErrorCode> open(Port port, Account& account, std::mt19937_64& random);
   // nullptr: nobody has opened it.
   LocalPort* find(Port port) const { return ports_[raw(port)].get(); }
+  // While the host starts, a request to a port that was never open is not answered: its server may
+  // be about to open it, and the client tries again.
+  void set_starting(bool starting) { starting_ = starting; }
+  // There is certainly nobody at a port that find() does not find.
+  bool is_closed(Port port) const { return !starting_ || was_open_[raw(port)]; }
   // From now on nobody has it. What it has in progress is the caller's to end, in its own time.
   void close(LocalPort& port);
   // The port that was closed first and has not been removed; nullptr: none.
@@ -52,6 +57,8 @@ class Admission {
   std::uint32_t served_ = 0;  // requests in progress, over all ports
   FinishedIds finished_;
   std::vector<std::unique_ptr<LocalPort>> ports_;  // by number
+  std::vector<bool> was_open_;                     // by number: since the host began
+  bool starting_ = false;
   std::deque<std::unique_ptr<LocalPort>> closing_;
 };
 

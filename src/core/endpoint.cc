@@ -1,5 +1,7 @@
 #include "core/endpoint.h"
 
+#include <algorithm>
+
 #include "core/endpoint_impl.h"
 
 namespace homa::core {
@@ -55,12 +57,15 @@ std::uint64_t Endpoint::receive_region_used() const {
 }
 std::uint64_t Endpoint::granted_not_received() const { return impl_->grants_.incoming(); }
 
-std::vector<RpcInfo> Endpoint::rpcs(Port port) const {
-  std::vector<RpcInfo> infos;
-  impl_->rpcs_.for_each([&](const Rpc& rpc) {
-    if (rpc.local_port == port) infos.push_back(impl_->info(rpc));
-  });
-  return infos;
+void Endpoint::set_starting(bool starting) { impl_->admission_.set_starting(starting); }
+
+std::uint32_t Endpoint::rpcs(std::uint32_t first, std::uint32_t count,
+                             std::vector<RpcInfo>& infos) const {
+  const std::uint32_t slots = impl_->rpcs_.slots();
+  const std::uint32_t begin = std::min(first, slots);
+  const std::uint32_t end = begin + std::min(count, slots - begin);
+  impl_->rpcs_.for_each_of(begin, end, [&](const Rpc& rpc) { infos.push_back(impl_->info(rpc)); });
+  return end < slots ? end : 0;
 }
 
 std::optional<RpcInfo> Endpoint::rpc(RpcId id) const {

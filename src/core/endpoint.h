@@ -32,6 +32,7 @@ namespace homa::core {
 // A snapshot of an RPC in progress, for people and tools.
 struct RpcInfo {
   RpcId id{};
+  Cookie cookie{};  // of an RPC of ours
   WireId wire_id{};
   Address peer;
   Port local_port{};
@@ -67,6 +68,9 @@ class Endpoint {
   // Ports: 1..32767 take requests; 32768..65535 start RPCs. kInUse if open already; port 0 asks for
   // a free client port, chosen at random. kInvalidArgument: no such account.
   Result<Port, ErrorCode> open_port(Port port, AccountId account = kDefaultAccount);
+  // While a host starts, a request to a port that was never open is dropped unanswered: its
+  // server may be about to open it, and the client tries again.
+  void set_starting(bool starting);
   // Ends every RPC of the port; their peers are told. The port can be opened again at once. A call
   // ends a bounded number; on_time() ends the rest. Buffers not yet released stay valid.
   void close_port(Time now, Port port);
@@ -106,7 +110,9 @@ class Endpoint {
   std::size_t peers() const;
   std::uint64_t receive_region_used() const;   // of all accounts
   std::uint64_t granted_not_received() const;  // bounded by max_incoming at every grant
-  std::vector<RpcInfo> rpcs(Port port) const;  // unbounded work: for tools
+  // Appends the RPCs in `count` places of the table, from `first` on, to `infos`. Returns where to
+  // go on; 0: that was the last.
+  std::uint32_t rpcs(std::uint32_t first, std::uint32_t count, std::vector<RpcInfo>& infos) const;
   std::optional<RpcInfo> rpc(RpcId id) const;
 
  private:

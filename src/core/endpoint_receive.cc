@@ -120,7 +120,9 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   const Port port = data.common.destination_port;
   LocalPort* local = admission_.find(port);
   if (local == nullptr) {
-    controls_.error(now, packet.source, data.common, ErrorCode::kNoSuchSocket);
+    if (admission_.is_closed(port)) {
+      controls_.error(now, packet.source, data.common, ErrorCode::kNoSuchSocket);
+    }
     return drop(now, DropReason::kNoSuchPort, packet, data.common.sender_id);
   }
   Peer* peer = get_peer(now, packet.source);

@@ -252,6 +252,7 @@ void Endpoint::Impl::on_unreachable(Time now, const Unreachable& what) {
 RpcInfo Endpoint::Impl::info(const Rpc& rpc) const {
   RpcInfo info;
   info.id = rpc.id;
+  info.cookie = rpc.cookie;
   info.wire_id = rpc.client_id;
   info.peer = rpc.peer->address;
   info.local_port = rpc.local_port;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -18,6 +19,7 @@ namespace {
 
 // Submissions and buffers of an application that is gone.
 constexpr std::size_t kTakenBackPerStep = 256;
+constexpr std::uint32_t kStatusPerStep = 512;  // places in the endpoint's table
 
 }  // namespace
 
@@ -32,7 +34,11 @@ std::size_t Attachment::take_submissions(Time now, std::size_t at_most) {
 std::size_t Attachment::take_some(Time now, std::size_t at_most) {
   Submission submission;
   std::size_t count = 0;
-  while (count < at_most && channel_.next(&submission)) {
+  if (status_) {
+    continue_status();
+    ++count;
+  }
+  while (count < at_most && !status_ && channel_.next(&submission)) {
     take(now, submission);
     ++count;
   }
@@ -40,7 +46,7 @@ std::size_t Attachment::take_some(Time now, std::size_t at_most) {
 }
 
 bool Attachment::has_work() {
-  if (opening() || ending()) return true;
+  if (opening() || ending() || status_) return true;
   return state_ < State::kLeaving && channel_.has_submissions();
 }
 
@@ -52,7 +58,7 @@ void Attachment::take(Time now, const Submission& submission) {
     case SubmissionKind::kRelease: return release(now, submission);
     case SubmissionKind::kOpen: return ask_for_port(submission);
     case SubmissionKind::kClose: return ask_for_close();
-    case SubmissionKind::kStatus: return status(submission);
+    case SubmissionKind::kStatus: return begin_status(submission);
     case SubmissionKind::kSupply: return supply(now, submission);
   }
   refuse();
@@ -96,6 +102,7 @@ void Attachment::send(Time now, const Submission& submission) {
     ++transmits_;
     on_transmit_done(submission.memory);
   };
+  if (!reserve_started(slot)) return refused(ErrorCode::kNoMemory);
   const auto port = source_port();
   if (!port) return refused(port_ ? ErrorCode::kNoMemory : ErrorCode::kClosed);
   const SocketAddress server = submission.peer.address();
@@ -105,8 +112,14 @@ void Attachment::send(Time now, const Submission& submission) {
                          submission.pending});
   if (!rpc) return refused(rpc.error());
   ++transmits_;
-  if (slot >= started_.size()) started_.resize(std::max<std::size_t>(64, std::size_t{slot} * 2));
   started_[slot] = Started{submission.handle, *rpc};
+}
+
+bool Attachment::reserve_started(std::uint32_t slot) try {
+  if (slot >= started_.size()) started_.resize(std::max<std::size_t>(64, std::size_t{slot} * 2));
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
 }
 
 // Whether `rpc` (any number) is a request to this channel's port.
@@ -203,46 +216,58 @@ void Attachment::ask_for_close() {
   if (state_ < State::kClosing) state_ = State::kClosing;
 }
 
-void Attachment::append_status(Port port, std::vector<channel::StatusRecord>& records) const {
-  for (const core::RpcInfo& info : context_.endpoint.rpcs(port)) {
-    channel::StatusRecord record;
+channel::StatusRecord Attachment::record_of(const core::RpcInfo& info) {
+  channel::StatusRecord record;
+  if (is_served(info.id)) {
     record.handle = raw(info.id);
-    if (!is_served(info.id)) {
-      const auto at = std::find_if(started_.begin(), started_.end(),
-                                   [&](const Started& other) { return other.rpc == info.id; });
-      record.handle = at == started_.end() ? 0 : at->handle;
-    }
-    record.wire_id = raw(info.wire_id);
-    record.peer = PeerRecord::of({info.peer, raw(info.peer_port)});
-    record.state = static_cast<std::uint32_t>(info.state);
-    record.send_length = info.send_length;
-    record.sent = info.sent;
-    record.send_granted = info.send_granted;
-    record.receive_length = info.receive_length;
-    record.received = info.received;
-    record.receive_granted = info.receive_granted;
-    record.gaps = info.gaps;
-    record.silent_ticks = info.silent_ticks;
-    records.push_back(record);
+  } else if (const Started* own = started(raw(info.cookie)); own && own->rpc == info.id) {
+    record.handle = own->handle;
   }
+  record.wire_id = raw(info.wire_id);
+  record.peer = PeerRecord::of({info.peer, raw(info.peer_port)});
+  record.state = static_cast<std::uint32_t>(info.state);
+  record.send_length = info.send_length;
+  record.sent = info.sent;
+  record.send_granted = info.send_granted;
+  record.receive_length = info.receive_length;
+  record.received = info.received;
+  record.receive_granted = info.receive_granted;
+  record.gaps = info.gaps;
+  record.silent_ticks = info.silent_ticks;
+  return record;
 }
 
-// For tools: as many RPCs as fit into the memory that the application gave.
-void Attachment::status(const Submission& submission) {
-  const auto memory = channel_.transmit(submission.memory, submission.length);
-  if (!memory) return refuse();
-  std::vector<channel::StatusRecord> records;
-  if (port_) append_status(*port_, records);
-  if (client_port_) append_status(*client_port_, records);
-  const std::size_t bytes =
-      std::min(records.size(), memory->size() / sizeof(channel::StatusRecord)) *
-      sizeof(channel::StatusRecord);
-  if (bytes > 0) std::memcpy(memory->data(), records.data(), bytes);
+// For tools: as many RPCs as fit into the memory that the application gave. It may take several
+// steps, and later submissions wait for its end.
+void Attachment::begin_status(const Submission& submission) {
+  if (!channel_.transmit(submission.memory, submission.length)) return refuse();
+  status_ = Status{submission, 0, 0};
+  continue_status();
+}
+
+void Attachment::continue_status() {
+  constexpr std::size_t kRecord = sizeof(channel::StatusRecord);
+  const std::span<std::byte> memory =
+      *channel_.transmit(status_->request.memory, status_->request.length);
+  std::vector<core::RpcInfo> infos;
+  status_->next = context_.endpoint.rpcs(status_->next, kStatusPerStep, infos);
+  for (const core::RpcInfo& info : infos) {
+    if (info.local_port != port_ && info.local_port != client_port_) continue;
+    if (memory.size() - status_->bytes < kRecord) {
+      status_->next = 0;
+      break;
+    }
+    const channel::StatusRecord record = record_of(info);
+    std::memcpy(memory.data() + status_->bytes, &record, kRecord);
+    status_->bytes += kRecord;
+  }
+  if (status_->next != 0) return;
   Completion completion;
   completion.kind = CompletionKind::kStatus;
-  completion.tag = submission.tag;
-  completion.length = static_cast<std::uint32_t>(bytes);
+  completion.tag = status_->request.tag;
+  completion.length = static_cast<std::uint32_t>(status_->bytes);
   channel_.complete(completion, true);
+  status_.reset();
 }
 
 void Attachment::deliver(CompletionKind kind, std::uint64_t handle, const core::Event& event) {

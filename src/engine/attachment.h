@@ -84,6 +84,12 @@ class Attachment {
     RpcId rpc = kNoRpc;
   };
 
+  struct Status {  // that is being written
+    channel::Submission request;
+    std::uint32_t next = 0;  // place in the endpoint's table
+    std::size_t bytes = 0;   // written
+  };
+
   std::size_t take_some(Time now, std::size_t at_most);
   void take(Time now, const channel::Submission& submission);
   void send(Time now, const channel::Submission& submission);
@@ -93,8 +99,10 @@ class Attachment {
   void release(Time now, const channel::Submission& submission);
   void ask_for_port(const channel::Submission& submission);
   void ask_for_close();
-  void status(const channel::Submission& submission);
-  void append_status(Port port, std::vector<channel::StatusRecord>& records) const;
+  void begin_status(const channel::Submission& submission);
+  void continue_status();
+  channel::StatusRecord record_of(const core::RpcInfo& info);
+  bool reserve_started(std::uint32_t slot);  // false: no memory
   void refuse() { trace::add(context_.counters.submissions_refused); }
   void fail(const channel::Submission& submission, ErrorCode code);
   void answer_open(std::uint64_t tag, Result<Port, ErrorCode> opened);
@@ -119,6 +127,7 @@ class Attachment {
   std::uint64_t open_tag_ = 0;        // kOpening
   std::size_t last_submissions_ = 0;  // kLeaving: at most so many are still taken
   std::vector<Started> started_;
+  std::optional<Status> status_;
   std::size_t transmits_ = 0;           // blocks that the endpoint refers to
   ReceiveRegion::HeldBuffers buffers_;  // that the application holds
 };

@@ -50,6 +50,8 @@ class Attachments {
   // more at those that are quiet.
   void publish();
 
+  // Some port has been opened since the beginning.
+  bool has_ports() const { return port_owners_.any(); }
   // The channel that has opened the port; nullptr: none has.
   Attachment* of_port(Port port);
   std::span<const std::byte> transmit(core::TransmitToken token, std::uint32_t offset,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -31,12 +33,18 @@ Time clock_now() {
 Result<std::unique_ptr<Engine>, Error> Engine::create(const core::CoreConfig& config,
                                                       std::unique_ptr<io::PacketIo> io,
                                                       std::uint64_t seed, int wake_fd,
-                                                      Duration coalesce) {
+                                                      Duration coalesce) try {
   HOMA_CHECK(config.receive_region_bytes > 0);
   auto receive = ReceiveRegion::create(config.receive_region_bytes);
   if (!receive) return Unexpected(receive.error());
   return std::unique_ptr<Engine>(
       new Engine(config, std::move(io), seed, wake_fd, coalesce, std::move(receive).value()));
+} catch (const std::exception&) {  // std::bad_alloc, or a vector that cannot be so long
+  return failure(ErrorCode::kNoMemory,
+                 "no memory for the protocol's tables; configure smaller finished_ids_max (" +
+                     std::to_string(config.finished_ids_max) + "), rpcs_max (" +
+                     std::to_string(config.rpcs_max) + ") or peers_max (" +
+                     std::to_string(config.peers_max) + ")");
 }
 
 Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
@@ -47,7 +55,9 @@ Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io,
       coalesce_(coalesce),
       load_(config.link_bits_per_second),
       receive_(std::move(receive)),
-      attachments_(endpoint_, receive_, recorder_.counters, wake_fd) {}
+      attachments_(endpoint_, receive_, recorder_.counters, wake_fd) {
+  endpoint_.set_starting(true);
+}
 
 Engine::~Engine() = default;
 
@@ -61,8 +71,11 @@ Result<channel::Bell, Error> Engine::attach(std::shared_ptr<channel::Region> reg
 std::size_t Engine::step(Time now) {
   if (io_ == nullptr) return 0;
   now = forward(now);
-  std::size_t done = receive(now);
-  done += take_errors(now);
+  std::size_t done = 0;
+  if (start_ends_ != kNever) {  // a port has been opened
+    if (starting_ && now >= start_ends_) end_start();
+    done = receive(now) + take_errors(now);
+  }
   if (time_.timers_fire(now, deadline_, done)) endpoint_.on_time(now);
   return work(now, done);
 }
@@ -116,8 +129,16 @@ std::size_t Engine::take_submissions(Time now) {
     transmit(now);
     attachments_.end(now);
   }
-  if (taken.opening) attachments_.open();
+  if (taken.opening) {
+    attachments_.open();
+    if (start_ends_ == kNever && attachments_.has_ports()) start_ends_ = now + kStartGrace;
+  }
   return taken.count;
+}
+
+void Engine::end_start() {
+  starting_ = false;
+  endpoint_.set_starting(false);
 }
 
 std::size_t Engine::dispatch_events(Time now) {
@@ -177,10 +198,11 @@ void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
 }
 
 bool Engine::wait(Time now, Time until, std::unique_lock<std::mutex>* owner) {
-  const bool looks_away = load_.busy();
-  if (!looks_away) until = std::min(until, next_deadline());
+  // Nothing is to be received before a port is open, see kStartGrace.
+  const bool looks_away = load_.busy() || start_ends_ == kNever;
+  if (!load_.busy()) until = std::min(until, next_deadline());
   Duration at_most = until == kNever ? kLongestSleep : std::min(until - now, kLongestSleep);
-  if (looks_away) at_most = std::min(at_most, coalesce_);
+  if (load_.busy()) at_most = std::min(at_most, coalesce_);
   const int arrivals = looks_away ? -1 : io_->descriptor();  // poll() ignores -1
   if (!looks_away && (owner == nullptr || arrivals < 0)) return io_->wait(at_most, wake_fd_);
   std::array<pollfd, 2> descriptors{{{wake_fd_, POLLIN, 0}, {arrivals, POLLIN, 0}}};

@@ -53,6 +53,11 @@ class Engine {
   // kNoMemory.
   Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region);
 
+  // No packet is taken before the first port is open: until then the kernel keeps them, so that a
+  // request to a server that is about to open its port is not refused. For kStartGrace after that,
+  // requests to ports that were never open are dropped without an answer.
+  static constexpr Duration kStartGrace{500'000'000};
+
   // Does what is due at `now`, in bounded time. Returns how much that was; 0: nothing to do until
   // next_deadline(), a packet or a submission.
   std::size_t step(Time now);
@@ -99,7 +104,7 @@ class Engine {
   std::size_t take_errors(Time now);
   std::size_t run_posted();
   std::size_t take_submissions(Time now);
-  void end_channels(Time now);
+  void end_start();
   std::size_t dispatch_events(Time now);
   void dispatch(Time now, const core::Event& event);
   std::size_t transmit(Time now);
@@ -121,6 +126,8 @@ class Engine {
   std::array<io::RxFrame, kBatch> received_;
   std::array<io::IoError, 8> errors_;
   Time deadline_{};  // the endpoint's, when work() last ended
+  bool starting_ = true;
+  Time start_ends_ = kNever;  // known when a port has been opened
 
   std::atomic<bool> posted_flag_{false};
   std::mutex posted_mutex_;

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <random>
+#include <set>
 
 #include "base/descriptor.h"
 #include "channel/application_end.h"
@@ -307,6 +309,109 @@ TEST_F(EngineTest, ItsOwnPausesAreNotTheSilenceOfItsPeers) {
   EXPECT_FALSE(next(*client, CompletionKind::kFailure)) << "five pauses are no silence";
   for (int i = 0; i < 110; ++i) a_.engine->step(a_.now += std::chrono::milliseconds(1));
   EXPECT_TRUE(next(*client, CompletionKind::kFailure)) << "a tenth of a second is";
+}
+
+// A server that was restarted: requests come before it has opened its port.
+TEST_F(EngineTest, ARequestThatComesBeforeItsPortIsOpenIsNotRefused) {
+  const auto client = a_.open(0);
+  send(*client, channel::make_handle(0, 1), 100, std::byte{0x11});
+  run(100);
+  EXPECT_EQ(b_.engine->counters().packets_received.load(), 0U) << "no port, no packets";
+  const auto other = b_.open(kServerPort + 1);
+  run(100);
+  EXPECT_GT(b_.engine->counters().packets_received.load(), 0U);
+  EXPECT_FALSE(next(*client, CompletionKind::kFailure)) << "the server may still be starting";
+  const auto server = b_.open(kServerPort);
+  run(2'000);
+  EXPECT_TRUE(next(*server, CompletionKind::kRequest));
+}
+
+TEST_F(EngineTest, ASleepBeforeAPortIsOpenIsNotEndedByPackets) {
+  const auto client = a_.open(0);
+  send(*client, channel::make_handle(0, 1), 100, std::byte{0x11});
+  a_.engine->step(a_.now);
+  b_.engine->sleep(b_.now, b_.now + Duration(1'000));
+  EXPECT_EQ(b_.io->waits, 0) << "the back end would report the packet at once, for ever";
+}
+
+TEST_F(EngineTest, ClosedPortsAreAnsweredOnceTheStartIsOver) {
+  const auto client = a_.open(0);
+  const auto other = b_.open(kServerPort + 1);
+  run(static_cast<int>(Engine::kStartGrace / Duration(10'000)) + 1);
+  send(*client, channel::make_handle(0, 1), 100, std::byte{0x11});
+  run();
+  const auto failure = next(*client, CompletionKind::kFailure);
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(static_cast<ErrorCode>(failure->code), ErrorCode::kNoSuchSocket);
+}
+
+TEST_F(EngineTest, APortThatWasClosedIsAnsweredAtOnce) {
+  const auto client = a_.open(0);
+  auto server = b_.open(kServerPort);
+  server.reset();
+  run();
+  send(*client, channel::make_handle(0, 1), 100, std::byte{0x11});
+  run();
+  const auto failure = next(*client, CompletionKind::kFailure);
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(static_cast<ErrorCode>(failure->code), ErrorCode::kNoSuchSocket);
+}
+
+TEST_F(EngineTest, AStatusOfManyRpcsIsWrittenStepByStep) {
+  constexpr std::uint32_t kRpcs = 2'000;
+  const auto client = a_.open(0);
+  Submission submission;
+  submission.kind = SubmissionKind::kSend;
+  submission.length = 100;
+  submission.peer = channel::PeerRecord::of({b_.local, kServerPort});
+  for (std::uint32_t i = 0; i < kRpcs; ++i) {
+    submission.handle = channel::make_handle(i, 1);
+    submission.memory = put(*client, 100, std::byte{1});
+    while (!client->submit(submission)) {
+      client->publish();
+      a_.engine->step(a_.now);
+    }
+  }
+  Submission status;
+  status.kind = SubmissionKind::kStatus;
+  status.tag = 5;
+  status.length = (kRpcs + 10) * sizeof(channel::StatusRecord);
+  status.memory = client->allocate(status.length).value();
+  client->publish();
+  while (!client->submit(status)) a_.engine->step(a_.now);
+  client->publish();
+  while (a_.engine->step(a_.now) >= 256) continue;  // everything before it
+  int steps = 1;
+  std::optional<Completion> written;
+  for (; !written && steps < 100; ++steps) {
+    written = next(*client, CompletionKind::kStatus);
+    a_.engine->step(a_.now);
+  }
+  ASSERT_TRUE(written);
+  EXPECT_GT(steps, 2) << "in parts";
+  EXPECT_EQ(written->tag, 5U);
+  ASSERT_EQ(written->length, kRpcs * sizeof(channel::StatusRecord));
+  std::set<std::uint64_t> handles;
+  for (std::uint32_t i = 0; i < kRpcs; ++i) {
+    channel::StatusRecord record;
+    std::memcpy(&record, client->memory(status.memory + i * sizeof(record), sizeof(record)).data(),
+                sizeof(record));
+    handles.insert(record.handle);
+  }
+  EXPECT_EQ(handles.size(), kRpcs);
+  EXPECT_EQ(*handles.begin(), channel::make_handle(0, 1));
+}
+
+TEST_F(EngineTest, TablesThatAreTooLargeAreAnError) {
+  FakeNetwork network;
+  auto io = std::make_unique<FakeIo>(network, Address::v4(10, 0, 0, 3));
+  core::CoreConfig config = defaults_for(io->capabilities());
+  config.finished_ids_max = 3'000'000'000;
+  config.peers_max = 4'000'000'000;
+  const auto engine = Engine::create(config, std::move(io), 1, a_.wake.get());
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code, ErrorCode::kNoMemory);
+  EXPECT_NE(engine.error().text.find("finished_ids_max (3000000000)"), std::string::npos);
 }
 
 TEST_F(EngineTest, UnreachableHostsFailTheirRpcs) {

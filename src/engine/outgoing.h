@@ -18,6 +18,8 @@ namespace homa::engine {
 
 class Outgoing {
  public:
+  Outgoing() { done_.reserve(kBatch); }  // no more can wait: each has a frame that waits
+
   // Sends what may be sent at `now`, a few batches at most; returns how many packets the device
   // took.
   std::size_t send(Time now, core::Endpoint& endpoint, io::PacketIo& io, Attachments& attachments);

@@ -312,13 +312,14 @@ void Host::check_bounds() const {
   HOMA_CHECK(endpoint_.rpcs_in_progress() <= config_.rpcs_max);
   HOMA_CHECK(endpoint_.peers() <= kPeers.size());
   HOMA_CHECK(endpoint_.receive_region_used() <= kRegionBytes);
-  for (const Port port : {kServerPort, client_port_}) {
-    for (const auto& info : endpoint_.rpcs(port)) {
-      HOMA_CHECK(info.sent <= info.send_granted && info.send_granted <= info.send_length);
-      HOMA_CHECK(info.received <= info.receive_length);
-      HOMA_CHECK(info.receive_granted <= info.receive_length);
-      HOMA_CHECK(endpoint_.rpc(info.id)->wire_id == info.wire_id);
-    }
+  std::vector<core::RpcInfo> infos;
+  for (std::uint32_t first = 0; (first = endpoint_.rpcs(first, 8, infos)) != 0;) continue;
+  HOMA_CHECK(infos.size() == endpoint_.rpcs_in_progress());
+  for (const core::RpcInfo& info : infos) {
+    HOMA_CHECK(info.sent <= info.send_granted && info.send_granted <= info.send_length);
+    HOMA_CHECK(info.received <= info.receive_length);
+    HOMA_CHECK(info.receive_granted <= info.receive_length);
+    HOMA_CHECK(endpoint_.rpc(info.id)->wire_id == info.wire_id);
   }
 }
 
