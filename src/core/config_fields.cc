@@ -1,8 +1,10 @@
 #include "core/config_fields.h"
 
-#include <charconv>
 #include <limits>
+#include <optional>
 #include <type_traits>
+
+#include "base/quantity.h"
 
 namespace homa::core {
 namespace {
@@ -48,90 +50,75 @@ namespace {
   FIELD(incast_bytes_max, "bytes", "unscheduled bytes over all awaited responses; 0: no limit") \
   FIELD(canary_no_grants, "switch", "planted fault for the test bench: never grant")
 
-struct Suffix {
-  std::string_view text;
-  std::uint64_t factor;
-};
+// How the text of a whole number is read, by the field's unit.
+enum class NumberKind : std::uint8_t { kCount, kBytes, kRate };
 
-// A whole number and one of `suffixes` (the first that fits); false: not that.
-bool parse_number(std::string_view text, std::span<const Suffix> suffixes, std::uint64_t* value) {
-  std::uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  if (parsed.ec != std::errc{}) return false;
-  const std::string_view rest(parsed.ptr, static_cast<std::size_t>(end - parsed.ptr));
-  for (const Suffix& suffix : suffixes) {
-    if (rest != suffix.text) continue;
-    if (suffix.factor != 0 && number > std::numeric_limits<std::uint64_t>::max() / suffix.factor) {
-      return false;
-    }
-    *value = number * suffix.factor;
-    return suffix.factor != 0 || number == 0;
-  }
-  return false;
+constexpr NumberKind number_kind(std::string_view unit) {
+  if (unit == "bytes") return NumberKind::kBytes;
+  return unit == "bit/s" ? NumberKind::kRate : NumberKind::kCount;
 }
 
-constexpr std::array<Suffix, 4> kCounts = {
-    {{"", 1}, {"k", 1'000}, {"M", 1'000'000}, {"G", 1'000'000'000}}};
-// Without a unit only zero is a duration (factor 0 lets nothing else through).
-constexpr std::array<Suffix, 5> kDurations = {
-    {{"", 0}, {"ns", 1}, {"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}}};
-
-template <typename T>
+template <NumberKind Kind, typename T>
 bool parse(std::string_view text, T* value) {
   static_assert(std::is_unsigned_v<T>);
-  std::uint64_t number = 0;
-  if (!parse_number(text, kCounts, &number)) return false;
-  if (number > std::numeric_limits<T>::max()) return false;
-  *value = static_cast<T>(number);
+  std::optional<std::uint64_t> number;
+  if constexpr (Kind == NumberKind::kBytes) {
+    number = base::parse_bytes(text);
+  } else if constexpr (Kind == NumberKind::kRate) {
+    number = base::parse_rate(text);
+  } else {
+    number = base::parse_count(text);
+  }
+  if (!number || *number > std::numeric_limits<T>::max()) return false;
+  *value = static_cast<T>(*number);
   return true;
 }
 
+template <NumberKind>
 bool parse(std::string_view text, bool* value) {
   *value = text == "1";
   return text == "0" || text == "1";
 }
 
+template <NumberKind>
 bool parse(std::string_view text, Duration* value) {
-  std::uint64_t number = 0;
-  if (!parse_number(text, kDurations, &number)) return false;
-  if (number > static_cast<std::uint64_t>(Duration::max().count())) return false;
-  *value = Duration(static_cast<std::int64_t>(number));
-  return true;
+  const auto duration = base::parse_duration(text, base::BareDuration::kRefused);
+  if (duration) *value = *duration;
+  return duration.has_value();
 }
 
+template <NumberKind Kind>
 bool parse(std::string_view text, std::array<std::uint32_t, kPriorities>* value) {
   for (std::size_t i = 0; i < value->size(); ++i) {
     const std::size_t comma = text.find(',');
     if ((comma == std::string_view::npos) != (i + 1 == value->size())) return false;
-    if (!parse(text.substr(0, comma), &(*value)[i])) return false;
+    if (!parse<Kind>(text.substr(0, comma), &(*value)[i])) return false;
     if (comma != std::string_view::npos) text.remove_prefix(comma + 1);
   }
   return true;
 }
 
-template <typename T>
+template <NumberKind Kind, typename T>
 constexpr std::string_view expected() {
   if constexpr (std::is_same_v<T, bool>) {
     return "0 or 1";
   } else if constexpr (std::is_same_v<T, Duration>) {
     return "a duration like 500ns, 20us, 5ms, 1s or 0";
-  } else if constexpr (std::is_unsigned_v<T>) {
-    return "a whole number, like 40000, 40k or 1M";
-  } else {
+  } else if constexpr (!std::is_unsigned_v<T>) {
     return "eight whole numbers with commas between";
+  } else if constexpr (Kind == NumberKind::kBytes) {
+    return "a number of bytes, like 40000, 40k or 64kib";
+  } else if constexpr (Kind == NumberKind::kRate) {
+    return "a rate, like 25G or 200mbit";
+  } else {
+    return "a whole number, like 40000, 40k or 1M";
   }
 }
 
 template <typename T>
 std::string format(const T& value) {
   if constexpr (std::is_same_v<T, Duration>) {
-    const auto count = value.count();
-    for (std::size_t i = kDurations.size(); --i > 1;) {
-      const auto factor = static_cast<std::int64_t>(kDurations[i].factor);
-      if (count % factor == 0) return std::to_string(count / factor).append(kDurations[i].text);
-    }
-    return std::to_string(count).append("ns");
+    return base::exact_duration(value);
   } else if constexpr (std::is_arithmetic_v<T>) {
     return std::to_string(value);
   } else {
@@ -141,12 +128,12 @@ std::string format(const T& value) {
   }
 }
 
-template <auto Member>
+template <auto Member, NumberKind Kind>
 Result<void, Error> set_member(CoreConfig& config, std::string_view value) {
   using T = std::remove_reference_t<decltype(config.*Member)>;
   T parsed{};
-  if (!parse(value, &parsed)) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument, std::string(expected<T>())});
+  if (!parse<Kind>(value, &parsed)) {
+    return Unexpected(Error{ErrorCode::kInvalidArgument, std::string(expected<Kind, T>())});
   }
   config.*Member = parsed;
   return {};
@@ -158,8 +145,9 @@ std::string get_member(const CoreConfig& config) {
 }
 
 constexpr ConfigField kFields[] = {
-#define HOMA_CORE_FIELD(name, unit, meaning) \
-  {#name, unit, meaning, &set_member<&CoreConfig::name>, &get_member<&CoreConfig::name>},
+#define HOMA_CORE_FIELD(name, unit, meaning)                                \
+  {#name, unit, meaning, &set_member<&CoreConfig::name, number_kind(unit)>, \
+   &get_member<&CoreConfig::name>},
     HOMA_CORE_FIELDS(HOMA_CORE_FIELD)
 #undef HOMA_CORE_FIELD
 };

@@ -1,7 +1,8 @@
 // Every field of CoreConfig by name, for command lines and HostConfig::parameters.
 //
-// Numbers may end in k, M or G (thousands); durations end in ns, us, ms or s (0 needs no unit);
-// cutoffs are eight numbers with commas between; switches are 0 or 1.
+// Values are quantities as base/quantity.h reads them, each with the units of its field: "40k",
+// "64kib", "25G", "20us" (a duration needs its unit, but 0). Cutoffs are eight numbers with commas
+// between; switches are 0 or 1.
 #pragma once
 
 #include <map>

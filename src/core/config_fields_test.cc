@@ -15,6 +15,10 @@ TEST(ConfigFields, SetsEachKindOfField) {
   EXPECT_EQ(config.unscheduled_bytes, 20'000U);
   ASSERT_TRUE(set_field(config, "link_bits_per_second", "25G"));
   EXPECT_EQ(config.link_bits_per_second, 25'000'000'000U);
+  ASSERT_TRUE(set_field(config, "link_bits_per_second", "200mbit"));
+  EXPECT_EQ(config.link_bits_per_second, 200'000'000U);
+  ASSERT_TRUE(set_field(config, "max_incoming", "64kib"));
+  EXPECT_EQ(config.max_incoming, 65'536U);
   ASSERT_TRUE(set_field(config, "nic_backlog_max", "12us"));
   EXPECT_EQ(config.nic_backlog_max, Duration(12'000));
   ASSERT_TRUE(set_field(config, "cutoff_interval", "0"));
@@ -37,6 +41,7 @@ TEST(ConfigFields, RefusesWhatIsNotAValueAndSaysWhatIs) {
                                           {"cutoffs", "1,2,3"},
                                           {"canary_no_grants", "yes"},
                                           {"link_bits_per_second", "99999999999G"},
+                                          {"rpcs_max", "5kb"},
                                           {"peer_idle", "1s "}}) {
     const auto set = set_field(config, name, value);
     ASSERT_FALSE(set) << name;

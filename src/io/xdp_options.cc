@@ -1,12 +1,12 @@
 #include "io/xdp_options.h"
 
 #include <bit>
-#include <charconv>
 #include <initializer_list>
 #include <string>
 #include <utility>
 
 #include "base/failure.h"
+#include "base/quantity.h"
 #include "io/xdp_filter.h"
 
 namespace homa::io {
@@ -25,11 +25,9 @@ bool choose(std::string_view text, std::initializer_list<std::pair<std::string_v
 }
 
 bool number(std::string_view text, std::uint32_t low, std::uint32_t high, std::uint32_t& value) {
-  std::uint32_t parsed = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), parsed);
-  if (status != std::errc{} || end != text.data() + text.size()) return false;
-  if (parsed < low || parsed > high) return false;
-  value = parsed;
+  const auto parsed = base::parse_count(text);
+  if (!parsed || *parsed < low || *parsed > high) return false;
+  value = static_cast<std::uint32_t>(*parsed);
   return true;
 }
 

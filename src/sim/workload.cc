@@ -1,10 +1,10 @@
 #include "sim/workload.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/check.h"
+#include "base/quantity.h"
 #include "sim/workload_tables.h"
 
 namespace homa::sim {
@@ -40,15 +40,13 @@ Result<WorkloadDistribution, Error> WorkloadDistribution::named(std::string_view
                                   without_empty_steps(table.steps));
     }
   }
-  std::uint32_t bytes = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), bytes);
-  if (error != std::errc{} || end != name.data() + name.size() || bytes == 0 ||
-      bytes > kFixedBytesMax) {
+  const auto bytes = base::parse_bytes(name);
+  if (!bytes || *bytes == 0 || *bytes > kFixedBytesMax) {
     return Unexpected(Error{ErrorCode::kInvalidArgument,
                             "workload \"" + std::string(name) +
                                 "\" is neither w1..w5 nor a number of bytes from 1 to 2^30"});
   }
-  return fixed(bytes);
+  return fixed(static_cast<std::uint32_t>(*bytes));
 }
 
 WorkloadDistribution WorkloadDistribution::fixed(std::uint32_t bytes) {

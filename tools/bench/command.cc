@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "base/quantity.h"
 #include "tools/bench/latency.h"
 #include "tools/bench/session.h"
 #include "tools/options/host_options.h"
 #include "tools/process/process.h"
-#include "tools/text/units.h"
 
 namespace homa::tools {
 namespace {
@@ -78,16 +78,16 @@ Result<BenchLoad, Error> load_of(const Options& options) {
   if (!workload) return Unexpected(workload.error());
   load.workload = workload->cut_off(options.message_bytes_max);
   if (options.response != "same") {
-    const auto bytes = parse_bytes(options.response);
+    const auto bytes = base::parse_bytes(options.response);
     if (!bytes || *bytes == 0 || *bytes > options.message_bytes_max) {
       return Unexpected(usage("--response is 'same' or a number of bytes, at most " +
                               std::to_string(options.message_bytes_max)));
     }
     load.response_bytes = static_cast<std::uint32_t>(*bytes);
   }
-  const auto duration = parse_duration(options.duration);
-  const auto warm_up = parse_duration(options.warm_up);
-  const auto drain = parse_duration(options.drain);
+  const auto duration = base::parse_duration(options.duration);
+  const auto warm_up = base::parse_duration(options.warm_up);
+  const auto drain = base::parse_duration(options.drain);
   if (!duration || !warm_up || !drain || duration->count() == 0) {
     return Unexpected(usage("--duration, --warm-up and --drain want times such as 10s or 500ms"));
   }
@@ -105,8 +105,8 @@ Result<BenchPlace, Error> place_of(const Options& options) {
   BenchPlace place;
   place.loopback = options.loopback;
   place.existing_lab = options.lab;
-  const auto rate = parse_rate(options.rate);
-  const auto buffer = parse_bytes(options.buffer);
+  const auto rate = base::parse_rate(options.rate);
+  const auto buffer = base::parse_bytes(options.buffer);
   if (!rate || !buffer) return Unexpected(usage("--rate or --buffer is no quantity"));
   place.lab.name = fmt::format("bench-{}", ::getpid());
   place.lab.hosts = options.hosts;

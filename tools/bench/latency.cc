@@ -16,26 +16,20 @@ using Json = nlohmann::json;
 
 struct Measured {
   std::string protocol, transport;
-  // By size: of every round its median, and all samples.
-  std::map<std::uint32_t, std::vector<double>> round_medians, all;
+  std::map<std::uint32_t, std::vector<double>> round_medians;  // by size, of every round, in us
+  std::map<std::uint32_t, base::Histogram> all;                // by size, in ns
 
   // The median of rounds: one disturbed round does not move it.
-  double typical_us(std::uint32_t bytes) const {
-    std::vector<double> medians = round_medians.at(bytes);
-    return distribution(medians).p50;
-  }
+  double typical_us(std::uint32_t bytes) const { return median(round_medians.at(bytes)); }
 };
 
 void take(const BenchRun& run, Measured& into) {
   std::map<std::uint32_t, std::vector<double>> sizes;
   for (const BenchSample& sample : run.samples) {
     sizes[sample.request_bytes].push_back(static_cast<double>(sample.round_trip_ns) / 1e3);
+    into.all[sample.request_bytes].add(sample.round_trip_ns);
   }
-  for (auto& [bytes, times] : sizes) {
-    into.round_medians[bytes].push_back(distribution(times).p50);
-    auto& all = into.all[bytes];
-    all.insert(all.end(), times.begin(), times.end());
-  }
+  for (auto& [bytes, times] : sizes) into.round_medians[bytes].push_back(median(std::move(times)));
   into.transport = run.transport;
 }
 
@@ -46,18 +40,18 @@ const Measured* baseline_of(const LatencyPlan& plan, const std::vector<Measured>
   return nullptr;
 }
 
-Json report(const LatencyPlan& plan, std::vector<Measured>& measured, bool print) {
+Json report(const LatencyPlan& plan, const std::vector<Measured>& measured, bool print) {
   const Measured* baseline = baseline_of(plan, measured);
   Json results = Json::array();
-  for (Measured& each : measured) {
+  for (const Measured& each : measured) {
     if (print) fmt::print("{}: {}\n", each.protocol, each.transport);
-    for (auto& [bytes, times] : each.all) {
-      const Distribution all = distribution(times);
+    for (const auto& [bytes, times] : each.all) {
+      const Distribution all = distribution(times, 1e3);
       const double typical = each.typical_us(bytes);
       Json one = {{"protocol", each.protocol}, {"bytes", bytes},
                   {"count", all.count},        {"median_us", typical},
                   {"mean_us", all.mean},       {"p99_us", all.p99},
-                  {"min_us", times.front()},   {"transport", each.transport}};
+                  {"min_us", all.min},         {"transport", each.transport}};
       std::string ratio;
       if (baseline != nullptr && baseline->all.contains(bytes)) {
         const double factor = typical / baseline->typical_us(bytes);
@@ -69,7 +63,7 @@ Json report(const LatencyPlan& plan, std::vector<Measured>& measured, bool print
         fmt::print(
             "  {:>8} B: median {:>8.2f} us  min {:>8.2f} us  P99 {:>8.2f} us  ({} round "
             "trips){}\n",
-            bytes, typical, times.front(), all.p99, all.count, ratio);
+            bytes, typical, all.min, all.p99, all.count, ratio);
       }
       results.push_back(one);
     }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <map>
-#include <numeric>
+#include <utility>
 
 namespace homa::tools {
 namespace {
@@ -14,22 +14,25 @@ std::uint32_t quantile(const sim::WorkloadDistribution& workload, double share) 
   return workload.sample(std::max(0.0, share - 1e-9));
 }
 
-SizeFigures figures_between(std::span<const BenchSample> samples, std::uint32_t from,
-                            std::uint32_t to, const UnloadedCurve& homa, const UnloadedCurve& own) {
-  std::vector<double> times, slowdowns, own_slowdowns;
-  for (const BenchSample& sample : samples) {
-    if (sample.request_bytes < from || sample.request_bytes > to) continue;
-    const double us = static_cast<double>(sample.round_trip_ns) / 1e3;
-    times.push_back(us);
-    if (!homa.empty()) slowdowns.push_back(us / homa.at(sample.request_bytes));
-    if (!own.empty()) own_slowdowns.push_back(us / own.at(sample.request_bytes));
-  }
-  return {from, to, distribution(times), distribution(slowdowns), distribution(own_slowdowns)};
+// Slowdowns are counted in thousandths.
+constexpr double kSlowdownUnit = 1e3;
+
+void add_slowdown(base::Histogram& slowdowns, double ratio) {
+  slowdowns.add(static_cast<std::uint64_t>(std::llround(ratio * kSlowdownUnit)));
 }
 
-double ranked(const std::vector<double>& sorted, double share) {
-  const double rank = std::ceil(share * static_cast<double>(sorted.size()));
-  return sorted[std::min(sorted.size() - 1, static_cast<std::size_t>(std::max(1.0, rank)) - 1)];
+SizeFigures figures_between(std::span<const BenchSample> samples, std::uint32_t from,
+                            std::uint32_t to, const UnloadedCurve& homa, const UnloadedCurve& own) {
+  base::Histogram times, slowdowns, own_slowdowns;
+  for (const BenchSample& sample : samples) {
+    if (sample.request_bytes < from || sample.request_bytes > to) continue;
+    times.add(sample.round_trip_ns);
+    const double us = static_cast<double>(sample.round_trip_ns) / 1e3;
+    if (!homa.empty()) add_slowdown(slowdowns, us / homa.at(sample.request_bytes));
+    if (!own.empty()) add_slowdown(own_slowdowns, us / own.at(sample.request_bytes));
+  }
+  return {from, to, distribution(times, 1e3), distribution(slowdowns, kSlowdownUnit),
+          distribution(own_slowdowns, kSlowdownUnit)};
 }
 
 }  // namespace
@@ -62,7 +65,7 @@ UnloadedCurve::UnloadedCurve(std::span<const BenchSample> samples) {
   for (const BenchSample& sample : samples) {
     by_size[sample.request_bytes].push_back(static_cast<double>(sample.round_trip_ns) / 1e3);
   }
-  for (auto& [bytes, times] : by_size) points_.push_back({bytes, distribution(times).p50});
+  for (auto& [bytes, times] : by_size) points_.push_back({bytes, median(std::move(times))});
 }
 
 double UnloadedCurve::at(std::uint32_t bytes) const {
@@ -78,17 +81,23 @@ double UnloadedCurve::at(std::uint32_t bytes) const {
   return below.median_us + part * (above->median_us - below.median_us);
 }
 
-Distribution distribution(std::vector<double>& values) {
-  if (values.empty()) return {};
-  std::sort(values.begin(), values.end());
-  Distribution result;
-  result.count = values.size();
-  result.mean =
-      std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-  result.p50 = ranked(values, 0.50);
-  result.p99 = ranked(values, 0.99);
-  result.p999 = ranked(values, 0.999);
-  return result;
+Distribution distribution(const base::Histogram& values, double unit) {
+  const auto at = [&](double share) {
+    return static_cast<double>(values.percentile(share)) / unit;
+  };
+  return {values.count(),
+          static_cast<double>(values.min()) / unit,
+          values.mean() / unit,
+          at(0.50),
+          at(0.99),
+          at(0.999)};
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
 }
 
 BenchFigures figures(std::span<const BenchSample> samples,

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "base/histogram.h"
 #include "sim/workload.h"
 #include "tools/bench/shared.h"
 
@@ -39,10 +40,13 @@ class UnloadedCurve {
 
 struct Distribution {
   std::uint64_t count = 0;
-  double mean = 0, p50 = 0, p99 = 0, p999 = 0;
+  double min = 0, mean = 0, p50 = 0, p99 = 0, p999 = 0;
 };
-// Nearest rank; all zero for no values. Reorders `values`.
-Distribution distribution(std::vector<double>& values);
+// What a histogram says, in units of `unit` of its values: 1e3 shows nanoseconds as microseconds.
+Distribution distribution(const base::Histogram& values, double unit);
+
+// The middle one, or the lower of the two in the middle; 0 for none.
+double median(std::vector<double> values);
 
 struct SizeFigures {
   std::uint32_t bytes_min = 0, bytes_max = 0;

@@ -7,22 +7,23 @@
 namespace homa::tools {
 namespace {
 
-TEST(Distribution, PercentilesAreNearestRank) {
-  std::vector<double> values;
-  for (int i = 1000; i >= 1; --i) values.push_back(i);
-  const Distribution result = distribution(values);
+TEST(Distribution, IsTheHistogramInTheUnitAskedFor) {
+  base::Histogram values;
+  for (std::uint64_t i = 1; i <= 1000; ++i) values.add(i);
+  const Distribution result = distribution(values, 10);
   EXPECT_EQ(result.count, 1000U);
-  EXPECT_DOUBLE_EQ(result.mean, 500.5);
-  EXPECT_DOUBLE_EQ(result.p50, 500);
-  EXPECT_DOUBLE_EQ(result.p99, 990);
-  EXPECT_DOUBLE_EQ(result.p999, 999);
+  EXPECT_DOUBLE_EQ(result.min, 0.1);
+  EXPECT_DOUBLE_EQ(result.mean, 50.05);
+  EXPECT_DOUBLE_EQ(result.p50, 50);
+  EXPECT_DOUBLE_EQ(result.p99, 99);
+  EXPECT_DOUBLE_EQ(result.p999, 99.9);
+  EXPECT_EQ(distribution(base::Histogram(), 1).count, 0U);
 }
 
-TEST(Distribution, OfOneValueAndOfNone) {
-  std::vector<double> one = {7};
-  EXPECT_DOUBLE_EQ(distribution(one).p99, 7);
-  std::vector<double> none;
-  EXPECT_EQ(distribution(none).count, 0U);
+TEST(Median, IsAValueThatOccurred) {
+  EXPECT_DOUBLE_EQ(median({3, 1, 2}), 2);
+  EXPECT_DOUBLE_EQ(median({4, 1, 3, 2}), 2);
+  EXPECT_DOUBLE_EQ(median({}), 0);
 }
 
 TEST(SizeClasses, EveryMessageFallsIntoExactlyOne) {

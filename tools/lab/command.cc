@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/quantity.h"
 #include "tools/lab/lab.h"
 #include "tools/process/process.h"
 #include "tools/text/units.h"
@@ -80,8 +81,8 @@ void print_lab(const Lab& lab) {
 
 Result<LabConfig, Error> config_of(const Options& options) {
   LabConfig config = options.config;
-  const auto rate = parse_rate(options.rate);
-  const auto buffer = parse_bytes(options.buffer);
+  const auto rate = base::parse_rate(options.rate);
+  const auto buffer = base::parse_bytes(options.buffer);
   if (!rate || !buffer) {
     const std::string& wrong = !rate ? options.rate : options.buffer;
     return Unexpected(Error{ErrorCode::kInvalidArgument, "not a quantity: '" + wrong + "'"});

@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
+#include "base/quantity.h"
 #include "core/config_fields.h"
-#include "tools/text/units.h"
 
 namespace homa::tools {
 namespace {
@@ -77,19 +76,15 @@ bool read(std::string_view text, Unit unit, T& value) {
     value = std::strtod(copy.c_str(), &end);
     return !copy.empty() && *end == '\0' && std::isfinite(value);
   } else if constexpr (std::is_same_v<T, SimTime>) {
-    const auto duration = parse_duration(text);
+    const auto duration = base::parse_duration(text);
     if (duration) value = *duration;
     return duration.has_value();
   } else {
     static_assert(std::is_unsigned_v<T>);
     std::optional<std::uint64_t> number;
-    if (unit == Unit::kRate) number = parse_rate(text);
-    if (unit == Unit::kBytes) number = parse_bytes(text);
-    if (unit == Unit::kNone) {
-      std::uint64_t plain = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), plain);
-      if (error == std::errc{} && end == text.data() + text.size()) number = plain;
-    }
+    if (unit == Unit::kRate) number = base::parse_rate(text);
+    if (unit == Unit::kBytes) number = base::parse_bytes(text);
+    if (unit == Unit::kNone) number = base::parse_count(text);
     if (!number || *number > std::numeric_limits<T>::max()) return false;
     value = static_cast<T>(*number);
     return true;

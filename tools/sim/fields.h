@@ -1,7 +1,7 @@
 // Every setting of a simulation by name: for command lines, configuration files and reports.
 //
 // Names are dotted: topology.hosts, traffic.load, homa.paced, core.overcommit (each field of
-// core::CoreConfig). Rates, sizes and times are as in units.h ("10gbit", "500kb", "250ns").
+// core::CoreConfig). Rates, sizes and times are as in base/quantity.h ("10gbit", "500kb", "250ns").
 #pragma once
 
 #include <functional>
