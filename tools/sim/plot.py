@@ -4,6 +4,7 @@
 usage: tools/sim/plot.py slowdown OUT.svg REPORT.json...
        tools/sim/plot.py queues OUT.svg REPORT.json
        tools/sim/plot.py lines OUT.svg --x SETTING --y KEY... [--series SETTING] REPORT.json...
+                         [--log-x | --even-x] [--log-y KEY] [--diagonal] [--sustained SERIES=LOAD]
 
 slowdown: P50 and P99 by size; the x axis is scaled by message count, as in the Homa paper, whose
 summary figures (80 % load) are drawn in for the report's workload.
@@ -57,7 +58,7 @@ def label_bytes(count):
     for unit, size in (("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:.3g} {unit}"
-    return f"{count} B"
+    return f"{count:g} B"
 
 
 def plot_slowdown(arguments):
@@ -125,12 +126,32 @@ TITLES = {
     "slowdown.mean": ("mean slowdown", 1),
     "slowdown.short_half_p99": ("P99 slowdown, shorter half", 1),
     "slowdown.worst_p99": ("worst P99 slowdown of a size", 1),
-    "sustained_load": ("sustained load, %", 0.01),
+    "slowdown.all.p99": ("P99 slowdown", 1),
+    "sustained_load": ("load that was carried during the run, % of the links", 0.01),
     "wasted_downlink": ("downlink time wasted, %", 0.01),
     "goodput_mbps_per_host": ("goodput per host, Gbit/s", 1000),
+    "goodput_mbps": ("goodput of the receiver, Gbit/s", 1000),
     "queues.leaf_down.mean_bytes": ("downlink queue, mean, kB", 1000),
     "queues.leaf_down.p99_bytes": ("downlink queue, P99, kB", 1000),
+    "queues.leaf_down.max_bytes": ("downlink queue, longest, kB", 1000),
     "packets.dropped_buffer": ("packets dropped", 1),
+}
+# What settings are called on an axis, and how their values are written.
+SETTINGS = {
+    "traffic.load": ("offered load, % of the links", lambda x: f"{x * 100:g}"),
+    "traffic.concurrency": ("RPCs outstanding", lambda x: f"{x:g}"),
+    "homa.unscheduled_bytes": ("unscheduled bytes of a message", label_bytes),
+    "homa.overcommit": ("messages granted at once", lambda x: f"{x:g}"),
+    "core.priorities": ("priority levels", lambda x: f"{x:g}"),
+    "homa.grant_fifo_per_mille": ("grants for the oldest message, %", lambda x: f"{x / 10:g}"),
+}
+# What the lines of a setting are called.
+SERIES = {
+    "traffic.workload": str.upper,
+    "core.incast_bytes_max": lambda value: "with incast control" if number(value) > 0
+                             else "without",
+    "homa.pacer_fifo_per_mille": lambda value: f"{number(value) / 10:g} % of sent bytes for the "
+                                               "oldest",
 }
 
 
@@ -138,35 +159,89 @@ def number(setting):
     return float(setting.rstrip("B"))
 
 
-def plot_lines(arguments):
+def title_of(key):
+    # With one receiver, what all hosts receive together is its goodput.
+    return TITLES.get(key, (key, 1))
+
+
+def value_of(report, key):
+    if key == "goodput_mbps":
+        return report["goodput_mbps_per_host"] * number(report["config"]["topology.hosts"])
+    return dig(report, key)
+
+
+def read_lines(arguments):
+    """{name of the line: [(x, report)]}, in the order of x."""
     lines = {}
     for path in arguments.reports:
         report = load(path)
         series = report["config"][arguments.series] if arguments.series else ""
         lines.setdefault(series, []).append((number(report["config"][arguments.x]), report))
+    for points in lines.values():
+        points.sort(key=lambda point: point[0])
+    return lines
+
+
+def position_of(arguments, lines):
+    """Where a value of x is drawn: at its value, or all at the same distance."""
+    if not arguments.even_x:
+        return lambda x: x
+    every = sorted({x for points in lines.values() for x, _ in points})
+    return every.index
+
+
+def label_x(panel, arguments, lines):
+    title, write = SETTINGS.get(arguments.x, (arguments.x, lambda x: f"{x:g}"))
+    panel.set_xlabel(title)
+    every = sorted({x for points in lines.values() for x, _ in points})
+    if arguments.even_x:
+        panel.set_xticks(range(len(every)), [write(x) for x in every], rotation=30, fontsize=8)
+    elif arguments.log_x:
+        panel.set_xscale("log")
+        panel.minorticks_off()
+        # A label at each decade or so: more would overlap.
+        shown = [x for i, x in enumerate(every) if i == 0 or x >= 2.2 * every[i - 1] or i % 2 == 0]
+        panel.set_xticks(shown, [write(x) for x in shown], rotation=30, fontsize=8)
+    else:
+        panel.xaxis.set_major_formatter(lambda x, _: write(x))
+
+
+def plot_lines(arguments):
+    lines = read_lines(arguments)
+    position = position_of(arguments, lines)
+    marks = dict(mark.split("=") for mark in arguments.sustained)
     columns = min(2, len(arguments.y))
     rows = math.ceil(len(arguments.y) / columns)
-    size = (7, 4) if rows * columns == 1 else (4.6 * columns, 3 * rows)
+    size = (7, 4) if rows * columns == 1 else (4.6 * columns, 3.2 * rows)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for panel in axes.flat[len(arguments.y):]:
+        panel.set_visible(False)
     for key, panel in zip(arguments.y, axes.flat):
-        title, unit = TITLES.get(key, (key, 1))
-        for series, points in lines.items():
-            points.sort(key=lambda point: point[0])
-            panel.plot([x for x, _ in points], [dig(report, key) / unit for _, report in points],
-                       marker="o", markersize=4,
-                       label=f"{arguments.series} = {series}" if arguments.series else None)
+        title, unit = title_of(key)
+        for index, (series, points) in enumerate(lines.items()):
+            name = SERIES.get(arguments.series, lambda value: f"{arguments.series} = {value}")
+            panel.plot([position(x) for x, _ in points],
+                       [value_of(report, key) / unit for _, report in points],
+                       color=f"C{index}", marker="o", markersize=4,
+                       label=name(series) if arguments.series else None)
+            if series in marks:
+                panel.plot([float(marks[series])], [float(marks[series]) * 100], color=f"C{index}",
+                           marker="D", markersize=8, markerfacecolor="none", linestyle="none")
+        if marks:
+            panel.plot([], [], color="grey", marker="D", markersize=8, markerfacecolor="none",
+                       linestyle="none", label="highest sustained load, long runs")
         if arguments.diagonal:
             all_x = [x for points in lines.values() for x, _ in points]
             ends = [min(all_x), min(1, max(all_x))]
             panel.plot(ends, [end * 100 for end in ends], color="grey", linestyle=":",
                        label="all that is offered")
-        if arguments.log_x:
-            panel.set_xscale("log")
-        if arguments.log_y:
-            panel.set_yscale("log")
+        label_x(panel, arguments, lines)
+        if key in arguments.log_y:
+            panel.set_yscale("log" if all(value_of(report, key) > 0 for points in lines.values()
+                                          for _, report in points) else "symlog")
+            panel.set_ylim(bottom=0 if panel.get_yscale() == "symlog" else None)
         elif not arguments.diagonal:
             panel.set_ylim(bottom=0, top=panel.get_ylim()[1] * 1.1)
-        panel.set_xlabel(arguments.x)
         panel.set_title(title, fontsize=9)
         panel.grid(True, alpha=0.25)
         if arguments.series:
@@ -187,7 +262,12 @@ def main():
             kind.add_argument("--y", required=True, action="append")
             kind.add_argument("--series")
             kind.add_argument("--log-x", action="store_true")
-            kind.add_argument("--log-y", action="store_true")
+            kind.add_argument("--even-x", action="store_true",
+                              help="values of x at equal distances")
+            kind.add_argument("--log-y", action="append", default=[], metavar="KEY",
+                              help="panels with a logarithmic axis")
+            kind.add_argument("--sustained", action="append", default=[], metavar="SERIES=LOAD",
+                              help="mark the highest load that long runs sustained")
             kind.add_argument("--diagonal", action="store_true", help="y = x, for loads")
         kind.add_argument("reports", nargs="+")
     arguments = parser.parse_args()
