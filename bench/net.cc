@@ -1,5 +1,5 @@
 // bench_net: requests and answers between two hosts joined by a veth pair, each on a core of its
-// own, over Homa, bare sockets and bare AF_XDP.
+// own, over Homa, bare sockets and bare AF_XDP. bench_peers: the same with gRPC, ZeroMQ and nng.
 //
 //   bench_net --transport homa-xdp --transport xdp --transport tcp ...   one line of JSON each
 //
@@ -30,16 +30,31 @@ namespace homa::bench {
 
 std::string host_address(int host) { return tools::Lab::host_address(host); }
 
-Result<std::unique_ptr<Server>, Error> make_server(const NetCase& what) {
-  if (what.transport == "xdp") return make_xdp_server(what);
-  if (what.transport.starts_with("homa-")) return make_homa_server(what);
-  return make_socket_server(what);
+namespace {
+
+std::vector<const Transport*>& transports() {
+  static std::vector<const Transport*> all;
+  return all;
 }
 
-Result<std::unique_ptr<Client>, Error> make_client(const NetCase& what) {
-  if (what.transport == "xdp") return make_xdp_client(what);
-  if (what.transport.starts_with("homa-")) return make_homa_client(what);
-  return make_socket_client(what);
+Result<const Transport*, Error> transport_of(const NetCase& what) {
+  std::string names;
+  for (const Transport* each : transports()) {
+    const bool is_family = each->name.ends_with('-');
+    if (is_family ? what.transport.starts_with(each->name) : what.transport == each->name) {
+      return each;
+    }
+    names += " " + each->name + (is_family ? "*" : "");
+  }
+  return Unexpected(Error{ErrorCode::kInvalidArgument,
+                          "no transport \"" + what.transport + "\"; there are:" + names});
+}
+
+}  // namespace
+
+Transport::Transport(std::string its_name, MakeServer server, MakeClient client)
+    : name(std::move(its_name)), make_server(server), make_client(client) {
+  transports().push_back(this);
 }
 
 namespace {
@@ -70,11 +85,12 @@ struct Measured {
   double per_second = 0, median_us = 0, p99_us = 0, client_cpu = 0, server_cpu = 0;
 };
 
-void pin(int core) {
+void pin(int core, bool first_in_line) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(static_cast<std::size_t>(core), &set);
   ::sched_setaffinity(0, sizeof set, &set);
+  if (!first_in_line) return;
   // On a machine with other work: ours first. Without the privilege it is a measurement with noise.
   const sched_param first{1};
   ::sched_setscheduler(0, SCHED_FIFO, &first);
@@ -86,7 +102,9 @@ void complain(Shared& shared, const std::string& text) {
 }
 
 void run_server(const NetCase& what, Shared& shared) {
-  auto server = make_server(what);
+  const auto transport = transport_of(what);
+  if (!transport) return complain(shared, transport.error().text);
+  auto server = (*transport)->make_server(what);
   if (!server) return complain(shared, server.error().text);
   shared.serving = true;
   (*server)->serve(shared.stop);
@@ -128,17 +146,19 @@ void loop(Client& client, const NetCase& what, double seconds, Shared& shared,
   }
 }
 
-void run_client(const NetCase& what, double seconds, pid_t server, Shared& shared) {
-  auto client = make_client(what);
+void run_client(const NetCase& what, double seconds, pid_t server_process, Shared& shared) {
+  const auto transport = transport_of(what);
+  if (!transport) return complain(shared, transport.error().text);
+  auto client = (*transport)->make_client(what);
   if (!client) return complain(shared, client.error().text);
   loop(**client, what, seconds / 4, shared, nullptr);  // warms up
   std::vector<float> round_trips;
   round_trips.reserve(what.outstanding == 1 ? 2'000'000 : 0);
   const double before = cpu_seconds(::getpid());
-  const double server_before = cpu_seconds(server);
+  const double server_before = cpu_seconds(server_process);
   if (!shared.failed) loop(**client, what, seconds, shared, &round_trips);
   shared.client_cpu = cpu_seconds(::getpid()) - before;
-  shared.server_cpu = cpu_seconds(server) - server_before;
+  shared.server_cpu = cpu_seconds(server_process) - server_before;
   shared.stop = true;
   if (round_trips.empty()) return;
   std::sort(round_trips.begin(), round_trips.end());
@@ -146,10 +166,11 @@ void run_client(const NetCase& what, double seconds, pid_t server, Shared& share
   shared.p99_us = round_trips[round_trips.size() * 99 / 100];
 }
 
-pid_t spawn(const tools::Lab& lab, int host, int core, const std::function<void()>& work) {
+pid_t spawn(const tools::Lab& lab, const NetCase& what, int host, int core,
+            const std::function<void()>& work) {
   const pid_t child = ::fork();
   if (child != 0) return child;
-  pin(core);
+  pin(core, !what.normal_scheduling);
   if (!tools::enter_namespace(lab.host_namespace(host))) ::_exit(1);
   work();
   ::_exit(0);
@@ -159,10 +180,10 @@ std::optional<Measured> measure(const tools::Lab& lab, const NetCase& what, doub
   void* memory =
       ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   Shared& shared = *new (memory) Shared;
-  const pid_t server = spawn(lab, kServerHost, 1, [&] { run_server(what, shared); });
+  const pid_t server = spawn(lab, what, kServerHost, 1, [&] { run_server(what, shared); });
   while (!shared.serving && !shared.failed) std::this_thread::sleep_for(Seconds(0.001));
   const pid_t client =
-      spawn(lab, kClientHost, 0, [&] { run_client(what, seconds, server, shared); });
+      spawn(lab, what, kClientHost, 0, [&] { run_client(what, seconds, server, shared); });
   ::waitpid(client, nullptr, 0);
   shared.stop = true;
   ::waitpid(server, nullptr, 0);
@@ -184,6 +205,7 @@ void print(const NetCase& what, const Measured& best) {
     results["round_trip_p99_us"] = best.p99_us;
   }
   results["gbit_per_second"] = bytes * 8 / 1e9;
+  results["cpu_us_per_rpc"] = (best.client_cpu + best.server_cpu) / best.per_second * 1e6;
   results["client_cores"] = best.client_cpu;
   results["server_cores"] = best.server_cpu;
   results["cpu_seconds_per_gb"] = (best.client_cpu + best.server_cpu) / (bytes / 1e9);
@@ -206,7 +228,8 @@ int main(int argc, char** argv) {
   int rounds = 3;
   bool sleep = false;
   CLI::App app("Requests and answers over Homa, bare sockets and bare AF_XDP, side by side");
-  app.add_option("--transport", transports, "tcp, udp, xdp, homa-udp, homa-xdp, homa-raw");
+  app.add_option("--transport", transports,
+                 "tcp, udp, xdp, homa-udp, homa-xdp, homa-raw; grpc, zeromq, nng in bench_peers");
   app.add_option("--request", what.request, "bytes");
   app.add_option("--response", what.response, "bytes");
   app.add_option("--outstanding", what.outstanding, "requests in progress");
@@ -215,6 +238,8 @@ int main(int argc, char** argv) {
   app.add_flag("--sleep", sleep, "wait by sleeping instead of spinning");
   app.add_option("--poll-usecs", what.poll_usecs, "homa with --sleep: poll this long before");
   app.add_flag("--threaded", what.threaded, "homa: the library's thread runs the engine");
+  app.add_flag("--normal-scheduling", what.normal_scheduling,
+               "not before the machine's other work");
   app.add_option("--seconds", seconds, "per transport and round");
   app.add_option("--rounds", rounds, "interleaved; the best counts");
   CLI11_PARSE(app, argc, argv);

@@ -61,8 +61,6 @@ class HomaClient final : public Client {
   std::vector<std::byte> request_;
 };
 
-}  // namespace
-
 Result<std::unique_ptr<Server>, Error> make_homa_server(const NetCase& what) {
   auto host = Host::open(host_config(what, kServerHost));
   if (!host) return Unexpected<Error>(host.error());
@@ -81,4 +79,7 @@ Result<std::unique_ptr<Client>, Error> make_homa_client(const NetCase& what) {
       std::make_unique<HomaClient>(what, std::move(*host), std::move(*socket)));
 }
 
+const Transport homa_transport("homa-", make_homa_server, make_homa_client);
+
+}  // namespace
 }  // namespace homa::bench

@@ -231,8 +231,6 @@ Result<Descriptor, Error> bound(int type, int host) {
   return socket;
 }
 
-}  // namespace
-
 Result<std::unique_ptr<Server>, Error> make_socket_server(const NetCase& what) {
   const bool tcp = what.transport == "tcp";
   auto socket = bound(tcp ? SOCK_STREAM : SOCK_DGRAM, kServerHost);
@@ -262,4 +260,8 @@ Result<std::unique_ptr<Client>, Error> make_socket_client(const NetCase& what) {
   return std::unique_ptr<Client>(std::move(client));
 }
 
+const Transport tcp("tcp", make_socket_server, make_socket_client);
+const Transport udp("udp", make_socket_server, make_socket_client);
+
+}  // namespace
 }  // namespace homa::bench

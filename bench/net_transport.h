@@ -13,12 +13,14 @@
 namespace homa::bench {
 
 struct NetCase {
-  // "tcp", "udp" (bare sockets), "xdp" (bare AF_XDP), "homa-udp", "homa-xdp", "homa-raw".
+  // "tcp", "udp" (bare sockets), "xdp" (bare AF_XDP), "homa-udp", "homa-xdp", "homa-raw", and in
+  // bench_peers "grpc", "zeromq", "nng".
   std::string transport = "homa-udp";
-  bool spin = true;              // poll without end; false: sleep until something comes
-  std::uint32_t poll_usecs = 0;  // homa, not spinning: poll this long before sleeping
-  bool threaded = false;         // homa: the library's thread runs the engine, not the callers
-  std::uint32_t request = 100;   // bytes
+  bool spin = true;                // poll without end; false: sleep until something comes
+  std::uint32_t poll_usecs = 0;    // homa, not spinning: poll this long before sleeping
+  bool normal_scheduling = false;  // else both processes come before all others
+  bool threaded = false;           // homa: the library's thread runs the engine, not the callers
+  std::uint32_t request = 100;     // bytes
   std::uint32_t response = 100;
   std::uint32_t outstanding = 1;  // requests in progress
   int cpu_latency_usecs = -1;     // homa: HostConfig::cpu_latency; -1: not set
@@ -46,15 +48,17 @@ inline constexpr int kClientHost = 1, kServerHost = 2;
 inline constexpr std::uint16_t kBenchPort = 4000;
 std::string host_address(int host);
 
-Result<std::unique_ptr<Server>, Error> make_server(const NetCase& what);
-Result<std::unique_ptr<Client>, Error> make_client(const NetCase& what);
+// A transport of the program that it is linked into. Each has one object of namespace scope in the
+// file that implements it; a case belongs to the transport whose name it has, or begins with.
+class Transport {
+ public:
+  using MakeServer = Result<std::unique_ptr<Server>, Error> (*)(const NetCase& what);
+  using MakeClient = Result<std::unique_ptr<Client>, Error> (*)(const NetCase& what);
+  Transport(std::string name, MakeServer make_server, MakeClient make_client);
 
-// The transports.
-Result<std::unique_ptr<Server>, Error> make_socket_server(const NetCase& what);
-Result<std::unique_ptr<Client>, Error> make_socket_client(const NetCase& what);
-Result<std::unique_ptr<Server>, Error> make_xdp_server(const NetCase& what);
-Result<std::unique_ptr<Client>, Error> make_xdp_client(const NetCase& what);
-Result<std::unique_ptr<Server>, Error> make_homa_server(const NetCase& what);
-Result<std::unique_ptr<Client>, Error> make_homa_client(const NetCase& what);
+  std::string name;
+  MakeServer make_server;
+  MakeClient make_client;
+};
 
 }  // namespace homa::bench

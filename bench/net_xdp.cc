@@ -110,8 +110,6 @@ Result<std::unique_ptr<XdpEnd>, Error> open_end(int own, int other) {
   return end;
 }
 
-}  // namespace
-
 Result<std::unique_ptr<Server>, Error> make_xdp_server(const NetCase& what) {
   auto end = open_end(kServerHost, kClientHost);
   if (!end) return Unexpected<Error>(end.error());
@@ -124,4 +122,7 @@ Result<std::unique_ptr<Client>, Error> make_xdp_client(const NetCase& what) {
   return std::unique_ptr<Client>(std::make_unique<XdpClient>(what, std::move(*end)));
 }
 
+const Transport xdp("xdp", make_xdp_server, make_xdp_client);
+
+}  // namespace
 }  // namespace homa::bench
