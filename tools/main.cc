@@ -7,6 +7,7 @@
 #include "tools/lab/command.h"
 #include "tools/manual/command.h"
 #include "tools/options/command.h"
+#include "tools/options/parse.h"
 #include "tools/ping/command.h"
 #include "tools/serve/command.h"
 #include "tools/sim/command.h"
@@ -26,11 +27,11 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   Run run;
   for (const AddCommand add : kCommands) add(app, run);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kSuccess : kUsage;
-  }
+  // Last: subcommands take over the footer that their parent has when they are added.
+  app.footer(
+      "Exit codes: 0 it worked, 1 it did not, 2 the command line is wrong, 3 this machine lacks\n"
+      "something (a privilege, a program), 130 Ctrl-C. `homa SUBCOMMAND --help` has the options.");
+  if (const auto ended = parse_command_line(app, argc, argv)) return *ended;
   return run ? run() : kUsage;
 }
 

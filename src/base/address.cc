@@ -76,8 +76,16 @@ std::string Address::to_string() const {
 Result<SocketAddress, Error> SocketAddress::parse(std::string_view text) {
   const auto colon = text.rfind(':');
   SocketAddress result;
-  if (colon == std::string_view::npos || !parse_number(text.substr(colon + 1), result.port)) {
-    return invalid("address \"" + std::string(text) + "\" does not end in :PORT");
+  if (colon == std::string_view::npos) {
+    return invalid("address \"" + std::string(text) + "\" has no port: append one, as in :4000");
+  }
+  const std::string_view port = text.substr(colon + 1);
+  if (!parse_number(port, result.port)) {
+    return invalid("address \"" + std::string(text) + "\": \"" + std::string(port) +
+                   "\" is not a port, which is a number from 1 to 65535");
+  }
+  if (colon == 0) {
+    return invalid("address \"" + std::string(text) + "\" has no host in front of its port");
   }
   std::string_view host = text.substr(0, colon);
   std::string bare(host);

@@ -96,10 +96,10 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) { return parse(t
 std::optional<std::uint64_t> parse_rate(std::string_view text) { return parse(text, kRates); }
 
 std::optional<Duration> parse_duration(std::string_view text, BareDuration bare) {
-  constexpr std::array kBare = {Unit{"", kSecond}};
   auto count = parse(text, kDurations);
   if (!count) {
-    count = parse(text, kBare);
+    const std::array no_unit = {Unit{"", bare == BareDuration::kMicroseconds ? 1'000 : kSecond}};
+    count = parse(text, no_unit);
     if (bare == BareDuration::kRefused && count && *count != 0) return std::nullopt;
   }
   if (!count || *count > static_cast<std::uint64_t>(Duration::max().count())) return std::nullopt;

@@ -23,7 +23,7 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text);
 std::optional<std::uint64_t> parse_rate(std::string_view text);
 
 // What a duration without a unit means. 0 needs no unit anywhere.
-enum class BareDuration : std::uint8_t { kSeconds, kRefused };
+enum class BareDuration : std::uint8_t { kSeconds, kMicroseconds, kRefused };
 // "1.5s", "250ms", "50us", "500ns", "2min", "1h".
 std::optional<Duration> parse_duration(std::string_view text,
                                        BareDuration bare = BareDuration::kSeconds);

@@ -44,6 +44,7 @@ TEST(Quantity, DurationsWithoutUnitAreSecondsOrRefused) {
   EXPECT_EQ(parse_duration("50us"), 50us);
   EXPECT_EQ(parse_duration("2min"), 120s);
   EXPECT_EQ(parse_duration("20"), 20s);
+  EXPECT_EQ(parse_duration("20", BareDuration::kMicroseconds), 20us);
   EXPECT_FALSE(parse_duration("20", BareDuration::kRefused));
   EXPECT_EQ(parse_duration("0", BareDuration::kRefused), 0s);
   EXPECT_FALSE(parse_duration("300000000000"));  // seconds, more than 64 bits of nanoseconds

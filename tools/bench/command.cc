@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -12,6 +13,8 @@
 #include "tools/bench/latency.h"
 #include "tools/bench/session.h"
 #include "tools/options/host_options.h"
+#include "tools/options/quantity_option.h"
+#include "tools/options/server_address.h"
 #include "tools/process/process.h"
 
 namespace homa::tools {
@@ -25,10 +28,18 @@ struct Options {
   std::string workload = "w4";
   double load = 0.5;
   std::string response = "same";
-  std::string rate = "200mbit", buffer = "200", duration = "10s", warm_up = "2s", drain = "10s";
-  int hosts = 4;
-  int concurrency = 0;
+  std::string buffer = "200";
+  std::uint64_t rate = 200'000'000;
+  Duration duration = std::chrono::seconds(10);
+  Duration warm_up = std::chrono::seconds(2), drain = std::chrono::seconds(10);
+  std::uint32_t hosts = 4;
+  std::uint32_t concurrency = 0;
   std::uint64_t rpcs = 0;
+  ServiceTime service_time;
+  std::uint32_t server_threads = 0;
+  std::string server;
+  std::uint32_t clients = 1;
+  MessageContent content;
   std::uint64_t seed = 1;
   std::uint32_t message_bytes_max = 1'000'000;
   std::string lab;
@@ -85,58 +96,93 @@ Result<BenchLoad, Error> load_of(const Options& options) {
     }
     load.response_bytes = static_cast<std::uint32_t>(*bytes);
   }
-  const auto duration = base::parse_duration(options.duration);
-  const auto warm_up = base::parse_duration(options.warm_up);
-  const auto drain = base::parse_duration(options.drain);
-  if (!duration || !warm_up || !drain || duration->count() == 0) {
-    return Unexpected(usage("--duration, --warm-up and --drain want times such as 10s or 500ms"));
-  }
-  load.duration = *duration;
-  load.warm_up = options.rpcs > 0 ? Nanoseconds::zero() : *warm_up;
-  load.drain = *drain;
+  load.duration = options.duration;
+  load.warm_up = options.rpcs > 0 ? Nanoseconds::zero() : options.warm_up;
+  load.drain = options.drain;
   load.load = options.load;
-  load.concurrency = options.concurrency;
+  load.rate = options.rate;
+  load.concurrency = static_cast<int>(options.concurrency);
+  load.one_server = !options.server.empty();
   load.rpcs = options.rpcs;
   load.seed = options.seed;
   return load;
+}
+
+// Handlers that take time get threads, unless their number was given.
+int threads_of(const Options& options) {
+  constexpr int kThreads = 16;
+  if (options.server_threads > 0) return static_cast<int>(options.server_threads);
+  return options.service_time.is_none() ? 0 : kThreads;
 }
 
 Result<BenchPlace, Error> place_of(const Options& options) {
   BenchPlace place;
   place.loopback = options.loopback;
   place.existing_lab = options.lab;
-  const auto rate = base::parse_rate(options.rate);
   const auto buffer = base::parse_bytes(options.buffer);
-  if (!rate || !buffer) return Unexpected(usage("--rate or --buffer is no quantity"));
+  if (!buffer) {
+    return Unexpected(usage("--buffer: \"" + options.buffer +
+                            "\" is neither packets nor bytes with a unit, such as 200 or 64kb"));
+  }
+  if (options.rate == 0 && options.concurrency == 0) {
+    return Unexpected(usage("without a rate there is no share of it: use --concurrency"));
+  }
   place.lab.name = fmt::format("bench-{}", ::getpid());
-  place.lab.hosts = options.hosts;
-  place.lab.rate = *rate;
+  place.lab.hosts = static_cast<int>(options.hosts);
+  place.lab.rate = options.rate;
   place.lab.buffer = *buffer;
   place.lab.buffer_in_bytes = options.buffer.find_first_not_of("0123456789") != std::string::npos;
   place.lab.owner = ::getpid();
   // An idle network is a bare veth pair unless a switch is asked for.
   place.lab.direct = options.unloaded && !options.switched;
   if (place.lab.direct) place.lab.hosts = 2;
-  if (options.hosts < 2 || options.hosts > 250) return Unexpected(usage("--hosts is 2 to 250"));
-  if (*rate == 0 && options.concurrency == 0) {
-    return Unexpected(usage("without a rate there is no share of it: use --concurrency"));
-  }
+  if (options.server.empty()) return place;
+  const auto server = parse_server(options.server);
+  if (!server) return Unexpected(server.error());
+  place.server = BenchServer{*server, options.content};
+  place.lab.hosts = static_cast<int>(options.clients);
   return place;
+}
+
+// What cannot be asked for together.
+Result<void, Error> check(const Options& options, const std::vector<BenchProtocol>& protocols,
+                          const BenchLoad& load) {
+  if (!options.server.empty()) {
+    for (const BenchProtocol& protocol : protocols) {
+      if (!protocol.is_homa())
+        return Unexpected(usage("--server is a Homa server: no other protocol"));
+    }
+    if (!options.service_time.is_none() || options.server_threads > 0) {
+      return Unexpected(
+          usage("--service-time and --server-threads are of the benchmark's own "
+                "servers; `homa serve` has them, too"));
+    }
+  }
+  if (options.unloaded && !options.service_time.is_none()) {
+    return Unexpected(usage("--unloaded measures the network: leave --service-time away"));
+  }
+  const double busy = load.rpcs_per_second(static_cast<int>(options.hosts)) *
+                      std::chrono::duration<double>(options.service_time.mean()).count();
+  if (options.concurrency == 0 && busy > threads_of(options)) {
+    return Unexpected(usage(fmt::format(
+        "requests come faster than they are served: {:.0f} server threads of each host would be "
+        "busy at this load, and there are {}; use more --server-threads or less load",
+        std::ceil(busy), threads_of(options))));
+  }
+  return {};
 }
 
 HostConfig homa_config(const Options& options) {
   HostConfig config = options.host.host_config();
-  if (options.spin) {
-    config.poll = options.host.poll().value_or(std::chrono::seconds(1));
-    return config;
-  }
+  config.parameters.try_emplace("message_bytes_max", std::to_string(options.message_bytes_max));
   if (options.threaded) {
     config.run_in_callers = false;
-  } else {
-    // A host sleeps when it has nothing to do, because hosts share CPUs.
-    config.poll = options.host.poll().value_or(std::chrono::microseconds(0));
+    return config;
   }
-  config.parameters.try_emplace("message_bytes_max", std::to_string(options.message_bytes_max));
+  // Hosts share processors, so they sleep when they have nothing to do, unless they are to spin.
+  const Duration poll = options.spin ? Duration(std::chrono::seconds(1)) : Duration(0);
+  config.poll =
+      std::chrono::duration_cast<std::chrono::microseconds>(options.host.poll().value_or(poll));
   return config;
 }
 
@@ -157,6 +203,7 @@ int run_all(const Options& options, const std::vector<BenchProtocol>& protocols,
   load.rate = session.rate();
   const bool quiet = options.json == "-";
   if (!quiet) fmt::print("{}\n", session.description());
+  std::fflush(stdout);
   Json results = Json::array();
   bool clean = true;
   for (const BenchProtocol& protocol : protocols) {
@@ -202,10 +249,14 @@ int bench(const Options& options) {
     fmt::print(stderr, "{}: sizes above {} bytes are cut off, for every protocol alike\n",
                options.workload, options.message_bytes_max);
   }
+  if (const auto possible = check(options, *protocols, *load); !possible) {
+    return report_bench_error("homa bench", possible.error());
+  }
   const StopGuard guard;
   auto session = BenchSession::open(*place, homa_config(options));
   if (!session) return report_bench_error("homa bench", session.error());
   session->set_message_bytes_max(options.message_bytes_max);
+  session->set_service(options.service_time, threads_of(options));
   if (options.unloaded) return latency(options, *protocols, *load, *session);
   return run_all(options, *protocols, *load, *session);
 }
@@ -220,32 +271,42 @@ void add_load_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   load(app.add_option("--response", options.response, "'same' as the request, or bytes"))
       ->capture_default_str();
-  load(app.add_option("--concurrency", options.concurrency,
-                      "instead of --load: so many RPCs outstanding per host, always"))
-      ->check(CLI::Range(1, 10'000));
-  load(app.add_option("--rpcs", options.rpcs, "stop after so many RPCs instead of a time"));
-  load(app.add_option("--warm-up", options.warm_up, "not measured"))->capture_default_str();
-  load(app.add_option("--duration", options.duration, "measured"))->capture_default_str();
-  load(app.add_option("--drain", options.drain, "wait for the last RPCs"))->capture_default_str();
-  load(app.add_option("--seed", options.seed, "the same seed gives the same arrivals"))
-      ->capture_default_str();
-  load(app.add_option("--message-limit", options.message_bytes_max,
-                      "longer messages are cut off, for every protocol"))
-      ->check(CLI::Range(1, 1 << 30))
-      ->capture_default_str();
+  load(add_whole(app, "--concurrency", options.concurrency, Quantity::kCount, {1, 10'000},
+                 "instead of --load: so many RPCs outstanding per host, always"))
+      ->default_str("");
+  load(add_whole(app, "--rpcs", options.rpcs, Quantity::kCount, {},
+                 "stop after so many RPCs instead of a time"));
+  load(add_duration(app, "--warm-up", options.warm_up, {}, "not measured"));
+  load(add_duration(app, "--duration", options.duration, {Duration(1'000'000)}, "measured"));
+  load(add_duration(app, "--drain", options.drain, {}, "wait for the last RPCs"));
+  load(add_whole(app, "--seed", options.seed, Quantity::kCount, {},
+                 "the same seed gives the same arrivals"));
+  load(add_whole(app, "--message-limit", options.message_bytes_max, Quantity::kBytes, {1, 1 << 30},
+                 "longer messages are cut off, for every protocol"));
+  load(ServiceTime::add_to(app, options.service_time));
+  load(add_whole(app, "--server-threads", options.server_threads, Quantity::kCount, {0, 4096},
+                 "per host, that handlers run in, for every protocol"))
+      ->default_str("16 with --service-time, otherwise 0: the load generator's own");
 }
 
 void add_place_options(CLI::App& app, Options& options) {
   const auto place = [](CLI::Option* option) { return option->group("Place"); };
-  place(app.add_option("--hosts", options.hosts, "hosts of the lab that is made for the run"))
-      ->capture_default_str();
-  place(app.add_option("--rate", options.rate, "rate of its links"))->capture_default_str();
+  place(add_whole(app, "--hosts", options.hosts, Quantity::kCount, {2, 250},
+                  "hosts of the lab that is made for the run"));
+  place(add_whole(app, "--rate", options.rate, Quantity::kRate, {}, "rate of its links"))
+      ->default_str("200mbit");
   place(app.add_option("--buffer", options.buffer,
                        "its switch buffer per port and priority: packets, or bytes with a unit"))
       ->capture_default_str();
   place(app.add_option("--lab", options.lab, "use this lab, which exists"))->envname("HOMA_LAB");
   place(app.add_flag("--loopback", options.loopback,
                      "no lab and no root: hosts are addresses 127.0.0.x"));
+  place(app.add_option("--server", options.server,
+                       "HOST[:PORT]: clients of this Homa server, whatever it is; the content of "
+                       "responses is not checked, goodput takes --response for their length"));
+  place(add_whole(app, "--clients", options.clients, Quantity::kCount, {1, 1000},
+                  "with --server: processes with a host of their own each"));
+  options.content.add_to(app);
 }
 
 }  // namespace

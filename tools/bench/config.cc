@@ -18,7 +18,7 @@ double BenchLoad::mean_rpc_bytes() const {
 }
 
 double BenchLoad::rpcs_per_second(int hosts) const {
-  if (hosts < 2) return 0;
+  if (hosts < 2 && !one_server) return 0;
   return load * static_cast<double>(rate) / 8.0 / mean_rpc_bytes();
 }
 

@@ -9,11 +9,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "homa/host.h"
 #include "sim/workload.h"
+#include "tools/options/message_content.h"
+#include "tools/options/service_time.h"
 
 namespace homa::tools {
 
@@ -49,12 +52,20 @@ struct BenchLoad {
   // After the last arrival, wait this long for what is still under way.
   Nanoseconds drain = std::chrono::seconds(10);
   std::uint64_t seed = 1;
+  bool one_server = false;  // all requests go to BenchSetup::server
 
   std::uint32_t response_to(std::uint32_t request) const {
     return response_bytes == 0 ? request : response_bytes;
   }
-  double mean_rpc_bytes() const;            // request and response
-  double rpcs_per_second(int hosts) const;  // that one host starts; 0 with a single host
+  double mean_rpc_bytes() const;  // request and response
+  // That one host starts; 0 with a single host, unless all load is for one server.
+  double rpcs_per_second(int hosts) const;
+};
+
+// Where requests go that are not for the other hosts of the benchmark, and what they contain.
+struct BenchServer {
+  SocketAddress address;
+  MessageContent content;
 };
 
 struct BenchSetup {
@@ -64,6 +75,10 @@ struct BenchSetup {
   std::uint32_t message_bytes_max = 1'000'000;
   std::string lab;       // its name; empty: none
   int network_cpu = -1;  // of the lab: the hosts keep off it, as long as they can
+  // A server that is not part of the benchmark: hosts are clients only, and no content is checked.
+  std::optional<BenchServer> server;
+  ServiceTime service_time;
+  int server_threads = 0;  // 0: requests are answered in the thread that starts RPCs
   bool spin = false;  // bare echoes spin; each host has a CPU of its own, as far as there are any
 };
 

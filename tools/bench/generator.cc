@@ -69,10 +69,11 @@ double ArrivalProcess::uniform() { return static_cast<double>(random_() >> 11) *
 
 Arrival ArrivalProcess::next() {
   at_ns_ += -std::log1p(-uniform()) * mean_gap_ns_;
-  const auto skip = static_cast<std::size_t>(uniform() * static_cast<double>(hosts_ - 1));
+  const std::size_t others = std::max<std::size_t>(hosts_ - 1, 1);
+  const auto skip = static_cast<std::size_t>(uniform() * static_cast<double>(others));
   Arrival arrival;
   arrival.at = Nanoseconds(static_cast<std::int64_t>(std::min(at_ns_, 9e18)));
-  arrival.peer = (self_ + 1 + std::min(skip, hosts_ - 2)) % hosts_;
+  arrival.peer = (self_ + 1 + std::min(skip, others - 1)) % hosts_;
   arrival.request_bytes = load_.workload.sample(uniform());
   return arrival;
 }

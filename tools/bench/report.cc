@@ -95,10 +95,14 @@ Json to_json(const BenchResult& result, std::size_t hosts) {
           {"mean_slowdown", figures.all.slowdown.mean},
           {"all", to_json(figures.all)},
           {"short_half", to_json(figures.short_half)},
+          {"short_half_p99_us_least", result.short_p99.least},
+          {"short_half_p99_us_greatest", result.short_p99.greatest},
           {"sizes", sizes},
           {"goodput_mbps", run.goodput_bits_per_second / 1e6},
           {"goodput_per_link_mbps", run.goodput_bits_per_second / 1e6 / static_cast<double>(hosts)},
           {"cpu_seconds", run.cpu_seconds},
+          {"machine_cpu_seconds", run.machine_cpu_seconds},
+          {"service", result.service},
           {"measured_seconds", run.measured_seconds},
           {"machine_busy", run.machine_busy},
           {"cpu_limited", run.cpu_limited},
@@ -123,17 +127,18 @@ std::string to_table(const BenchResult& result, std::size_t hosts) {
   std::string text =
       fmt::format("{}, {} at {}, {} hosts: {}\n", result.protocol.name(),
                   result.load.workload.name(), load_in_words(result.load), hosts, run.transport);
+  if (!result.service.empty()) text += fmt::format("  handlers: {}\n", result.service);
   text += fmt::format("  {:>9} {:>8} {:>10} {:>10} {:>10} {:>10} {:>9} {:>9}\n", "bytes up to",
                       "RPCs", "mean", "P50", "P99", "P99.9", "slow P50", "slow P99");
   for (const SizeFigures& size : result.figures.sizes) text += row(size);
   text += "  all sizes, and the shorter half:\n";
   text += row(result.figures.all) + row(result.figures.short_half);
   text += fmt::format(
-      "  goodput {:.1f} Mbit/s ({:.1f} per link and direction), {:.2f} CPU s in {:.1f} s, machine "
-      "{:.0f} % busy, {} packets sent again\n",
+      "  goodput {:.1f} Mbit/s ({:.1f} per link and direction); {:.2f} CPU s of the hosts, {:.2f} "
+      "of the machine in {:.1f} s, {:.0f} % busy; {} packets sent again\n",
       run.goodput_bits_per_second / 1e6,
       run.goodput_bits_per_second / 1e6 / static_cast<double>(hosts), run.cpu_seconds,
-      run.measured_seconds, run.machine_busy * 100, run.retransmissions);
+      run.machine_cpu_seconds, run.measured_seconds, run.machine_busy * 100, run.retransmissions);
   text += fmt::format(
       "  {} RPCs in all; memory of a host {:.1f} MB after 1,000 RPCs, {:.1f} MB at "
       "the end\n",

@@ -14,6 +14,8 @@ struct BenchResult {
   BenchLoad load;
   BenchRun run;
   BenchFigures figures;
+  Spread short_p99;     // microseconds, of the shorter half
+  std::string service;  // service time and server threads, in words; empty: handlers take none
 };
 
 // The members that ./demo promises (issue 2), and more behind them: tests/system relies on these

@@ -371,6 +371,7 @@ void summarize(const BenchLoad& load, const Watch& watch, BenchRun& run) {
       static_cast<double>(watch.at_end.bytes_finished - watch.at_start.bytes_finished) * 8 /
       seconds;
   run.machine_busy = busy_share(watch.machine_at_start, watch.machine_at_end);
+  run.machine_cpu_seconds = busy_seconds(watch.machine_at_start, watch.machine_at_end);
   run.gave_network_cpu = watch.gave_network_cpu;
   const auto offered =
       static_cast<double>(watch.at_end.bytes_started - watch.at_start.bytes_started) / seconds;
@@ -384,6 +385,7 @@ void collect(const BenchShared& shared, BenchRun& run) {
     const BenchHostState& host = shared.host(i);
     const auto samples = shared.samples(i).first(static_cast<std::size_t>(host.samples.load()));
     run.samples.insert(run.samples.end(), samples.begin(), samples.end());
+    run.host_ends.push_back(run.samples.size());
     std::istringstream counters(host.counters.data());
     std::string name;
     for (std::uint64_t value = 0; counters >> name >> value;) run.counters[name] += value;

@@ -15,6 +15,8 @@ namespace homa::tools {
 
 struct BenchRun {
   std::vector<BenchSample> samples;  // of the measured time, all hosts
+  // Where each host's samples end among them. A host's are in the order in which its RPCs ended.
+  std::vector<std::size_t> host_ends;
   std::uint64_t rpcs_started = 0, rpcs_finished = 0, rpcs_failed = 0;
   std::uint64_t unfinished = 0;  // measured RPCs that did not end in time
   std::uint64_t corrupt = 0;
@@ -23,6 +25,7 @@ struct BenchRun {
   double measured_seconds = 0;
   double goodput_bits_per_second = 0;  // payload of finished RPCs, all hosts, in the measured time
   double cpu_seconds = 0;              // of the host processes in the measured time
+  double machine_cpu_seconds = 0;      // of all that ran: the kernel books some work elsewhere
   double machine_busy = 0;             // share of all CPUs' time that was not idle, 0..1
   // Payload bytes under way grew by this share of the payload that arrived: 0 when it is sustained.
   double backlog_growth = 0;

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "tools/options/command.h"
-#include "tools/process/process.h"
 #include "tools/text/units.h"
 
 namespace homa::tools {
@@ -21,7 +20,13 @@ Result<BenchSession, Error> BenchSession::open(const BenchPlace& place, const Ho
   BenchSession session;
   session.setup_.homa = homa;
   session.rate_ = place.lab.rate;
-  if (place.loopback) {
+  if (place.server) {
+    session.setup_.hosts.resize(static_cast<std::size_t>(place.lab.hosts));
+    session.setup_.server = place.server;
+    session.description_ =
+        fmt::format("{} client(s) of the server {}, load reckoned for {}", place.lab.hosts,
+                    place.server->address.to_string(), format_rate(place.lab.rate));
+  } else if (place.loopback) {
     for (int host = 1; host <= place.lab.hosts; ++host) {
       session.setup_.hosts.push_back({"", loopback_address(host)});
     }
@@ -53,6 +58,11 @@ Result<BenchSession, Error> BenchSession::open(const BenchPlace& place, const Ho
   return session;
 }
 
+void BenchSession::set_service(const ServiceTime& time, int threads) {
+  setup_.service_time = time;
+  setup_.server_threads = threads;
+}
+
 Result<UnloadedCurve, Error> BenchSession::unloaded(const BenchProtocol& protocol,
                                                     const BenchLoad& load) {
   BenchProtocol single = protocol;
@@ -67,7 +77,9 @@ Result<UnloadedCurve, Error> BenchSession::unloaded(const BenchProtocol& protoco
   // On an idle network processors sleep; right behind another RPC they still poll, or no longer, by
   // a microsecond more or less: of two such baselines one would be six times the other.
   plan.rest = std::chrono::milliseconds(1);
-  const auto run = run_bench(setup_, single, plan, [](const BenchProgress&) {});
+  BenchSetup prompt = setup_;
+  prompt.server_threads = 0;
+  const auto run = run_bench(prompt, single, plan, [](const BenchProgress&) {});
   if (!run) return Unexpected(run.error());
   if (run->corrupt > 0 || run->samples.empty()) {
     return Unexpected(
@@ -85,18 +97,25 @@ Result<BenchResult, Error> BenchSession::run(const BenchProtocol& protocol, cons
   auto run = run_bench(setup_, protocol, load, on_progress);
   if (!run) return Unexpected(run.error());
   if (run->gave_network_cpu) setup_.network_cpu = -1;
-  BenchResult result{protocol, load, std::move(*run), {}};
-  result.figures = figures(result.run.samples, load.workload, *homa, *own);
+  BenchResult result{protocol, load, std::move(*run), {}, {}, {}};
+  result.short_p99 =
+      p99_spread(result.run.samples, result.run.host_ends, load.workload.median_bytes());
+  if (setup_.server_threads > 0) {
+    result.service = fmt::format(
+        "{} in {} threads per host; slow: against the idle network and "
+        "the mean service time",
+        setup_.service_time.text(), setup_.server_threads);
+  }
+  const double service_us =
+      std::chrono::duration<double, std::micro>(setup_.service_time.mean()).count();
+  result.figures =
+      figures(result.run.samples, load.workload, homa->plus(service_us), own->plus(service_us));
   return result;
 }
 
 int report_bench_error(const std::string& command, const Error& error) {
   clear_progress();
-  fmt::print(stderr, "{}: {}\n", command, error.text);
-  if (error.code == ErrorCode::kCancelled) return StopGuard::exit_status();
-  if (error.code == ErrorCode::kInvalidArgument) return kUsage;
-  if (error.code == ErrorCode::kNotPermitted) return kUnavailable;
-  return kFailure;
+  return report_error(command, error);
 }
 
 }  // namespace homa::tools

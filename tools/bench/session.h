@@ -17,6 +17,8 @@ struct BenchPlace {
   bool loopback = false;
   std::string existing_lab;  // use this one and leave it
   LabConfig lab;             // otherwise make this one; hosts and rate count for loopback, too
+  // Instead of all these: clients in this network namespace, as many as lab.hosts, of this server.
+  std::optional<BenchServer> server;
 };
 
 class BenchSession {
@@ -30,6 +32,7 @@ class BenchSession {
   const std::string& description() const { return description_; }
   void set_spin(bool spin) { setup_.spin = spin; }
   void set_message_bytes_max(std::uint32_t bytes) { setup_.message_bytes_max = bytes; }
+  void set_service(const ServiceTime& time, int threads);
 
   // The idle network's figures; measured at the first call for these arguments.
   Result<UnloadedCurve, Error> unloaded(const BenchProtocol& protocol, const BenchLoad& load);

@@ -1,6 +1,7 @@
 #include "tools/bench/statistics.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <map>
@@ -68,6 +69,12 @@ UnloadedCurve::UnloadedCurve(std::span<const BenchSample> samples) {
   for (auto& [bytes, times] : by_size) points_.push_back({bytes, median(std::move(times))});
 }
 
+UnloadedCurve UnloadedCurve::plus(double us) const {
+  UnloadedCurve result = *this;
+  for (Point& point : result.points_) point.median_us += us;
+  return result;
+}
+
 double UnloadedCurve::at(std::uint32_t bytes) const {
   if (points_.empty()) return 0;
   const auto above = std::lower_bound(
@@ -98,6 +105,28 @@ double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
+}
+
+Spread p99_spread(std::span<const BenchSample> samples, std::span<const std::size_t> host_ends,
+                  std::uint32_t bytes_max) {
+  constexpr std::size_t kParts = 3;
+  std::array<base::Histogram, kParts> parts;
+  std::size_t from = 0;
+  for (const std::size_t to : host_ends) {
+    for (std::size_t i = from; i < to; ++i) {
+      if (samples[i].request_bytes > bytes_max) continue;
+      parts[(i - from) * kParts / (to - from)].add(samples[i].round_trip_ns);
+    }
+    from = to;
+  }
+  Spread spread;
+  for (const base::Histogram& part : parts) {
+    if (part.count() == 0) continue;
+    const double p99 = distribution(part, 1e3).p99;
+    spread.least = spread.greatest == 0 ? p99 : std::min(spread.least, p99);
+    spread.greatest = std::max(spread.greatest, p99);
+  }
+  return spread;
 }
 
 BenchFigures figures(std::span<const BenchSample> samples,

@@ -30,6 +30,9 @@ class UnloadedCurve {
   // Samples of run_unloaded(); the median counts.
   explicit UnloadedCurve(std::span<const BenchSample> samples);
 
+  // The same, when every RPC takes this much longer.
+  UnloadedCurve plus(double us) const;
+
   bool empty() const { return points_.empty(); }
   double at(std::uint32_t bytes) const;  // microseconds; on a straight line between points
   std::span<const Point> points() const { return points_; }
@@ -60,6 +63,15 @@ struct BenchFigures {
   SizeFigures short_half;          // messages up to the workload's median size
   std::vector<SizeFigures> sizes;  // by class; a class without messages is left out
 };
+
+// How a percentile differs between parts of one run.
+struct Spread {
+  double least = 0, greatest = 0;
+};
+// Of the P99 round trip, in microseconds, of messages up to `bytes_max`, over the first, second and
+// last third of the run. `host_ends`: as in BenchRun. Thirds without samples do not count.
+Spread p99_spread(std::span<const BenchSample> samples, std::span<const std::size_t> host_ends,
+                  std::uint32_t bytes_max);
 
 // `homa` may be empty (then slowdown is 0), `own` too.
 BenchFigures figures(std::span<const BenchSample> samples,

@@ -57,6 +57,7 @@ TEST(UnloadedCurve, IsTheMedianAndStraightBetweenSizes) {
   EXPECT_DOUBLE_EQ(curve.at(200), 22);
   EXPECT_DOUBLE_EQ(curve.at(1), 12);
   EXPECT_DOUBLE_EQ(curve.at(1'000), 32);
+  EXPECT_DOUBLE_EQ(curve.plus(1'000).at(200), 1'022);
 }
 
 TEST(Figures, SlowdownIsAgainstTheIdleNetworkPerMessage) {
@@ -71,6 +72,19 @@ TEST(Figures, SlowdownIsAgainstTheIdleNetworkPerMessage) {
   EXPECT_DOUBLE_EQ(result.all.round_trip_us.mean, 60);
   ASSERT_EQ(result.sizes.size(), 1U);
   EXPECT_EQ(result.sizes[0].bytes_max, 100U);
+}
+
+TEST(Spread, IsOfTheThirdsOfEachHost) {
+  std::vector<BenchSample> samples;
+  for (int host = 0; host < 2; ++host) {
+    for (const std::uint64_t us : {10U, 30U, 20U}) samples.push_back({us * 1'000, 100, 0});
+    samples.push_back({9'000'000, 5'000, 0});  // too long to count
+  }
+  const std::vector<std::size_t> ends = {4, 8};
+  const Spread spread = p99_spread(samples, ends, 100);
+  EXPECT_NEAR(spread.least, 20, 0.1);
+  EXPECT_NEAR(spread.greatest, 30, 0.1);
+  EXPECT_EQ(p99_spread({}, {}, 100).greatest, 0);
 }
 
 TEST(Figures, TheShortHalfHoldsHalfOfTheMessages) {

@@ -1,5 +1,6 @@
 // RPCs over TCP: a number of connections from every host to every other, one thread, epoll.
-// A request goes to the connection of its pair that has the least to do; a server answers in order.
+// A request goes to the connection of its pair that has the least to do. A server answers in order,
+// or, where handlers take time, in the order in which they end.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <linux/tcp.h>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "tools/bench/transport.h"
+#include "tools/bench/worker_pool.h"
 
 namespace homa::tools {
 namespace {
@@ -61,7 +63,11 @@ class TcpTransport final : public BenchTransport {
         protocol_(std::move(protocol)),
         pattern_(pattern),
         clients_(setup.hosts.size()),
-        read_buffer_(kReadBytes) {}
+        read_buffer_(kReadBytes) {
+    if (setup.server_threads > 0) {
+      workers_ = std::make_unique<WorkerPool>(setup.service_time, setup.server_threads);
+    }
+  }
 
   ~TcpTransport() override {
     for (const auto& connection : connections_) ::close(connection->fd);
@@ -90,6 +96,9 @@ class TcpTransport final : public BenchTransport {
   void receive(Connection& connection, Listener& listener);
   void consume(Connection& connection, std::span<const std::byte> bytes, Listener& listener);
   void message_complete(Connection& connection, Listener& listener);
+  void handle(Connection& connection, const Frame& request);
+  void answer(Connection& connection, const Frame& request);
+  void answer_finished();
 
   const BenchSetup& setup_;
   std::size_t self_;
@@ -100,6 +109,13 @@ class TcpTransport final : public BenchTransport {
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<std::vector<Connection*>> clients_;  // by peer
   std::vector<std::byte> read_buffer_;
+  struct Handled {
+    Connection* connection = nullptr;
+    Frame request;
+  };
+  std::vector<Handled> handled_;  // by token of workers_
+  std::vector<std::uint64_t> free_tokens_;
+  std::unique_ptr<WorkerPool> workers_;
 };
 
 sockaddr_in TcpTransport::address_of(std::size_t host, std::uint16_t port) const {
@@ -155,6 +171,10 @@ Result<void, Error> TcpTransport::listen() {
   epoll_event event{};
   event.events = EPOLLIN;
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, *fd, &event);
+  if (workers_) {
+    event.data.ptr = workers_.get();
+    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, workers_->descriptor(), &event);
+  }
   return {};
 }
 
@@ -244,10 +264,33 @@ void TcpTransport::message_complete(Connection& connection, Listener& listener) 
     return;
   }
   if (!intact) ++corrupt_requests_;
-  const std::uint8_t tag = BenchPattern::response_tag(BenchPattern::request_tag(frame.rpc));
+  handle(connection, frame);
+}
+
+void TcpTransport::handle(Connection& connection, const Frame& request) {
+  if (!workers_) return answer(connection, request);
+  if (free_tokens_.empty()) {
+    free_tokens_.push_back(handled_.size());
+    handled_.emplace_back();
+  }
+  const std::uint64_t token = free_tokens_.back();
+  free_tokens_.pop_back();
+  handled_[token] = {&connection, request};
+  workers_->start(token);
+}
+
+void TcpTransport::answer_finished() {
+  for (const std::uint64_t token : workers_->take_finished()) {
+    answer(*handled_[token].connection, handled_[token].request);
+    free_tokens_.push_back(token);
+  }
+}
+
+void TcpTransport::answer(Connection& connection, const Frame& request) {
+  const std::uint8_t tag = BenchPattern::response_tag(BenchPattern::request_tag(request.rpc));
   // In a response, `response_bytes` is the request's length, so that the client can settle both.
-  connection.queue.push_back({Frame{frame.response_bytes, frame.bytes, frame.rpc},
-                              pattern_.message(tag, frame.response_bytes)});
+  connection.queue.push_back({Frame{request.response_bytes, request.bytes, request.rpc},
+                              pattern_.message(tag, request.response_bytes)});
   if (!connection.wants_write) flush(connection);
 }
 
@@ -293,6 +336,10 @@ void TcpTransport::serve_until(Nanoseconds until, Listener& listener) {
   const int count = ::epoll_pwait2(epoll_, events.data(), kEvents, &timeout, nullptr);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.ptr == workers_.get() && workers_) {
+      answer_finished();
+      continue;
+    }
     auto* connection = static_cast<Connection*>(event.data.ptr);
     if (connection == nullptr) {
       accept_all();

@@ -40,7 +40,7 @@ class BenchTransport {
   // What the protocol counted, "name value" on a line each; may be empty.
   virtual std::string counters() const { return {}; }
   // Requests that arrived damaged at this host's server.
-  std::uint64_t corrupt_requests() const { return corrupt_requests_; }
+  virtual std::uint64_t corrupt_requests() const { return corrupt_requests_; }
 
  protected:
   std::uint64_t corrupt_requests_ = 0;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <memory>
 
+#include "homa_version.h"
 #include "tools/bench/session.h"
 #include "tools/demo/comparison.h"
 #include "tools/process/process.h"
@@ -149,7 +150,10 @@ int finish(const Options& options, const Demo& demo, const std::vector<DemoPart>
   const std::filesystem::path folder = std::filesystem::path(options.json).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, failed);
   std::ofstream out(options.json);
-  out << to_json(parts, demo.session().description(), hosts).dump(2) << '\n';
+  auto json = to_json(parts, demo.session().description(), hosts);
+  json["machine"] = to_json(this_machine());
+  json["commit"] = HOMA_COMMIT;
+  out << json.dump(2) << '\n';
   if (!out.flush()) {
     fmt::print(stderr, "homa demo: cannot write {}\n", options.json);
     return kFailure;

@@ -147,6 +147,13 @@ Json to_json(const std::vector<DemoPart>& parts, const std::string& place, std::
           {"hosts", hosts}};
 }
 
+Json to_json(const Machine& machine) {
+  return {{"kernel", machine.kernel},
+          {"processor", machine.processor},
+          {"processors", machine.processors},
+          {"time", machine.time}};
+}
+
 std::string to_table(const DemoPart& part, std::size_t hosts) {
   std::string text = fmt::format(
       "\nWorkload {} at {:.0f} % of the link, round trips of request and equally long response\n\n",

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tools/bench/report.h"
+#include "tools/process/machine.h"
 
 namespace homa::tools {
 
@@ -33,6 +34,7 @@ DemoVerdict verdict(const DemoPart& part);
 // {"results": [the best run per protocol and workload], "all_runs": [...], ...}
 nlohmann::json to_json(const std::vector<DemoPart>& parts, const std::string& place,
                        std::size_t hosts);
+nlohmann::json to_json(const Machine& machine);
 std::string to_table(const DemoPart& part, std::size_t hosts);
 
 }  // namespace homa::tools

@@ -41,8 +41,7 @@ void print(const CapturedFrame& frame, std::chrono::nanoseconds first, bool json
 int dump(const Settings& settings) {
   auto file = CaptureFile::open(settings.path);
   if (!file) {
-    fmt::print(stderr, "homa dump: {}\n", file.error().text);
-    return kFailure;
+    return report_error("homa dump", file.error());
   }
   const DumpOptions options{settings.udp_ports, settings.all};
   std::optional<std::chrono::nanoseconds> first;
@@ -50,9 +49,7 @@ int dump(const Settings& settings) {
   while (true) {
     const auto next = file->next();
     if (!next) {
-      std::fflush(stdout);
-      fmt::print(stderr, "homa dump: {}\n", next.error().text);
-      return kFailure;
+      return report_error("homa dump", next.error());
     }
     if (!*next) break;
     const CapturedFrame& frame = **next;

@@ -30,14 +30,9 @@ struct Options {
 };
 
 int report(const Error& error) {
-  fmt::print(stderr, "homa lab: {}\n", error.text);
-  switch (error.code) {
-    case ErrorCode::kNotPermitted: return kUnavailable;
-    case ErrorCode::kInvalidArgument: return kUsage;
-    case ErrorCode::kCancelled: return StopGuard::exit_status();
-    case ErrorCode::kSystem: return lab_available() ? kFailure : kUnavailable;
-    default: return kFailure;
-  }
+  const int code = report_error("homa lab", error);
+  // A program that is missing here is an error of the system, but not of the lab.
+  return error.code == ErrorCode::kSystem && !lab_available() ? kUnavailable : code;
 }
 
 Json describe(const Lab& lab) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/config_fields.h"
+#include "tools/options/quantity_option.h"
 
 namespace homa::tools {
 namespace {
@@ -35,30 +36,33 @@ void HostOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   host(command.add_option("--address", address_, "local IP address (default: any)"));
   host(command.add_option("--interface", interface_, "network device"));
-  udp_port_option_ =
-      host(command.add_option("--udp-port", udp_port_, "UDP port of the engine; 0: any free one"));
-  host(command.add_option("--mtu", mtu_, "IP packet size limit (default: the device's)"));
-  poll_option_ =
-      host(command.add_option("--poll", poll_us_, "microseconds to poll before sleeping"))
-          ->capture_default_str();
-  host(command.add_option("--takeover", takeover_us_,
-                          "microseconds without a waiting thread until the library's thread runs "
-                          "the engine"))
-      ->capture_default_str();
+  udp_port_option_ = host(add_whole(command, "--udp-port", udp_port_, Quantity::kCount, {},
+                                    "UDP port of the engine; 0: any free one"));
+  host(add_whole(command, "--mtu", mtu_, Quantity::kBytes, {}, "IP packet size limit"))
+      ->default_str("the device's");
+  constexpr auto kUs = base::BareDuration::kMicroseconds;
+  poll_option_ = host(add_duration(command, "--poll", poll_, {},
+                                   "look for packets this long before sleeping", kUs));
+  host(add_duration(command, "--takeover", takeover_, {},
+                    "without a waiting thread, then the library's thread runs the engine", kUs));
   host(command.add_flag("--library-thread", library_thread_only_,
                         "run the engine in the library's thread only"));
-  host(command.add_option("--coalesce", coalesce_us_,
-                          "microseconds that a sleeping engine may look away while its link is "
-                          "busy (default: by the link's rate)"));
-  cpu_latency_option_ = host(command.add_option(
-      "--cpu-latency", cpu_latency_us_,
-      "microseconds: keep processors out of idle states that they leave more slowly (root)"));
-  host(command.add_option("--receive-memory", receive_megabytes_, "MB for incoming messages"))
-      ->check(CLI::Range(1, 1 << 16))
-      ->capture_default_str();
-  host(command.add_option("--transmit-memory", transmit_megabytes_, "MB per socket for outgoing"))
-      ->check(CLI::Range(1, 1 << 16))
-      ->capture_default_str();
+  coalesce_option_ =
+      host(add_duration(command, "--coalesce", coalesce_, {},
+                        "a sleeping engine may look away this long while its link is busy", kUs))
+          ->default_str("by the link's rate");
+  cpu_latency_option_ =
+      host(add_duration(command, "--cpu-latency", cpu_latency_, {},
+                        "keep processors out of idle states that they leave more slowly (root)",
+                        kUs))
+          ->default_str("off");
+  constexpr WholeRange kMemory{1 << 20, std::uint64_t{1} << 36, 1 << 20};
+  host(add_whole(command, "--receive-memory", receive_bytes_, Quantity::kBytes, kMemory,
+                 "for incoming messages; a bare number is MiB"))
+      ->default_str("64mib");
+  host(add_whole(command, "--transmit-memory", transmit_bytes_, Quantity::kBytes, kMemory,
+                 "per socket for outgoing messages; a bare number is MiB"))
+      ->default_str("64mib");
   host(command.add_option("--set", parameters_, parameter_help()))
       ->check(CLI::Validator(check_parameter, "NAME=VALUE"));
   const CLI::Range fraction(0.0, 1.0);
@@ -76,15 +80,16 @@ HostConfig HostOptions::host_config() const {
   config.interface = interface_;
   config.udp_port = any_udp_port_ && udp_port_option_->count() == 0 ? 0 : udp_port_;
   config.mtu = mtu_;
-  config.poll = std::chrono::microseconds(poll_us_);
-  config.takeover = std::chrono::microseconds(takeover_us_);
+  const auto whole_us = [](Duration time) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(time);
+  };
+  config.poll = whole_us(poll_);
+  config.takeover = whole_us(takeover_);
   config.run_in_callers = !library_thread_only_;
-  if (coalesce_us_) config.coalesce = std::chrono::microseconds(*coalesce_us_);
-  if (cpu_latency_option_->count() > 0) {
-    config.cpu_latency = std::chrono::microseconds(cpu_latency_us_);
-  }
-  config.receive_bytes = receive_megabytes_ << 20;
-  config.transmit_bytes = transmit_megabytes_ << 20;
+  if (coalesce_option_->count() > 0) config.coalesce = whole_us(coalesce_);
+  if (cpu_latency_option_->count() > 0) config.cpu_latency = whole_us(cpu_latency_);
+  config.receive_bytes = receive_bytes_;
+  config.transmit_bytes = transmit_bytes_;
   for (const std::string& parameter : parameters_) {
     const std::size_t equals = parameter.find('=');
     config.parameters[parameter.substr(0, equals)] = parameter.substr(equals + 1);
@@ -97,9 +102,9 @@ HostConfig HostOptions::host_config() const {
   return config;
 }
 
-std::optional<std::chrono::microseconds> HostOptions::poll() const {
+std::optional<Duration> HostOptions::poll() const {
   if (poll_option_->count() == 0) return std::nullopt;
-  return std::chrono::microseconds(poll_us_);
+  return poll_;
 }
 
 }  // namespace homa::tools

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/time.h"
 #include "homa/host.h"
 
 namespace homa::tools {
@@ -29,7 +30,7 @@ class HostOptions {
 
   HostConfig host_config() const;
   // --poll, where the user gave it.
-  std::optional<std::chrono::microseconds> poll() const;
+  std::optional<Duration> poll() const;
 
  private:
   std::string backend_ = "udp";
@@ -39,12 +40,12 @@ class HostOptions {
   std::uint32_t mtu_ = 0;
   bool library_thread_only_ = false;
   bool any_udp_port_ = false;
-  std::uint64_t poll_us_ = 50;
-  std::optional<std::uint64_t> coalesce_us_;
-  std::uint32_t takeover_us_ = 1000;
-  std::uint32_t cpu_latency_us_ = 0;
-  std::uint64_t receive_megabytes_ = 64;
-  std::uint64_t transmit_megabytes_ = 64;
+  Duration poll_ = std::chrono::microseconds(50);
+  Duration coalesce_{0};
+  Duration takeover_ = std::chrono::microseconds(1000);
+  Duration cpu_latency_{0};
+  std::uint64_t receive_bytes_ = 64 << 20;
+  std::uint64_t transmit_bytes_ = 64 << 20;
   std::vector<std::string> parameters_;  // "name=value"
   double loss_ = 0;
   double duplication_ = 0;
@@ -53,6 +54,7 @@ class HostOptions {
   std::string pcap_;
   CLI::Option* udp_port_option_ = nullptr;
   CLI::Option* poll_option_ = nullptr;
+  CLI::Option* coalesce_option_ = nullptr;
   CLI::Option* cpu_latency_option_ = nullptr;
 };
 

@@ -4,19 +4,21 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
-#include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <numeric>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "homa/host.h"
 #include "tools/options/host_options.h"
+#include "tools/options/message_content.h"
+#include "tools/options/quantity_option.h"
+#include "tools/options/server_address.h"
+#include "tools/ping/outcomes.h"
 #include "tools/process/process.h"
-#include "tools/text/units.h"
 
 namespace homa::tools {
 namespace {
@@ -24,155 +26,127 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono_literals::operator""ms;
 
+constexpr const char* kName = "homa ping";
+constexpr auto kStopCheck = 50ms;  // how soon Ctrl-C is noticed
+
 struct Settings {
   HostOptions host;
   std::string server;
   std::uint64_t count = 0;  // 0: until Ctrl-C
-  double interval_s = 1;
-  double timeout_s = 1;
+  Duration interval = std::chrono::seconds(1);
+  Duration timeout = std::chrono::seconds(1);
   std::uint32_t size = 100;
+  MessageContent content;
   std::uint64_t warm_up = 0;
   bool quiet = false;
   bool json = false;
+
+  bool prints_each() const { return !quiet && !json; }
 };
 
-struct Outcomes {
-  std::uint64_t sent = 0;
-  std::vector<double> microseconds;             // of those that were answered
-  std::map<std::string, std::uint64_t> errors;  // how often, by cause
+// While it exists, Ctrl-C ends what waits in `socket`.
+class Interruption {
+ public:
+  explicit Interruption(Socket& socket)
+      : watcher_([&socket](const std::stop_token& over) {
+          std::mutex mutex;
+          std::condition_variable_any never;  // notified; a request to stop ends the wait
+          std::unique_lock lock(mutex);
+          while (!over.stop_requested() && !StopGuard::stop_requested()) {
+            never.wait_for(lock, over, kStopCheck, [] { return false; });
+          }
+          if (StopGuard::stop_requested()) socket.shutdown();
+        }) {}
+
+ private:
+  std::jthread watcher_;
 };
-
-double percentile(const std::vector<double>& sorted, double share) {
-  const auto at = static_cast<std::size_t>(share * static_cast<double>(sorted.size()));
-  return sorted[std::min(at, sorted.size() - 1)];
-}
-
-double mean(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-nlohmann::ordered_json to_json(const Outcomes& outcomes, const Settings& settings) {
-  nlohmann::ordered_json object = {{"server", settings.server},
-                                   {"bytes", settings.size},
-                                   {"sent", outcomes.sent},
-                                   {"answered", outcomes.microseconds.size()}};
-  const std::vector<double>& sorted = outcomes.microseconds;
-  if (!sorted.empty()) {
-    object["min_us"] = sorted.front();
-    object["mean_us"] = mean(sorted);
-    object["p50_us"] = percentile(sorted, 0.5);
-    object["p99_us"] = percentile(sorted, 0.99);
-    object["max_us"] = sorted.back();
-  }
-  object["errors"] = nlohmann::ordered_json::object();
-  for (const auto& [cause, times] : outcomes.errors) object["errors"][cause] = times;
-  return object;
-}
-
-void summarize(Outcomes& outcomes, const Settings& settings) {
-  std::sort(outcomes.microseconds.begin(), outcomes.microseconds.end());
-  if (settings.json) {
-    fmt::print("{}\n", to_json(outcomes, settings).dump());
-    return;
-  }
-  const std::vector<double>& sorted = outcomes.microseconds;
-  fmt::print("--- {}: {} requests of {} bytes, {} answered\n", settings.server, outcomes.sent,
-             settings.size, sorted.size());
-  for (const auto& [cause, times] : outcomes.errors) fmt::print("{} times: {}\n", times, cause);
-  if (sorted.empty()) return;
-  fmt::print("min {:.1f} us, avg {:.1f}, p50 {:.1f}, p99 {:.1f}, max {:.1f}\n", sorted.front(),
-             mean(sorted), percentile(sorted, 0.5), percentile(sorted, 0.99), sorted.back());
-}
 
 // One request; prints what came of it, unless it is told to be quiet.
-void ping_once(Socket& socket, const SocketAddress& server, const Settings& settings,
-               Outcomes& outcomes) {
-  const std::vector<std::byte> request(settings.size, std::byte{'p'});
-  const auto timeout =
-      std::chrono::nanoseconds(static_cast<std::int64_t>(settings.timeout_s * 1e9));
+void ping_once(Socket& socket, const SocketAddress& server, const Settings& settings, bool print,
+               PingOutcomes& outcomes) {
+  const std::vector<std::byte> request = settings.content.message(settings.size);
   const auto start = Clock::now();
-  const auto response = socket.call(server, request, timeout);
-  const std::chrono::duration<double, std::micro> took = Clock::now() - start;
-  const std::uint64_t number = ++outcomes.sent;
-  if (!response) ++outcomes.errors[response.error().text];
-  if (response) outcomes.microseconds.push_back(took.count());
-  if (settings.quiet || settings.json) return;
+  const auto response = socket.call(server, request, settings.timeout);
+  const Duration took = Clock::now() - start;
+  // Interrupted: it neither failed nor was it answered.
+  if (!response && StopGuard::stop_requested()) return;
+  if (response) outcomes.answered(took);
+  if (!response) outcomes.failed(response.error().text);
+  if (!print) return;
   if (response) {
     fmt::print("{} bytes from {}: seq={} time={:.1f} us\n", response->size(),
-               response->peer().to_string(), number, took.count());
+               response->peer().to_string(), outcomes.sent(),
+               std::chrono::duration<double, std::micro>(took).count());
   } else {
-    fmt::print("seq={}: {}\n", number, response.error().text);
+    fmt::print("seq={}: {}\n", outcomes.sent(), response.error().text);
   }
   std::fflush(stdout);
 }
 
 void pause_until(Clock::time_point until) {
   while (!StopGuard::stop_requested() && Clock::now() < until) {
-    std::this_thread::sleep_for(std::min<Clock::duration>(50ms, until - Clock::now()));
+    std::this_thread::sleep_for(std::min<Clock::duration>(kStopCheck, until - Clock::now()));
   }
 }
 
 int ping(const Settings& settings) {
-  const auto server = SocketAddress::parse(settings.server);
-  if (!server) {
-    fmt::print(stderr, "homa ping: {}\n", server.error().text);
-    return kUsage;
-  }
-  auto host = Host::open(settings.host.host_config());
-  if (!host) {
-    fmt::print(stderr, "homa ping: {}\n", host.error().text);
-    return host.error().code == ErrorCode::kNotPermitted ? kUnavailable : kFailure;
-  }
-  auto socket = host->client();
-  if (!socket) {
-    fmt::print(stderr, "homa ping: {}\n", socket.error().text);
-    return kFailure;
-  }
+  const auto server = parse_server(settings.server);
+  if (!server) return report_error(kName, server.error());
   const StopGuard guard;
-  Settings silent = settings;
-  silent.quiet = true;
-  Outcomes unmeasured;
+  auto host = Host::open(settings.host.host_config());
+  if (!host) return report_error(kName, host.error());
+  auto socket = host->client();
+  if (!socket) return report_error(kName, socket.error());
+  const Interruption interruption(*socket);
+  PingOutcomes unmeasured, outcomes;
   for (std::uint64_t i = 0; i < settings.warm_up && !StopGuard::stop_requested(); ++i) {
-    ping_once(*socket, *server, silent, unmeasured);
+    ping_once(*socket, *server, settings, false, unmeasured);
   }
-  Outcomes outcomes;
-  const auto interval =
-      std::chrono::nanoseconds(static_cast<std::int64_t>(settings.interval_s * 1e9));
   auto next = Clock::now();
   while (!StopGuard::stop_requested()) {
-    ping_once(*socket, *server, settings, outcomes);
-    if (settings.count != 0 && outcomes.sent >= settings.count) break;
-    next = std::max(next + interval, Clock::now());
-    if (interval.count() > 0) pause_until(next);
+    ping_once(*socket, *server, settings, settings.prints_each(), outcomes);
+    if (settings.count != 0 && outcomes.sent() >= settings.count) break;
+    next = std::max(next + settings.interval, Clock::now());
+    if (settings.interval.count() > 0) pause_until(next);
   }
-  summarize(outcomes, settings);
-  return outcomes.errors.empty() && !outcomes.microseconds.empty() ? kSuccess : kFailure;
+  if (settings.json) {
+    fmt::print("{}\n", outcomes.to_json(settings.server, settings.size).dump());
+  } else {
+    fmt::print("{}", outcomes.to_text(settings.server, settings.size));
+  }
+  return outcomes.all_answered() ? kSuccess : kFailure;
 }
 
 }  // namespace
 
 void add_ping_command(CLI::App& app, Run& run) {
   const auto settings = std::make_shared<Settings>();
-  CLI::App* command = app.add_subcommand("ping", "measure round trips to a `homa serve`");
-  command->footer(
-      "  homa ping 10.0.0.2:4000\n"
-      "  homa ping 10.0.0.2:4000 --polled --size 1000 --count 10000 --interval 0 --quiet");
-  command->add_option("server", settings->server, "HOST:PORT, or HOST%UDPPORT:PORT")->required();
-  command->add_option("--count,-c", settings->count, "requests to send; 0: until Ctrl-C")
-      ->capture_default_str();
-  command->add_option("--interval,-i", settings->interval_s, "seconds between them; 0: none")
-      ->check(CLI::Range(0.0, 3600.0))
-      ->capture_default_str();
-  command->add_option("--size,-s", settings->size, "bytes of each request")
-      ->check(CLI::Range(1, 1 << 30))
-      ->capture_default_str();
-  command->add_option("--timeout,-W", settings->timeout_s, "seconds to wait for a response")
-      ->check(CLI::Range(0.001, 3600.0))
-      ->capture_default_str();
-  command->add_option("--warm-up", settings->warm_up, "requests before those that count")
-      ->capture_default_str();
+  using std::chrono_literals::operator""h;
+  CLI::App* command = app.add_subcommand(
+      "ping", "Measure round trips to a server: a `homa serve`, or any that answers");
+  command
+      ->add_option("server", settings->server,
+                   fmt::format("HOST[:PORT] or HOST%UDPPORT[:PORT]; port {} unless given",
+                               kDefaultServerPort))
+      ->required();
+  add_whole(*command, "--count,-c", settings->count, Quantity::kCount, {},
+            "requests to send; 0: until Ctrl-C");
+  add_duration(*command, "--interval,-i", settings->interval, {Duration(0), 1h},
+               "between requests; a bare number is seconds; 0: none");
+  add_whole(*command, "--size,-s", settings->size, Quantity::kBytes, {1, 1 << 30},
+            "of each request");
+  settings->content.add_to(*command);
+  add_duration(*command, "--timeout,-W", settings->timeout, {1ms, 1h},
+               "to wait for a response; a bare number is seconds");
+  add_whole(*command, "--warm-up", settings->warm_up, Quantity::kCount, {},
+            "requests before those that count");
   command->add_flag("--quiet,-q", settings->quiet, "print the summary only");
   command->add_flag("--json", settings->json, "print the summary as JSON only");
+  command->footer(
+      "  homa ping 10.0.0.2\n"
+      "  homa ping 10.0.0.2:4000 --size 1000 --count 10000 --interval 0 --quiet\n"
+      "Exit codes: 0 all were answered, 1 not all, 2 wrong command line, 3 not possible here.");
   settings->host.use_any_udp_port();
   settings->host.add_to(*command);
   command->callback([settings, &run] { run = [settings] { return ping(*settings); }; });

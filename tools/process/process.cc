@@ -67,6 +67,8 @@ struct Pipe {
 void exchange(Pipe& in, Pipe& out, Pipe& err, std::string_view input, std::string& output,
               std::string& errors) {
   std::size_t written = 0;
+  // A program that answers while it reads must not wait for us while we wait for it.
+  ::fcntl(in.write, F_SETFL, O_NONBLOCK);
   if (input.empty()) Pipe::close(in.write);
   while (out.read >= 0 || err.read >= 0) {
     std::array<pollfd, 3> fds = {pollfd{in.write, POLLOUT, 0}, pollfd{out.read, POLLIN, 0},
@@ -75,7 +77,8 @@ void exchange(Pipe& in, Pipe& out, Pipe& err, std::string_view input, std::strin
     if (fds[0].revents != 0) {
       const ssize_t count = ::write(in.write, input.data() + written, input.size() - written);
       if (count > 0) written += static_cast<std::size_t>(count);
-      if (count < 0 || written == input.size()) Pipe::close(in.write);
+      const bool failed = count < 0 && errno != EAGAIN && errno != EINTR;
+      if (failed || written == input.size()) Pipe::close(in.write);
     }
     for (auto [end, text, ready] : {std::tuple{&out.read, &output, fds[1].revents},
                                     std::tuple{&err.read, &errors, fds[2].revents}}) {

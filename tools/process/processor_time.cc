@@ -1,5 +1,7 @@
 #include "tools/process/processor_time.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <fstream>
@@ -45,6 +47,10 @@ ProcessorTime processor_time(std::istream& stat, const std::vector<int>& cpus) {
 ProcessorTime processor_time(const std::vector<int>& cpus) {
   std::ifstream stat("/proc/stat");
   return processor_time(stat, cpus);
+}
+
+double busy_seconds(const ProcessorTime& from, const ProcessorTime& to) {
+  return (to.busy - from.busy) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 double busy_share(const ProcessorTime& from, const ProcessorTime& to) {

@@ -15,6 +15,9 @@ struct ProcessorTime {
 ProcessorTime processor_time(std::istream& stat, const std::vector<int>& cpus);
 ProcessorTime processor_time(const std::vector<int>& cpus = {});
 
+// Seconds of processors' time that went into work between two looks.
+double busy_seconds(const ProcessorTime& from, const ProcessorTime& to);
+
 // The busy share of the time between two looks, 0..1.
 double busy_share(const ProcessorTime& from, const ProcessorTime& to);
 

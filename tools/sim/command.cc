@@ -8,10 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +17,7 @@
 #include "sim/simulation.h"
 #include "tools/sim/check.h"
 #include "tools/sim/fields.h"
+#include "tools/sim/files.h"
 #include "tools/sim/report.h"
 #include "tools/sim/sweep.h"
 
@@ -60,6 +58,7 @@ constexpr Short kShorts[] = {
     {"--seed", "seed"},
 };
 
+constexpr const char* kName = "homa sim";
 constexpr int kInterrupted = 128 + SIGINT;  // exit code, as shells have it
 volatile std::sig_atomic_t interrupts = 0;
 extern "C" void on_interrupt(int) {
@@ -74,22 +73,10 @@ double seconds_since(Clock::time_point start) {
 // Of this process, which has one thread: unlike the wall's, not a matter of who else is running.
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
-Result<std::string, Error> read_text(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) return Unexpected(Error{ErrorCode::kSystem, "cannot read " + path});
-  return text.str();
-}
-
 Result<void, Error> apply_file(sim::SimConfig& config, const std::string& path) {
-  const auto text = read_text(path);
-  if (!text) return Unexpected(text.error());
-  const auto object = nlohmann::json::parse(*text, nullptr, false, true);
-  if (object.is_discarded()) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument, path + " is not JSON"});
-  }
-  return set_sim_fields(config, object);
+  const auto object = read_json(path);
+  if (!object) return Unexpected(object.error());
+  return set_sim_fields(config, *object);
 }
 
 Result<sim::SimConfig, Error> make_config(const Options& options) {
@@ -164,23 +151,6 @@ void list_settings() {
   }
 }
 
-int report_error(const Error& error) {
-  fmt::print(stderr, "homa sim: {}\n", error.text);
-  return error.code == ErrorCode::kInvalidArgument ? kUsage : kFailure;
-}
-
-// Whole or not at all: a sweep takes a file that is there for a run that is done.
-Result<void, Error> write_json(const std::string& path, const nlohmann::ordered_json& json) {
-  const std::string partial = path + ".part";
-  std::ofstream file(partial);
-  file << json.dump(1) << "\n";
-  file.close();
-  std::error_code error;
-  if (file) std::filesystem::rename(partial, path, error);
-  if (!file || error) return Unexpected(Error{ErrorCode::kSystem, "cannot write " + path});
-  return {};
-}
-
 sim::Report run_watched(sim::Simulation& simulation, bool quiet, WallClock& wall) {
   const Clock::time_point start = Clock::now();
   const double cpu_start = cpu_seconds();
@@ -208,13 +178,14 @@ int run_sim(const Options& options) {
     return kSuccess;
   }
   const auto config = make_config(options);
-  if (!config) return report_error(config.error());
+  if (!config) return report_error(kName, config.error());
   auto simulation = sim::Simulation::create(*config);
-  if (!simulation) return report_error(simulation.error());
-  if (!options.quiet) announce(*config);
+  if (!simulation) return report_error(kName, simulation.error());
+  const bool quiet = options.quiet || options.json_file == "-";
+  if (!quiet) announce(*config);
   WallClock wall;
-  const sim::Report report = run_watched(**simulation, options.quiet, wall);
-  if (!options.quiet) fmt::print("{}", sim_report_text(*config, report, wall));
+  const sim::Report report = run_watched(**simulation, quiet, wall);
+  if (!quiet) fmt::print("{}", sim_report_text(*config, report, wall));
   if (report.stopped) {
     fmt::print(stderr, "homa sim: interrupted; no report was written\n");
     return kInterrupted;
@@ -222,7 +193,7 @@ int run_sim(const Options& options) {
   if (!options.json_file.empty()) {
     if (options.deterministic) wall = {};
     const auto written = write_json(options.json_file, sim_report_json(*config, report, wall));
-    if (!written) return report_error(written.error());
+    if (!written) return report_error(kName, written.error());
   }
   return report.violations.empty() ? kSuccess : kFailure;
 }
@@ -257,7 +228,8 @@ void add_sim_command(CLI::App& app, Run& run) {
       ->take_all();
   command->add_option("--replay", options->replay_file,
                       "File of messages: seconds,source,destination,bytes");
-  command->add_option("--json", options->json_file, "Write the report to this file");
+  command->add_option("--json", options->json_file,
+                      "Write the report to this file; -: to standard output, and no table");
   command->add_flag("--deterministic", options->deterministic,
                     "Write wall-clock figures as 0: the same seed gives the same file");
   command->add_flag("--quiet", options->quiet, "No progress and no table");

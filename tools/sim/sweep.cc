@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "tools/sim/fields.h"
+#include "tools/sim/files.h"
 
 namespace homa::tools {
 namespace {
@@ -120,16 +121,10 @@ int run_all(const Options& options, const std::vector<SweepRun>& runs) {
 }
 
 int sweep(const Options& options) {
-  const auto complain = [](const Error& error) {
-    fmt::print(stderr, "homa sim sweep: {}\n", error.text);
-    return error.code == ErrorCode::kInvalidArgument ? kUsage : kFailure;
-  };
-  std::ifstream file(options.file);
-  const auto object = nlohmann::ordered_json::parse(file, nullptr, false, true);
-  if (object.is_discarded()) {
-    return complain({ErrorCode::kInvalidArgument, options.file + " is missing or not JSON"});
-  }
-  auto runs = expand_sweep(object);
+  const auto complain = [](const Error& error) { return report_error("homa sim sweep", error); };
+  const auto object = read_json(options.file);
+  if (!object) return complain(object.error());
+  auto runs = expand_sweep(*object);
   if (!runs) return complain(runs.error());
   std::error_code error;
   fs::create_directories(options.directory, error);
