@@ -10,7 +10,7 @@ Account& Accounts::open(std::uint64_t receive_bytes) {
   auto slot = std::find(slots_.begin(), slots_.end(), nullptr);
   if (slot == slots_.end()) slot = slots_.emplace(slots_.end());
   const AccountId id{static_cast<std::uint32_t>(slot - slots_.begin())};
-  *slot = std::make_unique<Account>(id, receive_bytes);
+  *slot = std::make_unique<Account>(id, receive_bytes, message_bytes_max_);
   return **slot;
 }
 

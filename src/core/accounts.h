@@ -18,13 +18,15 @@ struct Account;
 struct LocalPort {
   Port number{};
   Account* account = nullptr;
+  PortShare* share = nullptr;  // of the account's memory
   bool closing = false;
   std::uint32_t served = 0;  // requests in progress
   boost::intrusive::list_member_hook<> account_hook;
 };
 
 struct Account {
-  Account(AccountId its_id, std::uint64_t receive_bytes) : id(its_id), pool(receive_bytes) {}
+  Account(AccountId its_id, std::uint64_t receive_bytes, std::uint32_t longest)
+      : id(its_id), pool(receive_bytes, longest) {}
 
   ~Account() { ports.clear(); }
 
@@ -40,7 +42,11 @@ struct Account {
 class Accounts {
  public:
   // With the default account, which lasts.
-  explicit Accounts(std::uint64_t default_receive_bytes) { open(default_receive_bytes); }
+  // message_bytes_max: of a message that is received.
+  Accounts(std::uint64_t default_receive_bytes, std::uint32_t message_bytes_max)
+      : message_bytes_max_(message_bytes_max) {
+    open(default_receive_bytes);
+  }
 
   Account& open(std::uint64_t receive_bytes);
   // nullptr: no such account (any more).
@@ -50,6 +56,7 @@ class Accounts {
   std::uint64_t receive_bytes_used() const;  // of all of them
 
  private:
+  std::uint32_t message_bytes_max_;
   std::vector<std::unique_ptr<Account>> slots_;  // by id
 };
 

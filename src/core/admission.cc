@@ -37,6 +37,7 @@ Result<LocalPort*, ErrorCode> Admission::open(Port port, Account& account,
   opened->number = port;
   was_open_[raw(port)] = true;
   opened->account = &account;
+  opened->share = &account.pool.open_share(is_client_port(port));
   account.ports.push_back(*opened);
   return opened.get();
 }
@@ -49,6 +50,7 @@ void Admission::close(LocalPort& port) {
 void Admission::remove_closing() {
   LocalPort& port = *closing_.front();
   HOMA_CHECK(port.served == 0);
+  port.account->pool.close_share(*port.share);
   port.account->ports.erase(port.account->ports.iterator_to(port));
   closing_.pop_front();
 }

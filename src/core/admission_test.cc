@@ -25,7 +25,7 @@ struct AdmissionTest : testing::Test {
   ~AdmissionTest() override { account.ports.clear(); }
 
   CoreConfig config = small_config();
-  Accounts accounts{0};
+  Accounts accounts{0, 10'000};
   Account& account = *accounts.find(kDefaultAccount);
   std::mt19937_64 random{1};
   Admission admission{config};

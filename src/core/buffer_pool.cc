@@ -1,46 +1,182 @@
 #include "core/buffer_pool.h"
 
-namespace homa::core {
+#include <algorithm>
+#include <new>
 
-BufferPool::BufferPool(std::uint64_t bytes) {
-  if (bytes != 0) region_.emplace(bytes);
+#include "base/check.h"
+
+namespace homa::core {
+namespace {
+// A port may use so many times what it leaves free: one port alone gets two thirds of a zone, the
+// next one two thirds of the rest.
+constexpr std::uint64_t kShareOfFree = 2;
+// Responses have a quarter of each zone to themselves.
+constexpr std::uint64_t kResponseReserve = 4;
+
+bool is_empty(const PortShare& share) {
+  return std::all_of(share.used.begin(), share.used.end(), [](auto bytes) { return bytes == 0; });
+}
+}  // namespace
+
+BufferPool::BufferPool(std::uint64_t bytes, std::uint32_t longest) {
+  if (bytes == 0) return;
+  zones_.emplace(bytes, longest);
+  const std::uint64_t longest_block = MemoryZones::block_bytes(longest);
+  for (std::size_t i = 0; i < zones_->zones(); ++i) {
+    const std::uint64_t capacity = zones_->capacity(i);
+    // Room for one message is for whoever comes. A common zone can take one of the longest.
+    const bool only_one = zones_->zones() == 1 && capacity < 2 * longest_block;
+    const std::uint64_t reserve = capacity / kResponseReserve;
+    use_[i].free = capacity;
+    use_[i].requests_left =
+        only_one ? capacity
+                 : capacity - (zones_->zones() == 1 ? std::max(reserve, longest_block) : reserve);
+  }
+  auto owners =
+      base::Mapping::create((bytes / base::RegionAllocator::kUnit + 1) * sizeof(std::uint32_t));
+  if (!owners) throw std::bad_alloc();
+  owners_ = std::move(owners).value();
 }
 
-bool BufferPool::allot(MessageBuffer& buffer) {
-  if (!region_) {
-    buffer.offset = BufferOffset{};
-  } else {
-    const auto offset = region_->allocate(buffer.length);
-    if (!offset) return false;
-    buffer.offset = BufferOffset{*offset};
+BufferPool::~BufferPool() {
+  for (Turns& turns : turns_) turns.clear();
+  for (const auto& share : shares_) {
+    for (auto& waiting : share->waiting) waiting.clear();
   }
+}
+
+PortShare& BufferPool::open_share(bool responses) {
+  PortShare* share;
+  if (unused_.empty()) {
+    share = shares_.emplace_back(std::make_unique<PortShare>()).get();
+    share->index = static_cast<std::uint32_t>(shares_.size() - 1);
+  } else {
+    share = unused_.back();
+    unused_.pop_back();
+  }
+  share->responses = responses;
+  share->open = true;
+  return *share;
+}
+
+void BufferPool::close_share(PortShare& share) {
+  share.open = false;
+  if (is_empty(share)) unused_.push_back(&share);
+}
+
+std::uint32_t& BufferPool::owner(std::uint64_t offset) const {
+  return reinterpret_cast<std::uint32_t*>(
+      owners_.bytes().data())[offset / base::RegionAllocator::kUnit];
+}
+
+// A port's limit follows what is free, so that some is left for a port that has little.
+inline bool BufferPool::allot_in(std::uint8_t zone, MessageBuffer& buffer, std::uint64_t bytes) {
+  PortShare& share = *buffer.share;
+  Use& use = use_[zone];
+  const std::uint64_t free = share.responses ? use.free : std::min(use.free, use.requests_left);
+  if (bytes > free || share.used[zone] + bytes > kShareOfFree * free) return false;
+  const auto offset = zones_->allocate(zone, buffer.length);
+  if (!offset) return false;
+  buffer.offset = BufferOffset{*offset};
   buffer.held = true;
+  owner(*offset) = share.index;
+  share.used[zone] += bytes;
+  use.free -= bytes;
+  if (!share.responses) use.requests_left -= bytes;
   return true;
 }
 
-bool BufferPool::get(MessageBuffer& buffer, std::uint32_t length) {
-  buffer.length = length;
-  if (allot(buffer)) return true;
-  waiting_.push_back(buffer);
+bool BufferPool::allot(MessageBuffer& buffer, unsigned message_class, std::uint64_t bytes) {
+  for (const std::uint8_t zone : zones_->choice(message_class)) {
+    if (zone == MemoryZones::kNone) return false;
+    if (allot_in(zone, buffer, bytes)) return true;
+  }
   return false;
 }
 
+bool BufferPool::get(MessageBuffer& buffer, PortShare& share, std::uint32_t length) {
+  buffer.length = length;
+  buffer.share = &share;
+  if (!zones_) {
+    buffer.offset = BufferOffset{};
+    buffer.held = true;
+    return true;
+  }
+  const std::uint64_t bytes = MemoryZones::block_bytes(length);
+  const unsigned message_class = zones_->class_of(bytes);
+  if (share.waiting[message_class].empty()) {
+    if (allot_in(zones_->choice(message_class)[0], buffer, bytes)) return true;
+    if (allot(buffer, message_class, bytes)) return true;
+  }
+  share.waiting[message_class].push_back(buffer);
+  if (!share.turn_hook.is_linked()) turns_[share.responses ? 0 : 1].push_back(share);
+  return false;
+}
+
+inline void BufferPool::take_back(PortShare& share, std::size_t zone, std::uint32_t length) {
+  const std::uint64_t bytes = MemoryZones::block_bytes(length);
+  share.used[zone] -= bytes;
+  use_[zone].free += bytes;
+  if (!share.responses) use_[zone].requests_left += bytes;
+  if (!share.open && is_empty(share)) unused_.push_back(&share);
+}
+
 void BufferPool::drop(MessageBuffer& buffer) {
-  if (buffer.waits()) waiting_.erase(waiting_.iterator_to(buffer));
+  if (buffer.waits()) {
+    auto& waiting = buffer.share->waiting[class_of(buffer)];
+    waiting.erase(waiting.iterator_to(buffer));
+    leave_turns_if_served(*buffer.share);
+  }
   if (!buffer.held) return;
   buffer.held = false;
-  if (region_) region_->free(raw(buffer.offset), buffer.length);
+  if (!zones_) return;
+  const std::uint8_t zone = zones_->free(raw(buffer.offset), buffer.length);
+  HOMA_CHECK(zone != MemoryZones::kNone);
+  take_back(*buffer.share, zone, buffer.length);
 }
 
 bool BufferPool::release(BufferOffset offset, std::uint32_t length) {
-  return !region_ || region_->free(raw(offset), length);
+  if (!zones_) return true;
+  const std::uint8_t zone = zones_->free(raw(offset), length);
+  if (zone == MemoryZones::kNone) return false;
+  take_back(*shares_[owner(raw(offset))], zone, length);
+  return true;
 }
 
+void BufferPool::leave_turns_if_served(PortShare& share) {
+  for (const auto& waiting : share.waiting) {
+    if (!waiting.empty()) return;
+  }
+  Turns& turns = turns_[share.responses ? 0 : 1];
+  turns.erase(turns.iterator_to(share));
+}
+
+// The shortest of its messages that finds room.
+MessageBuffer* BufferPool::serve_one_of(PortShare& share) {
+  for (unsigned message_class = MemoryZones::kClasses; message_class-- > 0;) {
+    auto& waiting = share.waiting[message_class];
+    if (waiting.empty()) continue;
+    const std::uint64_t bytes = MemoryZones::block_bytes(waiting.front().length);
+    if (!allot(waiting.front(), message_class, bytes)) continue;
+    MessageBuffer& served = waiting.front();
+    waiting.pop_front();
+    leave_turns_if_served(share);
+    return &served;
+  }
+  return nullptr;
+}
+
+// Responses first; among ports, in turn. A port that cannot be served does not hold up others.
 MessageBuffer* BufferPool::serve_waiting() {
-  if (waiting_.empty() || !allot(waiting_.front())) return nullptr;
-  MessageBuffer& served = waiting_.front();
-  waiting_.pop_front();
-  return &served;
+  for (Turns& turns : turns_) {
+    const std::size_t looks = std::min<std::size_t>(turns.size(), kLooks);
+    for (std::size_t i = 0; i < looks; ++i) {
+      PortShare& share = turns.front();
+      turns.splice(turns.end(), turns, turns.begin());
+      if (MessageBuffer* served = serve_one_of(share)) return served;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace homa::core

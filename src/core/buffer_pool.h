@@ -1,36 +1,66 @@
-// The receive memory of one account: which message has a buffer, and which messages wait for one
-// (docs/protocol.md#rpc). The pool deals in offsets and never touches the memory itself.
+// The receive memory of one account: which message has a buffer, which messages wait for one, and
+// whose turn it is (docs/protocol.md#memory). The pool deals in offsets and never touches the
+// memory itself.
 #pragma once
 
+#include <array>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
-#include "base/region_allocator.h"
+#include "base/mapping.h"
+#include "core/memory_zones.h"
 #include "core/packets.h"
 
 namespace homa::core {
 
 struct Rpc;
+struct PortShare;
 
 // The place of one incoming message; part of its RPC.
 struct MessageBuffer {
   Rpc* rpc = nullptr;  // whose message this is
+  PortShare* share = nullptr;
   BufferOffset offset{};
   std::uint32_t length = 0;
-  bool held = false;  // `offset` is this message's; the application's share is not held here
+  bool held = false;  // `offset` is this message's; once handed over it is the application's
   boost::intrusive::list_member_hook<> waiting_hook;
 
   bool waits() const { return waiting_hook.is_linked(); }
 };
 
+// What one port uses of its account's memory, and which of its messages wait for some.
+struct PortShare {
+  using Waiting = boost::intrusive::list<
+      MessageBuffer,
+      boost::intrusive::member_hook<MessageBuffer, boost::intrusive::list_member_hook<>,
+                                    &MessageBuffer::waiting_hook>,
+      boost::intrusive::constant_time_size<false>>;
+
+  std::uint32_t index = 0;
+  bool responses = false;  // a client's port
+  bool open = false;
+  std::array<std::uint64_t, MemoryZones::kZonesMax> used{};  // bytes, by zone
+  std::array<Waiting, MemoryZones::kClasses> waiting;        // by class; the oldest first
+  boost::intrusive::list_member_hook<> turn_hook;
+};
+
 class BufferPool {
  public:
   // 0 bytes: unlimited, and every buffer is at offset 0 (for owners that keep no bytes).
-  explicit BufferPool(std::uint64_t bytes);
+  // longest: of a message, in bytes.
+  BufferPool(std::uint64_t bytes, std::uint32_t longest);
+  ~BufferPool();
+
+  // A port opens, and takes responses or requests. It closes when none of its messages is here any
+  // more; buffers that its application still has stay valid.
+  PortShare& open_share(bool responses);
+  void close_share(PortShare& share);
 
   // Room for a message of `length` bytes. False: there is none, and the message waits. O(log pool).
-  bool get(MessageBuffer& buffer, std::uint32_t length);
+  bool get(MessageBuffer& buffer, PortShare& share, std::uint32_t length);
   // The message ends: it gives its buffer back, or stops waiting.
   void drop(MessageBuffer& buffer);
   // The message is complete: its buffer is the application's, until release().
@@ -39,21 +69,41 @@ class BufferPool {
   // such buffer: the pair may come from another process.
   bool release(BufferOffset offset, std::uint32_t length);
 
-  bool waiting() const { return !waiting_.empty(); }  // some message waits
-  // A waiting message that has just got its buffer; nullptr: there is no room for the next one.
-  // Call until nullptr after drop() and release().
+  bool waiting() const { return !turns_[0].empty() || !turns_[1].empty(); }  // some message waits
+  // A waiting message that has just got its buffer; nullptr: there is no room for any. Call until
+  // nullptr after drop() and release(). Looks at kLooks ports at most.
   MessageBuffer* serve_waiting();
 
-  std::uint64_t used() const { return region_ ? region_->used() : 0; }
+  std::uint64_t used() const { return zones_ ? zones_->used() : 0; }
 
  private:
-  bool allot(MessageBuffer& buffer);
+  static constexpr int kLooks = 32;
+  using Turns = boost::intrusive::list<
+      PortShare, boost::intrusive::member_hook<PortShare, boost::intrusive::list_member_hook<>,
+                                               &PortShare::turn_hook>>;
 
-  std::optional<base::RegionAllocator> region_;
-  boost::intrusive::list<MessageBuffer, boost::intrusive::member_hook<
-                                            MessageBuffer, boost::intrusive::list_member_hook<>,
-                                            &MessageBuffer::waiting_hook>>
-      waiting_;  // who waits longest is first
+  // Of a zone, in bytes.
+  struct Use {
+    std::uint64_t free = 0;
+    std::uint64_t requests_left = 0;  // what requests may still take
+  };
+
+  bool allot(MessageBuffer& buffer, unsigned message_class, std::uint64_t bytes);
+  bool allot_in(std::uint8_t zone, MessageBuffer& buffer, std::uint64_t bytes);
+  unsigned class_of(const MessageBuffer& buffer) const {
+    return zones_->class_of(MemoryZones::block_bytes(buffer.length));
+  }
+  void take_back(PortShare& share, std::size_t zone, std::uint32_t length);
+  MessageBuffer* serve_one_of(PortShare& share);
+  void leave_turns_if_served(PortShare& share);
+  std::uint32_t& owner(std::uint64_t offset) const;
+
+  std::optional<MemoryZones> zones_;
+  base::Mapping owners_;  // by unit of the memory: the share that a buffer which begins there is of
+  std::array<Use, MemoryZones::kZonesMax> use_{};  // by zone
+  std::array<Turns, 2> turns_;  // ports with waiting messages: responses, requests
+  std::vector<std::unique_ptr<PortShare>> shares_;  // by index
+  std::vector<PortShare*> unused_;
 };
 
 }  // namespace homa::core

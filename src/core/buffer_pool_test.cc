@@ -3,16 +3,29 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <deque>
 
 namespace homa::core {
 namespace {
 
 constexpr std::uint32_t kLength = 32 * 1024;
+constexpr std::uint32_t kLong = 900'000;
+constexpr std::uint32_t kLongest = 1'000'000;
+constexpr std::uint64_t kMemory = 64 << 20;
+
+// How many messages of `length` the share gets now; the first that does not waits.
+std::size_t fill(BufferPool& pool, PortShare& share, std::uint32_t length,
+                 std::deque<MessageBuffer>& buffers) {
+  std::size_t count = 0;
+  while (pool.get(buffers.emplace_back(), share, length)) ++count;
+  return count;
+}
 
 TEST(BufferPool, BuffersDoNotOverlapAndComeBack) {
-  BufferPool pool(2 * kLength);
+  BufferPool pool(2 * kLength, kLength);
+  PortShare& share = pool.open_share(true);
   std::array<MessageBuffer, 2> buffers;
-  for (MessageBuffer& buffer : buffers) ASSERT_TRUE(pool.get(buffer, kLength));
+  for (MessageBuffer& buffer : buffers) ASSERT_TRUE(pool.get(buffer, share, kLength));
   EXPECT_NE(buffers[0].offset, buffers[1].offset);
   EXPECT_EQ(pool.used(), 2 * kLength);
   for (MessageBuffer& buffer : buffers) pool.drop(buffer);
@@ -20,11 +33,12 @@ TEST(BufferPool, BuffersDoNotOverlapAndComeBack) {
 }
 
 TEST(BufferPool, AMessageWithoutRoomWaitsAndIsServedInItsTurn) {
-  BufferPool pool(kLength);
+  BufferPool pool(kLength, kLength);
+  PortShare& share = pool.open_share(false);
   std::array<MessageBuffer, 3> buffers;
-  ASSERT_TRUE(pool.get(buffers[0], kLength));
-  EXPECT_FALSE(pool.get(buffers[1], kLength));
-  EXPECT_FALSE(pool.get(buffers[2], kLength));
+  ASSERT_TRUE(pool.get(buffers[0], share, kLength)) << "the only room is for whoever comes";
+  EXPECT_FALSE(pool.get(buffers[1], share, kLength));
+  EXPECT_FALSE(pool.get(buffers[2], share, kLength));
   EXPECT_TRUE(buffers[1].waits());
   EXPECT_EQ(pool.serve_waiting(), nullptr);
   pool.drop(buffers[0]);
@@ -32,17 +46,19 @@ TEST(BufferPool, AMessageWithoutRoomWaitsAndIsServedInItsTurn) {
   EXPECT_TRUE(buffers[1].held);
   EXPECT_EQ(pool.serve_waiting(), nullptr);
   pool.drop(buffers[2]);  // gave up while it waited
+  EXPECT_FALSE(pool.waiting());
   pool.drop(buffers[1]);
-  EXPECT_EQ(pool.serve_waiting(), nullptr);
   EXPECT_EQ(pool.used(), 0U);
 }
 
 TEST(BufferPool, WhatWasHandedOverStaysUntilItIsReleased) {
-  BufferPool pool(kLength);
+  BufferPool pool(kLength, kLength);
+  PortShare& share = pool.open_share(false);
   MessageBuffer buffer;
-  ASSERT_TRUE(pool.get(buffer, kLength));
+  ASSERT_TRUE(pool.get(buffer, share, kLength));
   pool.hand_over(buffer);
-  pool.drop(buffer);  // its RPC ends
+  pool.drop(buffer);        // its RPC ends
+  pool.close_share(share);  // and so does its port
   EXPECT_EQ(pool.used(), kLength);
   EXPECT_FALSE(pool.release(buffer.offset + 256, kLength)) << "no buffer begins there";
   EXPECT_TRUE(pool.release(buffer.offset, kLength));
@@ -51,11 +67,80 @@ TEST(BufferPool, WhatWasHandedOverStaysUntilItIsReleased) {
 }
 
 TEST(BufferPool, AnUnlimitedPoolTakesEverything) {
-  BufferPool pool(0);
+  BufferPool pool(0, kLength);
   MessageBuffer buffer;
-  EXPECT_TRUE(pool.get(buffer, 0xffffffff));
+  EXPECT_TRUE(pool.get(buffer, pool.open_share(false), 0xffffffff));
   EXPECT_EQ(pool.used(), 0U);
   pool.drop(buffer);
+}
+
+// The response that a request's handler waits for would never come otherwise.
+TEST(BufferPool, RequestsLeaveRoomForResponses) {
+  std::deque<MessageBuffer> requests, responses;
+  BufferPool pool(kMemory, kLongest);
+  for (int port = 0; port < 50; ++port) fill(pool, pool.open_share(false), kLong, requests);
+  EXPECT_GE(fill(pool, pool.open_share(true), kLong, responses), 4U);
+}
+
+TEST(BufferPool, LongMessagesLeaveRoomForShortOnes) {
+  std::deque<MessageBuffer> messages;
+  BufferPool pool(kMemory, kLongest);
+  for (int port = 0; port < 50; ++port) fill(pool, pool.open_share(false), kLong, messages);
+  for (int port = 0; port < 50; ++port) fill(pool, pool.open_share(true), kLong, messages);
+  MessageBuffer request, response;
+  EXPECT_TRUE(pool.get(request, pool.open_share(false), 1'000));
+  EXPECT_TRUE(pool.get(response, pool.open_share(true), 1'000));
+  pool.drop(request);
+  pool.drop(response);
+}
+
+// A socket that nobody reads, or a client that leaves its responses unread.
+TEST(BufferPool, APortThatKeepsEverythingLeavesRoomForOthers) {
+  for (const bool responses : {false, true}) {
+    for (const std::uint32_t length : {1'000U, 100'000U, 500'000U, kLong}) {
+      std::deque<MessageBuffer> kept, others;
+      BufferPool pool(kMemory, kLongest);
+      EXPECT_GT(fill(pool, pool.open_share(responses), length, kept), 0U);
+      EXPECT_GT(fill(pool, pool.open_share(responses), length, others), 0U) << length;
+      EXPECT_GT(fill(pool, pool.open_share(responses), length, others), 0U) << length;
+    }
+  }
+}
+
+TEST(BufferPool, WhoCannotBeServedHoldsUpNobody) {
+  std::deque<MessageBuffer> kept, others;
+  BufferPool pool(kMemory, kLongest);
+  PortShare& hog = pool.open_share(false);
+  PortShare& other = pool.open_share(false);
+  fill(pool, hog, kLong, kept);  // its last one waits
+  for (int i = 0; i < 100; ++i) pool.get(kept.emplace_back(), hog, kLong);
+  fill(pool, other, kLong, others);
+  MessageBuffer& waits = others.back();
+  ASSERT_TRUE(waits.waits());
+  while (others.size() > 1) {
+    pool.drop(others.front());
+    others.pop_front();
+  }
+  while (pool.serve_waiting() != nullptr) {
+  }
+  EXPECT_TRUE(waits.held);
+}
+
+TEST(BufferPool, TheShortestIsServedFirst) {
+  std::deque<MessageBuffer> kept;
+  MessageBuffer longer, shorter;
+  BufferPool pool(8 << 20, kLongest);  // few areas: one zone for all
+  PortShare& share = pool.open_share(true);
+  fill(pool, share, 500'000, kept);  // its last one waits
+  for (const std::uint32_t length : {250'000U, 120'000U, 60'000U, 30'000U, 15'000U}) {
+    fill(pool, share, length, kept);
+  }
+  ASSERT_FALSE(pool.get(longer, share, kLong));
+  ASSERT_FALSE(pool.get(shorter, share, 10'000));
+  pool.drop(kept.front());
+  EXPECT_EQ(pool.serve_waiting()->length, 15'000U) << "came before";
+  EXPECT_EQ(pool.serve_waiting(), &shorter);
+  EXPECT_EQ(pool.serve_waiting()->length, 30'000U);
 }
 
 }  // namespace

@@ -57,8 +57,9 @@ struct CoreConfig {
   std::uint32_t rpcs_max = 16'384;                  // in progress, ours and served; at most 1 << 20
   std::uint32_t served_rpcs_per_port_max = 16'384;  // unanswered requests per port (overloaded)
   std::uint64_t receive_region_bytes = 64 << 20;    // message buffers; 0: unlimited and unallocated
-  std::uint32_t finished_ids_max = 65'536;          // remembered, so that no request runs twice
-  std::uint32_t peers_max = 5'000;                  // above this, idle peers are collected
+  Duration buffer_wait_max{5'000'000'000};  // a message without room in it waits; then it fails
+  std::uint32_t finished_ids_max = 65'536;  // remembered, so that no request runs twice
+  std::uint32_t peers_max = 5'000;          // above this, idle peers are collected
   Duration peer_idle{120'000'000'000};
 
   // --- Incast (docs/protocol.md#incast) ---

@@ -44,6 +44,7 @@ namespace {
   FIELD(rpcs_max, "RPCs", "in progress, ours and served")                                       \
   FIELD(served_rpcs_per_port_max, "RPCs", "unanswered requests per port")                       \
   FIELD(receive_region_bytes, "bytes", "memory for incoming messages")                          \
+  FIELD(buffer_wait_max, "duration", "a message that finds no room fails after this")           \
   FIELD(finished_ids_max, "ids", "remembered, so that no request runs twice")                   \
   FIELD(peers_max, "peers", "above this, idle ones are forgotten")                              \
   FIELD(peer_idle, "duration", "silence after which a peer is idle")                            \

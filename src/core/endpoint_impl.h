@@ -109,6 +109,7 @@ class Endpoint::Impl {
   // --- endpoint_timers.cc: silence ---
   void arm(Time now, Rpc& rpc);
   void check(Time now, Rpc& rpc);
+  bool waited_too_long(Time now, Rpc& rpc);
   void check_receiver(Time now, Rpc& rpc);
   void check_replier(Time now, Rpc& rpc);
   bool link_busy(Time now, Duration lately) const {

@@ -181,8 +181,11 @@ void Endpoint::Impl::announce(Time now, Rpc& rpc, const wire::DataHeader& data) 
   rpc.grant.age = ++ages_;
   rpc.grant.peer = &rpc.peer->grants;
   priorities_.count(data.message_length, unscheduled);
-  // Without a buffer it waits; its timer starts when it has one.
-  if (!rpc.port->account->pool.get(rpc.buffer, data.message_length)) return;
+  if (!rpc.port->account->pool.get(rpc.buffer, *rpc.port->share, data.message_length)) {
+    rpc.waiting_since = now;
+    if (!rpc.is_client) timers_.arm(now, rpc.timer, now + config_.buffer_wait_max);
+    return;
+  }
   if (data.payload.size() == data.message_length) return;  // all of it: complete in a moment
   grants_.add(rpc.grant);
   arm(now, rpc);

@@ -34,7 +34,7 @@ Endpoint::Impl::Impl(const CoreConfig& config, std::uint64_t seed, trace::Record
       downlink_(config_),
       timers_(config_.tick),
       admission_(config_),
-      accounts_(config_.receive_region_bytes),
+      accounts_(config_.receive_region_bytes, config_.message_bytes_max),
       controls_(incarnation_, recorder),
       silence_(config_) {}
 

@@ -77,7 +77,7 @@ class Pair : public testing::Test {
   void handle_events(Node& node) {
     while (const auto event = node.endpoint.poll_event()) {
       node.events.push_back(*event);
-      if (event->kind == Event::Kind::kRequest) {
+      if (event->kind == Event::Kind::kRequest && answer_) {
         const auto* at = node.region.data() + raw(event->buffer);
         node.transmit.emplace_back(at, at + event->length);
         EXPECT_TRUE(node.endpoint.release(now_, event->account, event->buffer, event->length));
@@ -126,6 +126,7 @@ class Pair : public testing::Test {
   static constexpr Port kClient{40'000}, kServer{4'000};
   Time now_{Duration{1'000'000'000}};
   std::array<std::unique_ptr<Node>, 2> nodes_;
+  bool answer_ = true;  // requests, as soon as they come
   std::deque<Flying> wire_;
 };
 
@@ -296,6 +297,7 @@ TEST_F(Pair, WithoutRoomForTheMessageItIsAskedForLater) {
   CoreConfig config;
   config.message_bytes_max = 300'000;
   config.receive_region_bytes = 524'288;  // one block of the largest message at a time
+  config.buffer_wait_max = Duration{60'000'000'000};
   make(config);
   for (std::uint32_t i = 0; i < 4; ++i) call(270'000, i);
   run(Duration{3'000'000'000});
@@ -308,6 +310,25 @@ TEST_F(Pair, WithoutRoomForTheMessageItIsAskedForLater) {
     run(Duration{3'000'000'000});
   }
   EXPECT_EQ(responses, 4);
+}
+
+// A socket that nobody reads: its callers learn it, and do not wait for ever.
+TEST_F(Pair, WhoWaitsLongForRoomLearnsIt) {
+  CoreConfig config;
+  config.receive_region_bytes = 1 << 20;
+  make(config);
+  Endpoint& server = nodes_[1]->endpoint;
+  answer_ = false;
+  for (std::uint32_t i = 0; i < 4; ++i) call(900'000, i);
+  run(Duration{4'000'000'000});
+  EXPECT_EQ(nodes_[0]->endpoint.rpcs_in_progress(), 4U);
+  run(Duration{4'000'000'000});
+  std::uint32_t refused = 0;
+  for (const Event& event : nodes_[0]->events) {
+    refused += event.kind == Event::Kind::kFailed && event.error == ErrorCode::kOverloaded ? 1 : 0;
+  }
+  EXPECT_EQ(refused, 3U);
+  EXPECT_EQ(server.rpcs_in_progress(), 1U) << "the one that the application has";
 }
 
 }  // namespace

@@ -26,7 +26,22 @@ void Endpoint::Impl::arm(Time now, Rpc& rpc) {
   timers_.arm(now, rpc.timer, silence_.deadline(rpc.silence, rpc.out.last_sent()));
 }
 
+// There was no room for its message. Who waits long for that learns why.
+bool Endpoint::Impl::waited_too_long(Time now, Rpc& rpc) {
+  if (now - rpc.waiting_since < config_.buffer_wait_max) return false;
+  trace::add(counters_.buffer_waits_given_up);
+  controls_.error(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kOverloaded);
+  fail(now, rpc, ErrorCode::kNoMemory, true);
+  return true;
+}
+
 void Endpoint::Impl::check(Time now, Rpc& rpc) {
+  if (rpc.buffer.waits()) {
+    if (waited_too_long(now, rpc)) return;
+    if (!rpc.is_client) {  // its client asks
+      return timers_.arm(now, rpc.timer, rpc.waiting_since + config_.buffer_wait_max);
+    }
+  }
   if (rpc.is_client || rpc.state == Rpc::State::kReceiving) {
     check_receiver(now, rpc);
   } else if (rpc.state == Rpc::State::kReplying) {

@@ -44,6 +44,7 @@ struct Rpc {
   std::uint32_t response_limit = 0;    // served: unscheduled bytes the client takes; 0: no limit
   Cookie cookie{};
   LocalPort* port = nullptr;  // `local_port`
+  Time waiting_since{};       // for `buffer`, while it waits
   MessageBuffer buffer;       // of `in`
   SilenceState silence;
   MessageIn in;

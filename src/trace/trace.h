@@ -17,49 +17,50 @@ namespace homa::trace {
 #define HOMA_DROP_COUNTER(NAME, reason, counter, word, meaning) NAME(counter, meaning)
 
 // NAME(identifier, "meaning")
-#define HOMA_COUNTERS(NAME)                                                                     \
-  NAME(packets_received, "Homa packets received")                                               \
-  NAME(packets_sent, "Homa packets sent")                                                       \
-  NAME(bytes_received, "DATA payload bytes received, duplicates included")                      \
-  NAME(bytes_sent, "DATA payload bytes sent, retransmissions included")                         \
-  NAME(requests_sent, "RPCs started here")                                                      \
-  NAME(responses_received, "RPCs of ours that completed")                                       \
-  NAME(requests_received, "requests delivered to applications")                                 \
-  NAME(responses_sent, "requests answered here")                                                \
-  NAME(rpcs_failed, "RPCs of ours that ended with an error")                                    \
-  NAME(served_aborted, "served RPCs that ended before their response was acked")                \
-  NAME(rpcs_timed_out, "RPCs ended by the silence of their peer")                               \
-  NAME(grants_sent, "GRANT packets sent")                                                       \
-  NAME(grants_received, "GRANT packets received")                                               \
-  NAME(fifo_granted_bytes, "bytes granted to the oldest message out of turn")                   \
-  NAME(resends_sent, "RESEND packets sent")                                                     \
-  NAME(resends_postponed, "times that a busy link explained the silence: not asked again")      \
-  NAME(questions_postponed, "RESENDs and NEED_ACKs that waited: their peer was asked enough")   \
-  NAME(resends_received, "RESEND packets received")                                             \
-  NAME(retransmitted_packets, "DATA packets sent again")                                        \
-  NAME(retransmitted_bytes, "DATA payload bytes sent again")                                    \
-  NAME(resends_suppressed, "RESENDs for bytes sent within the last round trip: not sent again") \
-  NAME(busy_sent, "BUSY packets sent")                                                          \
-  NAME(busy_received, "BUSY packets received")                                                  \
-  NAME(unknown_sent, "UNKNOWN packets sent")                                                    \
-  NAME(unknown_received, "UNKNOWN packets received")                                            \
-  NAME(need_ack_sent, "NEED_ACK packets sent")                                                  \
-  NAME(need_ack_received, "NEED_ACK packets received")                                          \
-  NAME(need_ack_given_up, "responses dropped because their client never acked")                 \
-  NAME(acks_sent, "ACK packets sent")                                                           \
-  NAME(acks_received, "ACK packets received")                                                   \
-  NAME(acks_ridden, "acks that rode on DATA")                                                   \
-  NAME(cutoffs_sent, "CUTOFFS packets sent")                                                    \
-  NAME(cutoffs_received, "CUTOFFS packets received")                                            \
-  NAME(cutoffs_recomputed, "times the cutoffs were recomputed from traffic")                    \
-  NAME(errors_sent, "ERROR packets sent")                                                       \
-  NAME(errors_received, "ERROR packets received")                                               \
-  NAME(controls_dropped, "control packets not sent: too many waited")                           \
-  NAME(unreachable_received, "ICMP errors about packets of ours")                               \
-  HOMA_DROP_REASONS(HOMA_DROP_COUNTER, NAME)                                                    \
-  NAME(submissions_refused, "channel entries that made no sense")                               \
-  NAME(peers_created, "peers seen for the first time")                                          \
-  NAME(peers_collected, "idle peers forgotten")                                                 \
+#define HOMA_COUNTERS(NAME)                                                                        \
+  NAME(packets_received, "Homa packets received")                                                  \
+  NAME(packets_sent, "Homa packets sent")                                                          \
+  NAME(bytes_received, "DATA payload bytes received, duplicates included")                         \
+  NAME(bytes_sent, "DATA payload bytes sent, retransmissions included")                            \
+  NAME(requests_sent, "RPCs started here")                                                         \
+  NAME(responses_received, "RPCs of ours that completed")                                          \
+  NAME(requests_received, "requests delivered to applications")                                    \
+  NAME(responses_sent, "requests answered here")                                                   \
+  NAME(rpcs_failed, "RPCs of ours that ended with an error")                                       \
+  NAME(served_aborted, "served RPCs that ended before their response was acked")                   \
+  NAME(rpcs_timed_out, "RPCs ended by the silence of their peer")                                  \
+  NAME(grants_sent, "GRANT packets sent")                                                          \
+  NAME(grants_received, "GRANT packets received")                                                  \
+  NAME(fifo_granted_bytes, "bytes granted to the oldest message out of turn")                      \
+  NAME(resends_sent, "RESEND packets sent")                                                        \
+  NAME(resends_postponed, "times that a busy link explained the silence: not asked again")         \
+  NAME(questions_postponed, "RESENDs and NEED_ACKs that waited: their peer was asked enough")      \
+  NAME(resends_received, "RESEND packets received")                                                \
+  NAME(retransmitted_packets, "DATA packets sent again")                                           \
+  NAME(retransmitted_bytes, "DATA payload bytes sent again")                                       \
+  NAME(resends_suppressed, "RESENDs for bytes sent within the last round trip: not sent again")    \
+  NAME(busy_sent, "BUSY packets sent")                                                             \
+  NAME(busy_received, "BUSY packets received")                                                     \
+  NAME(unknown_sent, "UNKNOWN packets sent")                                                       \
+  NAME(unknown_received, "UNKNOWN packets received")                                               \
+  NAME(need_ack_sent, "NEED_ACK packets sent")                                                     \
+  NAME(need_ack_received, "NEED_ACK packets received")                                             \
+  NAME(need_ack_given_up, "responses dropped because their client never acked")                    \
+  NAME(acks_sent, "ACK packets sent")                                                              \
+  NAME(acks_received, "ACK packets received")                                                      \
+  NAME(acks_ridden, "acks that rode on DATA")                                                      \
+  NAME(cutoffs_sent, "CUTOFFS packets sent")                                                       \
+  NAME(cutoffs_received, "CUTOFFS packets received")                                               \
+  NAME(cutoffs_recomputed, "times the cutoffs were recomputed from traffic")                       \
+  NAME(errors_sent, "ERROR packets sent")                                                          \
+  NAME(errors_received, "ERROR packets received")                                                  \
+  NAME(buffer_waits_given_up, "messages refused: they waited long for room in the receive memory") \
+  NAME(controls_dropped, "control packets not sent: too many waited")                              \
+  NAME(unreachable_received, "ICMP errors about packets of ours")                                  \
+  HOMA_DROP_REASONS(HOMA_DROP_COUNTER, NAME)                                                       \
+  NAME(submissions_refused, "channel entries that made no sense")                                  \
+  NAME(peers_created, "peers seen for the first time")                                             \
+  NAME(peers_collected, "idle peers forgotten")                                                    \
   NAME(peers_restarted, "peers whose engine was seen to restart")
 
 struct Counters {
