@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs what packaging/debian-packages.txt names and this machine lacks; nothing else, and never
-# removes or upgrades a package. ./check and ./demo start with it.
+# install_packages.sh [LIST...]: installs what packaging/debian-packages.txt and the LISTs name and
+# this machine lacks; nothing else, and never removes or upgrades a package. ./check and ./demo
+# start with it.
 # Exit 0: everything is there. 1: something is missing; stderr says what and what to do.
 set -euo pipefail
-list="$(cd "$(dirname "$0")/.." && pwd)/packaging/debian-packages.txt"
+lists=("$(cd "$(dirname "$0")/.." && pwd)/packaging/debian-packages.txt" "$@")
 
 missing() {
-  sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$list" | while read -r package; do
+  sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "${lists[@]}" | while read -r package; do
     status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
     [[ $status == installed ]] || printf '%s ' "$package"
   done
