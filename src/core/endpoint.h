@@ -6,11 +6,16 @@
 // receive region, where the endpoint only says which bytes belong to whom.
 //
 // Duties of the owner, who is one thread:
+//  - `now` never goes backwards.
+//  - When on_packet() says kDeliver, copy the payload before the next call of poll_event(): the
+//    event that hands the message over may be there already.
 //  - After any call, drain poll_event(), then poll_transmit() until it gives nothing.
 //  - Call on_time() when next_deadline() has come. Early, late or twice is harmless.
-//  - `now` never goes backwards.
-// Every call does work bounded by the packet or call at hand, except when a whole peer ends
-// (on_unreachable, a peer's restart): that visits every RPC.
+//  - Keep a message's bytes unchanged in transmit memory until its kTransmitDone.
+//  - Give back each buffer of a kRequest or kResponse once, by release().
+//
+// Work: a call does what the packet or call at hand needs, in O(log of what is in progress), except
+// where it says otherwise.
 #pragma once
 
 #include <cstddef>
@@ -54,8 +59,12 @@ class Endpoint {
   Endpoint& operator=(const Endpoint&) = delete;
 
   // --- From the network and the clock ---
+  // The outcome is valid until the next call. A packet with another incarnation of its peer ends
+  // the RPCs with the former one: that visits every RPC.
   RxOutcome on_packet(Time now, const RxPacket& packet);
+  // kPort ends one RPC. The other kinds end all with that peer: that visits every RPC.
   void on_unreachable(Time now, const Unreachable& what);
+  // Work for each timer that is due, and a bounded number of RPCs of closed ports.
   void on_time(Time now);
 
   // --- From applications ---
@@ -95,12 +104,15 @@ class Endpoint {
 
   // --- To the network and applications ---
   // Fills `out` with what may be sent now; returns how many. Control packets first, then DATA by
-  // SRPT, held back by the link model. 0: nothing, or not yet (see next_deadline()).
+  // SRPT, held back by the link model. 0: nothing, or not yet (see next_deadline()). Work for each
+  // packet that is filled in.
   std::size_t poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out);
   // False: poll_transmit() has nothing, and that is quicker to ask.
   bool transmits() const;
+  // The next event, in order. One call, one event. Its buffer is valid until release().
   std::optional<Event> poll_event();
   // When on_time() or poll_transmit() next has something to do if nothing arrives; kNever: idle.
+  // Valid until the next call that is not const.
   Time next_deadline() const;
 
   // --- For tools and tests ---
