@@ -22,14 +22,16 @@ local STRETCHES_MAX = 1000       -- of a message with more separate stretches no
 
 local DATA, GRANT, RESEND, UNKNOWN, BUSY = 0x10, 0x11, 0x12, 0x13, 0x14
 local CUTOFFS, FREEZE, NEED_ACK, ACK, ERROR = 0x15, 0x16, 0x17, 0x18, 0x20
+local QUERY, STATUS = 0x21, 0x22
 local TYPES = {
   [DATA] = "DATA", [GRANT] = "GRANT", [RESEND] = "RESEND", [UNKNOWN] = "UNKNOWN", [BUSY] = "BUSY",
   [CUTOFFS] = "CUTOFFS", [FREEZE] = "FREEZE", [NEED_ACK] = "NEED_ACK", [ACK] = "ACK",
-  [ERROR] = "ERROR",
+  [ERROR] = "ERROR", [QUERY] = "QUERY", [STATUS] = "STATUS",
 }
 local MINIMUM_BYTES = {
   [DATA] = 56, [GRANT] = 33, [RESEND] = 37, [UNKNOWN] = 28, [BUSY] = 28, [CUTOFFS] = 62,
   [FREEZE] = 28, [NEED_ACK] = 28, [ACK] = 80, [ERROR] = 29,
+  [QUERY] = 80, [STATUS] = 80,
 }
 local ERROR_CODES = {
   [0] = "ok", [1] = "timeout", [2] = "no such socket", [3] = "peer unreachable",
@@ -81,6 +83,11 @@ field("resend.priority", ProtoField.uint8, "Priority to send at", base.DEC)
 field("cutoffs.cutoff", ProtoField.uint32, "Longest message", base.DEC)
 field("cutoffs.version", ProtoField.uint16, "Version", base.DEC)
 field("error.code", ProtoField.uint8, "Code", base.DEC, ERROR_CODES)
+field("query.count", ProtoField.uint16, "RPCs listed", base.DEC)
+field("query.client_id", ProtoField.uint64, "RPC asked about", base.HEX)
+field("query.server_port", ProtoField.uint16, "Its server port", base.DEC)
+field("status.count", ProtoField.uint8, "RPCs listed", base.DEC)
+field("status.known", ProtoField.uint8, "Known (bit 0: the RPC of the header)", base.HEX)
 field("unparsed", ProtoField.bytes, "Bytes that were not understood")
 
 -- What no packet says by itself. rpc.*: of the RPC as a whole, the same in all of its packets.
@@ -451,10 +458,30 @@ local function add_error(tvb, tree, p)
   p.text = ERROR_CODES[p.code] or ("code " .. p.code)
 end
 
+local function add_rpcs(tvb, tree, p, count)
+  p.text = count .. " more"
+  if count > 5 then return TYPES[p.type] .. " that claims to list more than five RPCs" end
+  for i = 0, count - 1 do
+    tree:add(f.query_client_id, tvb(30 + 10 * i, 8))
+    tree:add(f.query_server_port, tvb(38 + 10 * i, 2))
+  end
+end
+
+local function add_query(tvb, tree, p)
+  tree:add(f.query_count, tvb(28, 2))
+  return add_rpcs(tvb, tree, p, tvb(28, 2):uint())
+end
+
+local function add_status(tvb, tree, p)
+  tree:add(f.status_count, tvb(28, 1))
+  tree:add(f.status_known, tvb(29, 1))
+  return add_rpcs(tvb, tree, p, tvb(28, 1):uint())
+end
+
 -- Type -> adds its fields to the tree and to `p`; returns why a receiver drops it, if it does.
 local ADD = {
   [DATA] = add_data, [GRANT] = add_grant, [RESEND] = add_resend, [CUTOFFS] = add_cutoffs,
-  [ACK] = add_acks, [ERROR] = add_error,
+  [ACK] = add_acks, [ERROR] = add_error, [QUERY] = add_query, [STATUS] = add_status,
 }
 
 local function network_priority(v6)

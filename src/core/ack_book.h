@@ -23,7 +23,7 @@ class AckBook {
   void take_all(wire::AckHeader& packet);
 
  private:
-  std::array<wire::Ack, wire::kAcksPerPacket> owed_{};
+  std::array<wire::Ack, wire::kNamesPerPacket> owed_{};
   std::size_t count_ = 0;
 };
 

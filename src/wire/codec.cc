@@ -65,14 +65,32 @@ void write_common(const CommonHeader& h, PacketType type, std::byte* at) {
   store_big_endian(at + 20, raw(h.sender_id));
 }
 
-Ack read_ack(const std::byte* at) {
-  return Ack{WireId{load_big_endian<std::uint64_t>(at)},
-             Port{load_big_endian<std::uint16_t>(at + 8)}};
+constexpr std::size_t kNameBytes = 10;
+constexpr std::size_t kNamesAt = 30;  // in ACK, QUERY and STATUS
+
+RpcName read_name(const std::byte* at) {
+  return RpcName{WireId{load_big_endian<std::uint64_t>(at)},
+                 Port{load_big_endian<std::uint16_t>(at + 8)}};
 }
 
-void write_ack(const Ack& ack, std::byte* at) {
-  store_big_endian(at, raw(ack.client_id));
-  store_big_endian(at + 8, raw(ack.server_port));
+void write_name(const RpcName& name, std::byte* at) {
+  store_big_endian(at, raw(name.client_id));
+  store_big_endian(at + 8, raw(name.server_port));
+}
+
+// Caller checked that all of them are there.
+std::array<RpcName, kNamesPerPacket> read_names(const std::byte* packet) {
+  std::array<RpcName, kNamesPerPacket> names;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    names[i] = read_name(packet + kNamesAt + kNameBytes * i);
+  }
+  return names;
+}
+
+void write_names(const std::array<RpcName, kNamesPerPacket>& names, std::byte* packet) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    write_name(names[i], packet + kNamesAt + kNameBytes * i);
+  }
 }
 
 template <typename H>
@@ -137,14 +155,30 @@ Result<AckHeader, ParseError> parse_ack(std::span<const std::byte> bytes) {
   AckHeader h;
   h.common = read_common(at);
   h.count = load_big_endian<std::uint16_t>(at + 28);
-  if (h.count > kAcksPerPacket) return failure(ParseError::kTooManyAcks);
-  for (std::size_t i = 0; i < kAcksPerPacket; ++i) h.acks[i] = read_ack(at + 30 + 10 * i);
+  if (h.count > kNamesPerPacket) return failure(ParseError::kTooManyNames);
+  h.acks = read_names(at);
   return h;
 }
 
 Result<ErrorHeader, ParseError> parse_error(std::span<const std::byte> bytes) {
   if (bytes.size() < kErrorBytes) return failure(ParseError::kTooShort);
   return ErrorHeader{read_common(bytes.data()), static_cast<std::uint8_t>(bytes[28])};
+}
+
+Result<QueryHeader, ParseError> parse_query(std::span<const std::byte> bytes) {
+  if (bytes.size() < kQueryBytes) return failure(ParseError::kTooShort);
+  const std::byte* at = bytes.data();
+  const auto count = load_big_endian<std::uint16_t>(at + 28);
+  if (count > kNamesPerPacket) return failure(ParseError::kTooManyNames);
+  return QueryHeader{read_common(at), count, read_names(at)};
+}
+
+Result<StatusHeader, ParseError> parse_status(std::span<const std::byte> bytes) {
+  if (bytes.size() < kStatusBytes) return failure(ParseError::kTooShort);
+  const std::byte* at = bytes.data();
+  const auto count = static_cast<std::uint8_t>(at[28]);
+  if (count > kNamesPerPacket) return failure(ParseError::kTooManyNames);
+  return StatusHeader{read_common(at), count, static_cast<std::uint8_t>(at[29]), read_names(at)};
 }
 
 Result<Header, ParseError> parse(std::span<const std::byte> bytes) {
@@ -165,6 +199,8 @@ Result<Header, ParseError> parse(std::span<const std::byte> bytes) {
     case PacketType::kNeedAck: return Header(NeedAckHeader{*common});
     case PacketType::kAck: return wrap(parse_ack(bytes));
     case PacketType::kError: return wrap(parse_error(bytes));
+    case PacketType::kQuery: return wrap(parse_query(bytes));
+    case PacketType::kStatus: return wrap(parse_status(bytes));
   }
   return failure(ParseError::kUnknownType);
 }
@@ -174,7 +210,7 @@ std::size_t encode(const DataHeader& h, HeaderBuffer& out) {
   write_common(h.common, PacketType::kData, at);
   store_big_endian(at + 28, h.message_length);
   store_big_endian(at + 32, h.incoming);
-  write_ack(h.ack, at + 36);
+  write_name(h.ack, at + 36);
   store_big_endian(at + 46, h.cutoff_version);
   store_big_endian(at + 48, (std::uint32_t{h.retransmit} << 24) |
                                 std::min(h.response_unscheduled_limit, 0xffffffU));
@@ -209,7 +245,7 @@ std::size_t encode(const CutoffsHeader& h, HeaderBuffer& out) {
 std::size_t encode(const AckHeader& h, HeaderBuffer& out) {
   write_common(h.common, PacketType::kAck, out.data());
   store_big_endian(out.data() + 28, h.count);
-  for (std::size_t i = 0; i < kAcksPerPacket; ++i) write_ack(h.acks[i], out.data() + 30 + 10 * i);
+  write_names(h.acks, out.data());
   return kAckBytes;
 }
 
@@ -217,6 +253,21 @@ std::size_t encode(const ErrorHeader& h, HeaderBuffer& out) {
   write_common(h.common, PacketType::kError, out.data());
   out[28] = std::byte{h.code};
   return kErrorBytes;
+}
+
+std::size_t encode(const QueryHeader& h, HeaderBuffer& out) {
+  write_common(h.common, PacketType::kQuery, out.data());
+  store_big_endian(out.data() + 28, h.count);
+  write_names(h.rpcs, out.data());
+  return kQueryBytes;
+}
+
+std::size_t encode(const StatusHeader& h, HeaderBuffer& out) {
+  write_common(h.common, PacketType::kStatus, out.data());
+  out[28] = std::byte{h.count};
+  out[29] = std::byte{h.known};
+  write_names(h.rpcs, out.data());
+  return kStatusBytes;
 }
 
 std::size_t encode(const UnknownHeader& h, HeaderBuffer& out) {
@@ -244,6 +295,8 @@ std::string_view to_string(PacketType type) {
     case PacketType::kNeedAck: return "NEED_ACK";
     case PacketType::kAck: return "ACK";
     case PacketType::kError: return "ERROR";
+    case PacketType::kQuery: return "QUERY";
+    case PacketType::kStatus: return "STATUS";
   }
   return "?";
 }
@@ -255,7 +308,7 @@ std::string_view to_string(ParseError error) {
     case ParseError::kZeroLength: return "message length 0";
     case ParseError::kBeyondMessage: return "bytes beyond the message";
     case ParseError::kEmptyData: return "DATA without payload";
-    case ParseError::kTooManyAcks: return "more acks than fit";
+    case ParseError::kTooManyNames: return "more RPCs than fit";
   }
   return "?";
 }

@@ -242,9 +242,9 @@ TEST(AckPacket, Layout) {
 TEST(AckPacket, CountAboveFiveIsRefused) {
   EXPECT_TRUE(parse(packet(PacketType::kAck, "0005" + std::string(kFiveAcks))));
   EXPECT_EQ(reason(packet(PacketType::kAck, "0006" + std::string(kFiveAcks))),
-            ParseError::kTooManyAcks);
+            ParseError::kTooManyNames);
   EXPECT_EQ(reason(packet(PacketType::kAck, "ffff" + std::string(kFiveAcks))),
-            ParseError::kTooManyAcks);
+            ParseError::kTooManyNames);
 }
 
 TEST(ErrorPacket, Layout) {
@@ -253,6 +253,43 @@ TEST(ErrorPacket, Layout) {
   expect_common(header.common, PacketType::kError);
   EXPECT_EQ(header.code, 6);
   EXPECT_EQ(encoded(ErrorHeader{common(PacketType::kData), 6}), to_hex(bytes));
+}
+
+constexpr std::string_view kFiveNames =
+    "0000000000000002 0fa0 0000000000000004 0fa0 1122334455667788 1234"
+    "0000000000000000 0000 0000000000000000 0000";
+
+TEST(QueryPacket, Layout) {
+  const auto bytes = packet(PacketType::kQuery, "0003" + std::string(kFiveNames));
+  EXPECT_EQ(bytes.size(), kQueryBytes);
+  const auto header = parsed<QueryHeader>(bytes);
+  expect_common(header.common, PacketType::kQuery);
+  EXPECT_EQ(header.count, 3);
+  EXPECT_EQ(header.rpcs[0].client_id, WireId{2});
+  EXPECT_EQ(header.rpcs[2].client_id, WireId{0x1122334455667788});
+  EXPECT_EQ(header.rpcs[2].server_port, Port{0x1234});
+  EXPECT_EQ(encoded(header), to_hex(bytes));
+}
+
+TEST(StatusPacket, Layout) {
+  const auto bytes = packet(PacketType::kStatus, "03 0b" + std::string(kFiveNames));
+  EXPECT_EQ(bytes.size(), kStatusBytes);
+  const auto header = parsed<StatusHeader>(bytes);
+  expect_common(header.common, PacketType::kStatus);
+  EXPECT_EQ(header.count, 3);
+  EXPECT_EQ(header.known, 0x0b);
+  EXPECT_EQ(header.rpcs[1].client_id, WireId{4});
+  EXPECT_EQ(header.rpcs[1].server_port, Port{4000});
+  EXPECT_EQ(encoded(header), to_hex(bytes));
+}
+
+TEST(QueryAndStatusPackets, CountAboveFiveIsRefused) {
+  const std::string names(kFiveNames);
+  EXPECT_TRUE(parse(packet(PacketType::kQuery, "0005" + names)));
+  EXPECT_EQ(reason(packet(PacketType::kQuery, "0006" + names)), ParseError::kTooManyNames);
+  EXPECT_EQ(reason(packet(PacketType::kQuery, "0100" + names)), ParseError::kTooManyNames);
+  EXPECT_TRUE(parse(packet(PacketType::kStatus, "05 ff" + names)));
+  EXPECT_EQ(reason(packet(PacketType::kStatus, "06 00" + names)), ParseError::kTooManyNames);
 }
 
 template <typename H>
@@ -292,6 +329,7 @@ constexpr Minimum kMinima[] = {
     {PacketType::kGrant, 33},   {PacketType::kResend, 37},  {PacketType::kUnknown, 28},
     {PacketType::kBusy, 28},    {PacketType::kCutoffs, 62}, {PacketType::kFreeze, 28},
     {PacketType::kNeedAck, 28}, {PacketType::kAck, 80},     {PacketType::kError, 29},
+    {PacketType::kQuery, 80},   {PacketType::kStatus, 80},
 };
 
 TEST(Parse, EveryTypeHasItsMinimumLength) {
@@ -321,7 +359,7 @@ TEST(Parse, ControlPacketsMayHaveBytesBehindThem) {
 
 TEST(Parse, EveryOtherTypeIsUnknown) {
   for (unsigned type = 0; type < 256; ++type) {
-    if ((type >= 0x10 && type <= 0x18) || type == 0x20) continue;
+    if ((type >= 0x10 && type <= 0x18) || (type >= 0x20 && type <= 0x22)) continue;
     auto bytes = packet(static_cast<PacketType>(type));
     bytes.resize(100);
     EXPECT_EQ(reason(bytes), ParseError::kUnknownType) << type;
@@ -351,7 +389,7 @@ TEST(Words, EveryTypeAndEveryReasonHasItsOwn) {
     const auto word = to_string(static_cast<PacketType>(type));
     if (word != "?") words.push_back(word);
   }
-  EXPECT_EQ(words.size(), 10U);
+  EXPECT_EQ(words.size(), 12U);
   for (std::size_t i = 0; i < kParseErrors; ++i) {
     words.push_back(to_string(static_cast<ParseError>(i)));
     EXPECT_NE(words.back(), "?");

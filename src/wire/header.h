@@ -27,7 +27,10 @@ enum class PacketType : std::uint8_t {
   kFreeze = 0x16,
   kNeedAck = 0x17,
   kAck = 0x18,
-  kError = 0x20,  // ours: kernel peers drop and count it (docs/protocol.md#errors)
+  // Ours: kernel peers drop and count them.
+  kError = 0x20,   // docs/protocol.md#errors
+  kQuery = 0x21,   // docs/protocol.md#query-and-status
+  kStatus = 0x22,  // docs/protocol.md#query-and-status
 };
 
 enum class ParseError : std::uint8_t {
@@ -36,7 +39,7 @@ enum class ParseError : std::uint8_t {
   kZeroLength,     // DATA of an empty message
   kBeyondMessage,  // DATA with bytes past the message's length
   kEmptyData,      // DATA without payload
-  kTooManyAcks,    // ACK that claims more than five
+  kTooManyNames,   // ACK, QUERY or STATUS that claims to list more than five RPCs
 };
 inline constexpr std::size_t kParseErrors = 6;
 std::string_view to_string(PacketType type);
@@ -49,8 +52,10 @@ inline constexpr std::size_t kResendBytes = 37;
 inline constexpr std::size_t kCutoffsBytes = 62;
 inline constexpr std::size_t kAckBytes = 80;
 inline constexpr std::size_t kErrorBytes = 29;
+inline constexpr std::size_t kQueryBytes = 80;
+inline constexpr std::size_t kStatusBytes = 80;
 inline constexpr std::size_t kLargestHeaderBytes = kAckBytes;
-inline constexpr std::size_t kAcksPerPacket = 5;
+inline constexpr std::size_t kNamesPerPacket = 5;  // listed in ACK, QUERY and STATUS
 inline constexpr std::uint32_t kExplicitOffsetAbsent = 0xffffffff;  // segment offset: use sequence
 inline constexpr std::uint32_t kEverythingSent = 0xffffffff;        // RESEND length
 inline constexpr std::uint8_t kTcpFlags = 6;                        // SYN and RST
@@ -70,11 +75,13 @@ struct CommonHeader {
   WireId sender_id{};
 };
 
-// Tells a server that its client needs nothing more of an RPC. Client id 0: no ack.
-struct Ack {
+// An RPC as its client names it to the server. Client id 0: none.
+struct RpcName {
   WireId client_id{};
   Port server_port{};
 };
+// Tells a server that its client needs nothing more of that RPC.
+using Ack = RpcName;
 
 // Where a DATA packet's payload begins in its message (docs/protocol.md#packets).
 constexpr std::uint32_t payload_offset(std::uint32_t segment_offset, std::uint32_t sequence) {
@@ -141,7 +148,32 @@ struct AckHeader {
   static constexpr PacketType kType = PacketType::kAck;
   CommonHeader common;
   std::uint16_t count = 0;
-  std::array<Ack, kAcksPerPacket> acks{};
+  std::array<Ack, kNamesPerPacket> acks{};
+};
+
+// Ours: a client asks a server which of these RPCs it knows: that of the header, and those listed.
+//
+//   0                28          30                   40                      80
+//   | common header  | count (2) | client id (8), port (2) | ... five in all |
+//
+struct QueryHeader {
+  static constexpr PacketType kType = PacketType::kQuery;
+  CommonHeader common;
+  std::uint16_t count = 0;
+  std::array<RpcName, kNamesPerPacket> rpcs{};
+};
+
+// Ours: the answer, with the same RPCs in the same order.
+//
+//   0                28          29          30                              80
+//   | common header  | count (1) | known (1) | as in QUERY                    |
+//
+struct StatusHeader {
+  static constexpr PacketType kType = PacketType::kStatus;
+  CommonHeader common;
+  std::uint8_t count = 0;
+  std::uint8_t known = 0;  // bit 0: the header's RPC; bit i: the i-th that is listed, from 1
+  std::array<RpcName, kNamesPerPacket> rpcs{};
 };
 
 // Ours: the sender ended this RPC, and why.
@@ -151,7 +183,8 @@ struct ErrorHeader {
   std::uint8_t code = 0;  // homa::ErrorCode; an unknown value is "cancelled"
 };
 
-using Header = std::variant<DataHeader, GrantHeader, ResendHeader, UnknownHeader, BusyHeader,
-                            CutoffsHeader, FreezeHeader, NeedAckHeader, AckHeader, ErrorHeader>;
+using Header =
+    std::variant<DataHeader, GrantHeader, ResendHeader, UnknownHeader, BusyHeader, CutoffsHeader,
+                 FreezeHeader, NeedAckHeader, AckHeader, ErrorHeader, QueryHeader, StatusHeader>;
 
 }  // namespace homa::wire

@@ -137,8 +137,8 @@ void Host::crafted_packet(base::ByteReader& input) {
       wire::PacketType::kUnknown, wire::PacketType::kBusy,   wire::PacketType::kCutoffs,
       wire::PacketType::kNeedAck, wire::PacketType::kAck,    wire::PacketType::kError,
       wire::PacketType::kFreeze,  wire::PacketType::kData,   wire::PacketType::kData,
-      wire::PacketType::kData,    wire::PacketType::kResend, wire::PacketType::kGrant,
-      wire::PacketType::kAck};
+      wire::PacketType::kData,    wire::PacketType::kResend, wire::PacketType::kQuery,
+      wire::PacketType::kStatus};
   const auto choice = input.read<std::uint8_t>();
   const Address& from = kPeers[choice >> 6];
   wire::DataHeader data;
@@ -161,6 +161,8 @@ void Host::crafted_packet(base::ByteReader& input) {
   const auto type = kTypes[choice % kTypes.size()];
   bytes[11] = static_cast<std::byte>(type);
   if (type == wire::PacketType::kAck) bytes[28] = std::byte{0};
+  if (type == wire::PacketType::kQuery) bytes[29] = static_cast<std::byte>(choice >> 5);
+  if (type == wire::PacketType::kStatus) bytes[28] = static_cast<std::byte>(choice >> 5);
   if (type == wire::PacketType::kData) {
     const std::uint32_t left =
         data.message_length - std::min(data.message_length, data.segment_offset);

@@ -29,11 +29,13 @@ BY_TYPE = {
     "CUTOFFS": {"version": "homa.cutoffs.version"},
     "ACK": {"count": "homa.ack.count"},
     "ERROR": {"code": "homa.error.code"},
+    "QUERY": {"count": "homa.query.count"},
+    "STATUS": {"count": "homa.status.count"},
 }
 # Fields that are compared by hand, or that belong to the frame and not to Homa's part.
 OTHERWISE = {"time", "timestamp_ns", "source", "destination", "type", "ack", "acks", "cutoffs",
-             "meaning", "reason", "claimed_type", "bytes", "traffic_class", "hop_limit", "cut",
-             "fragment_offset", "source_udp_port", "destination_udp_port"}
+             "rpcs", "known", "meaning", "reason", "claimed_type", "bytes", "traffic_class",
+             "hop_limit", "cut", "fragment_offset", "source_udp_port", "destination_udp_port"}
 
 
 def run(*command):

@@ -52,7 +52,7 @@ void put_common(Json& out, const wire::CommonHeader& common) {
   out["urgent"] = hex(common.urgent);
 }
 
-Json ack_fields(const wire::Ack& ack) {
+Json name_fields(const wire::Ack& ack) {
   Json out;
   out["id"] = raw(ack.client_id);
   out["server_port"] = raw(ack.server_port);
@@ -69,7 +69,7 @@ struct PutFields {
     out["message_length"] = data.message_length;
     out["incoming"] = data.incoming;
     out["retransmit"] = data.retransmit;
-    if (raw(data.ack.client_id) != 0) out["ack"] = ack_fields(data.ack);
+    if (raw(data.ack.client_id) != 0) out["ack"] = name_fields(data.ack);
     out["cutoff_version"] = data.cutoff_version;
     out["response_unscheduled_limit"] = data.response_unscheduled_limit;
     // Absent: the offset is the sequence.
@@ -94,10 +94,16 @@ struct PutFields {
     out["cutoffs"] = cutoffs.cutoffs;
     out["version"] = cutoffs.version;
   }
-  void operator()(const wire::AckHeader& acks) const {
-    out["count"] = acks.count;
-    out["acks"] = Json::array();
-    for (std::size_t i = 0; i < acks.count; ++i) out["acks"].push_back(ack_fields(acks.acks[i]));
+  void operator()(const wire::AckHeader& acks) const { put_names("acks", acks.count, acks.acks); }
+  void operator()(const wire::QueryHeader& query) const {
+    put_names("rpcs", query.count, query.rpcs);
+  }
+  void operator()(const wire::StatusHeader& status) const {
+    put_names("rpcs", status.count, status.rpcs);
+    out["known"] = Json::array({(status.known & 1U) != 0});  // the header's RPC
+    for (std::size_t i = 1; i <= status.count; ++i) {
+      out["known"].push_back((status.known >> i & 1U) != 0);
+    }
   }
   void operator()(const wire::ErrorHeader& error) const {
     out["code"] = error.code;
@@ -107,6 +113,14 @@ struct PutFields {
   void operator()(const wire::BusyHeader&) const {}
   void operator()(const wire::FreezeHeader&) const {}
   void operator()(const wire::NeedAckHeader&) const {}
+
+ private:
+  void put_names(const char* key, std::size_t count,
+                 const std::array<wire::RpcName, wire::kNamesPerPacket>& names) const {
+    out["count"] = count;
+    out[key] = Json::array();
+    for (std::size_t i = 0; i < count; ++i) out[key].push_back(name_fields(names[i]));
+  }
 };
 
 Json describe_homa(const io::IpPacket& ip, const io::HomaPart& part) {
