@@ -32,6 +32,10 @@ Result<void, Error> CoreConfig::validate() const {
     return wrong("resend_ticks and resend_interval", "at least 1");
   }
   if (timeout_ticks <= resend_ticks) return wrong("timeout_ticks", "more than resend_ticks");
+  if (timeout_questions == 0 || timeout_questions > 1'000) {
+    return wrong("timeout_questions", "1..1000");
+  }
+  if (question_interval_max < tick) return wrong("question_interval_max", "at least a tick");
   if (request_ack_ticks == 0) return wrong("request_ack_ticks", "at least 1");
   if (need_ack_backoff_max < tick) return wrong("need_ack_backoff_max", "at least a tick");
   if (need_ack_give_up < tick) return wrong("need_ack_give_up", "at least a tick");

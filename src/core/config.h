@@ -45,12 +45,14 @@ struct CoreConfig {
 
   // --- Loss and silence (docs/protocol.md#loss) ---
   Duration tick{1'000'000};
-  std::uint32_t resend_ticks = 5;             // silence before the first RESEND
-  std::uint32_t resend_interval = 5;          // and between later ones
-  std::uint32_t timeout_ticks = 100;          // silence that ends an RPC
-  std::uint32_t request_ack_ticks = 2;        // after the last response byte: NEED_ACK
-  Duration need_ack_backoff_max{64'000'000};  // NEED_ACK intervals double up to this
-  Duration need_ack_give_up{1'000'000'000};   // then the server drops the response, counted
+  std::uint32_t resend_ticks = 5;                 // silence before the first RESEND
+  std::uint32_t resend_interval = 5;              // and between later ones
+  std::uint32_t timeout_ticks = 100;              // a host that is asked for so long is dead
+  std::uint32_t timeout_questions = 5;            // ... and was asked so often; 1..1000
+  Duration question_interval_max{4'000'000'000};  // a waiting RPC is asked about this often
+  std::uint32_t request_ack_ticks = 2;            // after the last response byte: NEED_ACK
+  Duration need_ack_backoff_max{256'000'000};     // NEED_ACK intervals double up to this
+  Duration need_ack_give_up{10'000'000'000};      // then the server drops the response, counted
 
   // --- Capacities ---
   std::uint32_t message_bytes_max = 1'000'000;      // longest message sent or taken

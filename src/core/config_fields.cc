@@ -36,7 +36,9 @@ namespace {
   FIELD(tick, "duration", "unit of the timers below")                                           \
   FIELD(resend_ticks, "ticks", "silence before the first RESEND")                               \
   FIELD(resend_interval, "ticks", "silence between later RESENDs")                              \
-  FIELD(timeout_ticks, "ticks", "silence that ends an RPC")                                     \
+  FIELD(timeout_ticks, "ticks", "a host that is asked for so long without an answer is dead")   \
+  FIELD(timeout_questions, "questions", "and was asked so often")                               \
+  FIELD(question_interval_max, "duration", "an RPC that waits is asked about this often")       \
   FIELD(request_ack_ticks, "ticks", "after the last response byte: NEED_ACK")                   \
   FIELD(need_ack_backoff_max, "duration", "intervals between NEED_ACKs double up to this")      \
   FIELD(need_ack_give_up, "duration", "then an unacked response is dropped")                    \

@@ -1,6 +1,11 @@
 #include "core/control_queue.h"
 
+#include <algorithm>
+
 namespace homa::core {
+namespace {
+constexpr std::uint32_t kCutoffMax = 0x7fffffff;  // on the wire
+}  // namespace
 
 template <typename Header>
 void ControlQueue::push(Time now, const Address& to, const Header& header,
@@ -67,6 +72,10 @@ void ControlQueue::unknown(Time now, const Address& to, const wire::CommonHeader
   push(now, to, wire::UnknownHeader{answer_to(about)}, recorder_.counters.unknown_sent);
 }
 
+void ControlQueue::busy(Time now, const Address& to, const wire::CommonHeader& about) {
+  push(now, to, wire::BusyHeader{answer_to(about)}, recorder_.counters.busy_sent);
+}
+
 void ControlQueue::error(Time now, const Address& to, const wire::CommonHeader& about,
                          ErrorCode code) {
   push(now, to, wire::ErrorHeader{answer_to(about), raw(code)}, recorder_.counters.errors_sent);
@@ -74,8 +83,18 @@ void ControlQueue::error(Time now, const Address& to, const wire::CommonHeader& 
 
 void ControlQueue::cutoffs(Time now, const Address& to, const wire::CommonHeader& about,
                            const PriorityMap& priorities) {
-  push(now, to, wire::CutoffsHeader{answer_to(about), priorities.cutoffs(), priorities.version()},
-       recorder_.counters.cutoffs_sent);
+  wire::CutoffsHeader header{answer_to(about), priorities.cutoffs(), priorities.version()};
+  // A kernel reads them as signed numbers, and a negative one sends the longest messages last.
+  for (std::uint32_t& cutoff : header.cutoffs) cutoff = std::min(cutoff, kCutoffMax);
+  push(now, to, header, recorder_.counters.cutoffs_sent);
+}
+
+void ControlQueue::query(Time now, const Address& to, const wire::QueryHeader& query) {
+  push(now, to, query, recorder_.counters.queries_sent);
+}
+
+void ControlQueue::status(Time now, const Address& to, const wire::StatusHeader& status) {
+  push(now, to, status, recorder_.counters.status_sent);
 }
 
 void ControlQueue::ack(Time now, const Address& to, const wire::CommonHeader& common,

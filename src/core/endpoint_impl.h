@@ -26,6 +26,8 @@
 
 namespace homa::core {
 
+inline constexpr RxOutcome kConsumed{};
+
 class Endpoint::Impl {
  public:
   Impl(const CoreConfig& config, std::uint64_t seed, trace::Recorder& recorder);
@@ -64,6 +66,7 @@ class Endpoint::Impl {
   RxOutcome take_data(Time now, Rpc& rpc, const RxPacket& packet, const wire::DataHeader& data);
   RxOutcome on_grant(Time now, const RxPacket& packet, Rpc* rpc);
   RxOutcome on_resend(Time now, const RxPacket& packet, Rpc* rpc);
+  RxOutcome on_resend_of_unknown(Time now, const Address& from, const wire::CommonHeader& about);
   RxOutcome on_unknown(Time now, Rpc* rpc, const wire::CommonHeader& common);
   RxOutcome on_cutoffs(Time now, const RxPacket& packet, Peer* peer);
   RxOutcome on_need_ack(Time now, const RxPacket& packet, Rpc* rpc,
@@ -115,8 +118,24 @@ class Endpoint::Impl {
   bool link_busy(Time now, Duration lately) const {
     return !downlink_.idle_since(now, now - lately);
   }
+  void ask(Time now, Rpc& rpc);
+  void note_asked(Time now, Rpc& rpc);
   void ask_again(Time now, Rpc& rpc);
   void recompute_cutoffs(Time now);
+
+  // --- endpoint_liveness.cc: who lives, and who knows what ---
+  void watch(Time now, Rpc& rpc);
+  void unwatch(Rpc& rpc);
+  bool may_ask(Time now, Rpc& rpc);
+  void arm_peer(Time now, Peer& peer);
+  void check_peer(Time now, Peer& peer);
+  void ask_watched(Time now, Peer& peer);
+  void query(Time now, Peer& peer, Rpc& first);
+  static std::size_t queried_at_once(const Peer& peer);
+  static bool may_query(const Rpc& rpc);
+  RxOutcome on_query(Time now, const RxPacket& packet, Peer* peer);
+  RxOutcome on_status(Time now, const RxPacket& packet, Peer* peer);
+  void host_is_dead(Time now, Peer& peer);
 
   void trace(Time now, trace::EventType type, const Rpc& rpc, std::uint64_t a, std::uint64_t b) {
     if (recorder_.enabled()) recorder_.append(now, type, raw(rpc.client_id), a, b);

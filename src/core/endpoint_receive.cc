@@ -4,10 +4,7 @@
 #include "core/endpoint_impl.h"
 
 namespace homa::core {
-namespace {
-
-constexpr RxOutcome kConsumed{};
-}  // namespace
+namespace {}  // namespace
 
 RxOutcome Endpoint::Impl::drop(Time now, DropReason reason, const RxPacket& packet, WireId id) {
   trace::add(trace::counter_of(counters_, reason));
@@ -50,6 +47,7 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
     if (!note_packet_of(now, *peer, common.incarnation)) {
       return drop(now, DropReason::kUnknownRpc, packet, common.sender_id);
     }
+    peer->questions.heard();
     peers_.touch(now, *peer);
   }
   Rpc* rpc = find(now, peer, common);
@@ -68,6 +66,8 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
     case PacketType::kNeedAck: return on_need_ack(now, packet, rpc, common);
     case PacketType::kAck: return on_ack(now, packet, peer);
     case PacketType::kError: return on_error(now, packet, rpc);
+    case PacketType::kQuery: return on_query(now, packet, peer);
+    case PacketType::kStatus: return on_status(now, packet, peer);
     case PacketType::kData: break;
   }
   return drop(now, DropReason::kMalformed, packet, common.sender_id);
@@ -76,9 +76,9 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
 // Every packet of a known peer. False: one from before the peer's last restart, late. It must not
 // look like another restart, or what the peer asked since would be forgotten and could run twice.
 bool Endpoint::Impl::note_packet_of(Time now, Peer& peer, std::uint32_t incarnation) {
-  peer.questions.heard();
+  if (incarnation != 0 && incarnation == peer.previous_incarnation) return false;
+  peer.liveness.heard(now);
   if (incarnation == 0 || incarnation == peer.incarnation) return true;
-  if (incarnation == peer.previous_incarnation) return false;
   if (peer.incarnation == 0) {
     peer.incarnation = incarnation;
   } else {
@@ -90,6 +90,7 @@ bool Endpoint::Impl::note_packet_of(Time now, Peer& peer, std::uint32_t incarnat
 void Endpoint::Impl::heard(Time now, Rpc& rpc) {
   rpc.silence.last_heard = now;
   rpc.silence.postponed = 0;
+  rpc.silence.unanswered.answered();
   // Of a response that is sent: NEED_ACKs back off further.
   if (rpc.state != Rpc::State::kReplying) rpc.silence.asked = 0;
   if (!rpc.heard) {
@@ -130,6 +131,7 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   if (!note_packet_of(now, *peer, data.common.incarnation)) {
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
+  peer->repairs.arrived(now, data.payload.size());
   if (raw(data.ack.client_id) != 0) acked(now, *peer, data.ack);
   answer_cutoffs(now, *peer, data);
   Rpc* rpc = rpcs_.find_served(*peer, data.common.sender_id, port);
@@ -173,6 +175,7 @@ Result<Rpc*, DropReason> Endpoint::Impl::admit(Time now, Peer& peer, LocalPort& 
 void Endpoint::Impl::announce(Time now, Rpc& rpc, const wire::DataHeader& data) {
   rpc.in.start(data.message_length);
   rpc.silence.last_heard = now;
+  rpc.silence.repair = rpc.peer->repairs.whole();
   const std::uint32_t unscheduled =
       std::min(std::max(data.incoming, data.offset() + data.payload_length()), data.message_length);
   rpc.grant.length = data.message_length;
@@ -208,6 +211,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
   if (!note_packet_of(now, *peer, data.common.incarnation)) {
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
+  peer->repairs.arrived(now, data.payload.size());
   peers_.touch(now, *peer);
   Rpc* rpc = find(now, peer, data.common);
   if (rpc == nullptr) return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
@@ -220,6 +224,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
       return drop(now, reason, packet, data.common.sender_id);
     }
     queue_.remove(rpc->out);  // an answer says that the request is there
+    unwatch(*rpc);
     rpc->state = Rpc::State::kReceiving;
     heard(now, *rpc);
     announce(now, *rpc, data);
@@ -239,6 +244,7 @@ RxOutcome Endpoint::Impl::take_data(Time now, Rpc& rpc, const RxPacket& packet,
     case MessageIn::Added::kDuplicate: return drop(now, DropReason::kDuplicate, packet, id);
     case MessageIn::Added::kTooManyGaps: return drop(now, DropReason::kNoBuffer, packet, id);
   }
+  rpc.peer->questions.heard();
   trace(now, trace::EventType::data_received, rpc, range.begin, range.size());
   RxOutcome outcome;
   outcome.kind = RxOutcome::Kind::kDeliver;
@@ -294,10 +300,7 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   const auto resend = wire::parse_resend(packet.bytes);
   if (!resend) return drop(now, DropReason::kMalformed, packet, WireId{});
   trace::add(counters_.resends_received);
-  if (rpc == nullptr) {
-    controls_.unknown(now, packet.source, resend->common);
-    return kConsumed;
-  }
+  if (rpc == nullptr) return on_resend_of_unknown(now, packet.source, resend->common);
   trace(now, trace::EventType::resend_received, *rpc, resend->offset, resend->length);
   if (!sending(*rpc)) {
     // The request still arrives, or the application works on it.
@@ -310,7 +313,8 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   const auto end = static_cast<std::uint32_t>(std::min<std::uint64_t>(
       everything ? out.sent() : std::uint64_t{resend->offset} + resend->length, out.length()));
   const std::uint32_t was_sent = out.sent();
-  out.grant(end);  // asked for beyond what was granted: that grant was lost
+  // Asked for beyond what was granted: that grant was lost. Beyond the message: that is no grant.
+  if (everything || std::uint64_t{resend->offset} + resend->length <= out.length()) out.grant(end);
   // The shortest round trip seen may hold a server's work: no longer than a tick counts.
   const Duration on_its_way = std::min(rpc->peer->round_trip, config_.tick);
   if (resend->offset < std::min(end, was_sent) && now - out.last_sent() < on_its_way) {
@@ -322,6 +326,24 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
       out.resend({resend->offset, end}, std::min(resend->priority, kHighestPriority));
   queue_.update(out);
   if (!again) controls_.busy(now, *rpc);
+  return kConsumed;
+}
+
+// A kernel repeats its whole request for each UNKNOWN. What it repeats for the last one may be in
+// its queue (docs/protocol.md#what-a-resend-asks-for).
+RxOutcome Endpoint::Impl::on_resend_of_unknown(Time now, const Address& from,
+                                               const wire::CommonHeader& about) {
+  Peer* peer = is_client_id(about.sender_id) ? peers_.find(from) : nullptr;
+  if (peer != nullptr && peer->incarnation == 0) {
+    const Duration lately = silence_.ticks(config_.resend_interval);
+    if (peer->repairs.under_way(now, peer->repairs.whole(), lately)) {
+      trace::add(counters_.repairs_awaited);
+      controls_.busy(now, from, about);
+      return kConsumed;
+    }
+    peer->repairs.asked_for_all(config_.message_bytes_max);
+  }
+  controls_.unknown(now, from, about);
   return kConsumed;
 }
 
@@ -345,8 +367,14 @@ RxOutcome Endpoint::Impl::on_unknown(Time now, Rpc* rpc, const wire::CommonHeade
   if (restarted) {
     fail(now, *rpc, ErrorCode::kPeerRestarted, true);
   } else {
+    rpc->heard = false;
     rpc->out.resend({0, rpc->out.sent()}, data_priority(rpc->out, 0));
     queue_.update(rpc->out);
+    if (rpc->watch_place.in_line()) {  // it has a timer again
+      unwatch(*rpc);
+      rpc->silence.restart(now);
+      arm(now, *rpc);
+    }
   }
   return kConsumed;
 }
@@ -368,7 +396,9 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc
   if (is_client_id(common.sender_id)) return kConsumed;  // only servers need acks
   if (rpc != nullptr) {
     heard(now, *rpc);
-    if (rpc->buffer.waits() || link_busy(now, silence_.ticks(config_.request_ack_ticks))) {
+    const bool nothing_missing = rpc->in.started() && rpc->in.received() >= rpc->grant.granted;
+    if (rpc->buffer.waits() || nothing_missing ||
+        link_busy(now, silence_.ticks(config_.request_ack_ticks))) {
       controls_.busy(now, *rpc);
     } else {
       ask_again(now, *rpc);

@@ -187,6 +187,8 @@ void Endpoint::Impl::end(Time now, Rpc& rpc) {
   queue_.remove(rpc.out);
   grants_.remove(rpc.grant);
   timers_.disarm(rpc.timer);
+  unwatch(rpc);
+  rpc.peer->questions.line.leave(rpc.turn_place);
   if (rpc.out.started()) events_.transmit_done(rpc);
   if (rpc.is_client) {
     --client_rpcs_;

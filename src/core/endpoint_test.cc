@@ -232,6 +232,28 @@ TEST_F(Pair, AHostThatIsSilentAboutManyRpcsIsAskedAboutFewOfThem) {
   EXPECT_EQ(client.endpoint.rpcs_in_progress(), 0U) << "asked or not, they time out";
 }
 
+// Nobody is asked about twice before everybody was asked about once.
+TEST_F(Pair, EveryRpcHasItsTurnToBeAskedAbout) {
+  Node& client = *nodes_[0];
+  constexpr std::size_t kRpcs = 300;
+  for (std::size_t i = 0; i < kRpcs; ++i) call(100);
+  std::map<std::uint64_t, int> asked;
+  for (int tick = 1; tick <= 90 && asked.size() < kRpcs; ++tick) {
+    pump(client);
+    wire_.clear();  // nothing arrives
+    now_ += Duration{1'000'000};
+    client.endpoint.on_time(now_);
+    pump(client);
+    for (const Flying& packet : wire_) {
+      const auto common = wire::parse_common(packet.bytes);
+      ASSERT_TRUE(common);
+      if (common->type != wire::PacketType::kResend) continue;
+      EXPECT_EQ(++asked[raw(common->sender_id)], 1) << "tick " << tick;
+    }
+  }
+  EXPECT_GT(asked.size(), 64U + 80 * 2);
+}
+
 TEST_F(Pair, APortThatNobodyBoundIsToldAtOnce) {
   nodes_[1]->endpoint.close_port(now_, kServer);
   call(100);

@@ -1,5 +1,5 @@
 // Silence: the receiver of a message drives its repair; a server asks for its ack
-// (docs/protocol.md#loss, #acks).
+// (docs/protocol.md#loss, #acks). Whether a host lives is in endpoint_liveness.cc.
 #include <algorithm>
 #include <cstddef>
 
@@ -13,7 +13,13 @@ constexpr std::size_t kGapsPerRound = 64;  // RESENDs in one go; the rest at the
 void Endpoint::Impl::on_time(Time now) {
   last_now_ = now;
   if (admission_.closing() != nullptr) close_step(now);
-  while (Timer* timer = timers_.expire(now)) check(now, *timer->rpc);
+  while (Timer* timer = timers_.expire(now)) {
+    if (timer->rpc != nullptr) {
+      check(now, *timer->rpc);
+    } else {
+      check_peer(now, *timer->peer);
+    }
+  }
   if (config_.cutoff_interval > Duration::zero() && now >= next_cutoffs_) recompute_cutoffs(now);
 }
 
@@ -52,22 +58,27 @@ void Endpoint::Impl::check(Time now, Rpc& rpc) {
 void Endpoint::Impl::check_receiver(Time now, Rpc& rpc) {
   Silence::Receiver known;
   known.last_sent = rpc.out.last_sent();
-  known.started = rpc.in.started();
-  known.ours_to_act = known.started ? rpc.buffer.waits() || rpc.in.received() >= rpc.grant.granted
-                                    : rpc.out.waits_for_us();
+  known.ours_to_act = rpc.in.started()
+                          ? rpc.buffer.waits() || rpc.in.received() >= rpc.grant.granted
+                          : rpc.out.waits_for_us();
+  known.acknowledged = rpc.state == Rpc::State::kCalling && rpc.heard;
   known.link_busy = link_busy(now, silence_.link_memory());
-  const Silence::Verdict verdict =
-      silence_.receiver(now, rpc.silence, known, rpc.peer->questions, raw(rpc.client_id) / 2);
-  if (verdict.action == Silence::Action::kTimeOut) {
-    if (rpc.is_client) controls_.error(now, rpc, ErrorCode::kCancelled);
-    return fail(now, rpc, ErrorCode::kTimeout, true);
-  }
+  known.host = &rpc.peer->liveness;
+  known.repairs = &rpc.peer->repairs;
+  const Silence::Verdict verdict = silence_.receiver(now, rpc.silence, known);
   if (verdict.unresponsive) grants_.set_silent(rpc.grant, true);
   switch (verdict.action) {
+    case Silence::Action::kWatch: return watch(now, rpc);
+    case Silence::Action::kHostIsDead: return host_is_dead(now, *rpc.peer);
+    case Silence::Action::kTimeOut:
+      if (rpc.is_client) controls_.error(now, rpc, ErrorCode::kCancelled);
+      return fail(now, rpc, ErrorCode::kTimeout, true);
+    case Silence::Action::kAsk:
+      if (!may_ask(now, rpc)) return;
+      ask(now, rpc);
+      return arm(now, rpc);
     case Silence::Action::kPostpone: trace::add(counters_.resends_postponed); break;
-    case Silence::Action::kNotNow: trace::add(counters_.questions_postponed); break;
-    case Silence::Action::kSayBusy: controls_.busy(now, rpc); break;
-    case Silence::Action::kAsk: ask_again(now, rpc); break;
+    case Silence::Action::kAwaitRepair: trace::add(counters_.repairs_awaited); break;
     default: break;
   }
   timers_.arm(now, rpc.timer, verdict.next);
@@ -78,16 +89,34 @@ void Endpoint::Impl::check_replier(Time now, Rpc& rpc) {
   known.last_sent = rpc.out.last_sent();
   known.all_sent = rpc.out.all_sent() && !rpc.out.must_resend();
   known.ours_to_act = rpc.out.waits_for_us();
-  const Silence::Verdict verdict =
-      silence_.replier(now, rpc.silence, known, rpc.peer->questions, raw(rpc.client_id) / 2);
-  switch (verdict.action) {
-    case Silence::Action::kTimeOut: return fail(now, rpc, ErrorCode::kTimeout, false);
-    case Silence::Action::kForget: trace::add(counters_.need_ack_given_up); return end(now, rpc);
-    case Silence::Action::kNotNow: trace::add(counters_.questions_postponed); break;
-    case Silence::Action::kAsk: controls_.need_ack(now, rpc); break;
-    default: break;
+  known.host_heard = rpc.peer->liveness.last_heard();
+  const Silence::Verdict verdict = silence_.replier(now, rpc.silence, known);
+  if (verdict.action == Silence::Action::kForget) {
+    trace::add(counters_.need_ack_given_up);
+    return end(now, rpc);
+  }
+  if (verdict.action == Silence::Action::kAsk) {
+    if (!may_ask(now, rpc)) return;
+    controls_.need_ack(now, rpc);
+    silence_.replier_asked(now, rpc.silence, known);
+    return timers_.arm(now, rpc.timer, rpc.silence.next_need_ack);
   }
   timers_.arm(now, rpc.timer, verdict.next);
+}
+
+// What is missing of an RPC, or whether it is known at all.
+void Endpoint::Impl::ask(Time now, Rpc& rpc) {
+  note_asked(now, rpc);
+  if (may_query(rpc) && !rpc.peer->questions.line.empty()) {
+    query(now, *rpc.peer, rpc);
+  } else {
+    ask_again(now, rpc);
+  }
+}
+
+void Endpoint::Impl::note_asked(Time now, Rpc& rpc) {
+  rpc.peer->liveness.asked(now, config_);
+  silence_.receiver_asked(now, rpc.silence);
 }
 
 // One RESEND per gap and one for the granted tail; for everything when nothing came.
@@ -95,13 +124,15 @@ void Endpoint::Impl::ask_again(Time now, Rpc& rpc) {
   if (!rpc.in.started() || rpc.in.end() == 0) {
     return controls_.resend_everything(now, rpc);
   }
+  std::uint64_t bytes = 0;
+  const auto ask_for = [&](ByteRange missing) {
+    controls_.resend(now, rpc, missing);
+    bytes += missing.size();
+  };
   const auto gaps = rpc.in.gaps();
-  for (std::size_t i = 0; i < std::min(gaps.size(), kGapsPerRound); ++i) {
-    controls_.resend(now, rpc, gaps[i]);
-  }
-  if (rpc.in.end() < rpc.grant.granted) {
-    controls_.resend(now, rpc, {rpc.in.end(), rpc.grant.granted});
-  }
+  for (std::size_t i = 0; i < std::min(gaps.size(), kGapsPerRound); ++i) ask_for(gaps[i]);
+  if (rpc.in.end() < rpc.grant.granted) ask_for({rpc.in.end(), rpc.grant.granted});
+  if (bytes > 0) rpc.silence.repair = rpc.peer->repairs.asked(bytes, grants_.incoming());
 }
 
 }  // namespace homa::core

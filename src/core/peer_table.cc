@@ -51,6 +51,7 @@ Peer* PeerTable::get(Time now, const Address& address, std::uint32_t& collected)
   peer->address = address;
   peer->life = ++lives_;
   peer->last_used = now;
+  peer->timer.peer = peer;
   peers_.insert(*peer);
   by_use_.push_back(*peer);
   last_found_ = peer;
@@ -89,7 +90,9 @@ bool PeerTable::collect_one(Time now) {
     peers_.erase(peers_.iterator_to(peer));
     restart(peer, 0);  // forgets all
     peer.round_trip = Duration::zero();
-    peer.questions = Questions{};
+    peer.questions.forget();
+    peer.liveness = Liveness{};
+    peer.repairs = Repairs{};
     unused_.push_back(&peer);
     return true;
   }

@@ -12,8 +12,12 @@
 #include "core/ack_book.h"
 #include "core/config.h"
 #include "core/grant_scheduler.h"
+#include "core/liveness.h"
 #include "core/priority_map.h"
 #include "core/questions.h"
+#include "core/repairs.h"
+#include "core/retry_timers.h"
+#include "core/watch.h"
 #include "homa/address.h"
 
 namespace homa::core {
@@ -31,7 +35,11 @@ struct Peer {
   bool cutoffs_were_sent = false;
   AckBook acks;
   PeerGrants grants;
+  Liveness liveness;
   Questions questions;
+  Watch watch;
+  Repairs repairs;
+  Timer timer;              // of watch and of who waits in questions.line
   Duration round_trip{0};   // shortest seen; 0: none yet
   WireId finished_below{};  // requests up to this id may have run (FinishedIds)
 

@@ -2,12 +2,16 @@
 
 namespace homa::core {
 
-bool Questions::ask(Time now, Duration tick) {
+bool Questions::may_ask(Time now, Duration tick) {
   if (now - tick_began_ >= tick) {
     tick_began_ = now;
     credit_ = std::max(credit_, kLeast);
   }
-  if (credit_ < kCost) return false;
+  return credit_ >= kCost;
+}
+
+bool Questions::ask(Time now, Duration tick) {
+  if (!may_ask(now, tick)) return false;
   credit_ -= kCost;
   return true;
 }

@@ -11,12 +11,16 @@ void RetryTimers::arm(Time now, Timer& timer, Time deadline) {
   disarm(timer);
   const std::int64_t now_tick = tick_at(now);
   if (armed_ == 0) current_ = std::max(current_, now_tick);
-  const std::int64_t due = (deadline.time_since_epoch() + tick_ - Duration(1)) / tick_;
-  timer.tick = std::min(std::max(due, std::max(current_, now_tick) + 1), current_ + kSlots - 1);
+  const std::int64_t due = std::max(tick_from(deadline), std::max(current_, now_tick) + 1);
+  timer.tick = std::min(due, current_ + kSlots - 1);
   const auto slot = static_cast<std::size_t>(timer.tick % kSlots);
   slots_[slot].push_back(timer);
   occupied_[slot / 64] |= 1ULL << (slot % 64);
   ++armed_;
+}
+
+void RetryTimers::hasten(Time now, Timer& timer, Time deadline) {
+  if (!timer.hook.is_linked() || timer.tick > tick_from(deadline)) arm(now, timer, deadline);
 }
 
 void RetryTimers::disarm(Timer& timer) {

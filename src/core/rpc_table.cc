@@ -46,6 +46,8 @@ Rpc* RpcTable::take() {
   rpc.out.rpc = &rpc;
   rpc.grant.rpc = &rpc;
   rpc.timer.rpc = &rpc;
+  rpc.watch_place.rpc = &rpc;
+  rpc.turn_place.rpc = &rpc;
   rpc.buffer.rpc = &rpc;
   return &rpc;
 }

@@ -51,6 +51,8 @@ struct Rpc {
   MessageOut out;
   GrantState grant;
   Timer timer;
+  Place watch_place;  // in Peer::watch: then it has no timer
+  Place turn_place;   // in Peer::questions.line: then it has no timer
   boost::intrusive::unordered_set_member_hook<> served_hook;
 
   WireId wire_id() const { return is_client ? client_id : other_side(client_id); }  // ours to send

@@ -3,68 +3,68 @@
 namespace homa::core {
 namespace {
 constexpr std::uint32_t kBackoffDoublingsMax = 20;
+// A client whose host lives may keep its server waiting this many times longer than one that is
+// not heard at all: a kernel that withholds grants does not answer NEED_ACK.
+constexpr int kLivingHostPatience = 6;
 }  // namespace
 
 Time Silence::deadline(const SilenceState& state, Time last_sent) const {
   const Time since = std::max(state.last_heard, last_sent);
-  return since + std::min(patience(state), ticks(config_.timeout_ticks));
+  return std::min(since + patience(state), state.unanswered.hopeless_at(config_));
 }
 
-Silence::Verdict Silence::not_now(Time now, std::uint64_t turn) const {
-  const auto later = static_cast<std::uint32_t>(turn % config_.resend_interval);
-  return {Action::kNotNow, false, now + ticks(later + 1)};
-}
-
-Silence::Verdict Silence::receiver(Time now, SilenceState& state, const Receiver& known,
-                                   Questions& questions, std::uint64_t turn) const {
-  Verdict verdict;
-  const Duration silence = now - std::max(state.last_heard, known.last_sent);
+Silence::Verdict Silence::receiver(Time now, SilenceState& state, const Receiver& known) const {
   if (known.ours_to_act) {
     state.restart(now);
-    if (known.started) verdict.action = Action::kSayBusy;
-  } else if (silence >= ticks(config_.timeout_ticks)) {
-    return {Action::kTimeOut, true, now};
-  } else if (silence >= patience(state)) {
-    // A busy link explains half a timeout, no more.
-    if (known.link_busy && 2 * ++state.postponed * config_.resend_ticks <= config_.timeout_ticks) {
-      state.restart(now);
-      verdict.action = Action::kPostpone;
-    } else {
-      const bool unresponsive = !known.link_busy;
-      if (!questions.ask(now, config_.tick)) {
-        verdict = not_now(now, turn);
-        verdict.unresponsive = unresponsive;
-        return verdict;
-      }
-      ++state.asked;
-      verdict.action = Action::kAsk;
-      verdict.unresponsive = unresponsive;
-    }
+    return {Action::kWait, false, deadline(state, known.last_sent)};
   }
-  verdict.next = deadline(state, known.last_sent);
-  return verdict;
+  if (known.acknowledged) return {Action::kWatch, false, now};
+  if (known.host->dead(now, config_)) return {Action::kHostIsDead, true, now};
+  const Duration lately = ticks(config_.resend_interval);
+  if (known.repairs->under_way(now, state.repair, lately)) {
+    return {Action::kAwaitRepair, false, known.repairs->last_arrival() + lately};
+  }
+  if (state.unanswered.hopeless(now, config_)) return {Action::kTimeOut, true, now};
+  if (now - std::max(state.last_heard, known.last_sent) < patience(state)) {
+    return {Action::kWait, false, deadline(state, known.last_sent)};
+  }
+  // A busy link explains half a timeout, no more.
+  if (known.link_busy && 2 * ++state.postponed * config_.resend_ticks <= config_.timeout_ticks) {
+    state.last_heard = now;
+    state.asked = 0;
+    return {Action::kPostpone, false, deadline(state, known.last_sent)};
+  }
+  return {Action::kAsk, !known.link_busy, now};
 }
 
-Silence::Verdict Silence::replier(Time now, SilenceState& state, const Replier& known,
-                                  Questions& questions, std::uint64_t turn) const {
-  if (!known.all_sent) {
-    // The client drives. A client that died must not keep its response here for ever.
-    if (known.ours_to_act) state.last_heard = now;
-    const Duration silence = now - std::max(state.last_heard, known.last_sent);
-    if (silence >= ticks(config_.timeout_ticks)) return {Action::kTimeOut, true, now};
+void Silence::receiver_asked(Time now, SilenceState& state) const {
+  state.unanswered.asked(now, config_);
+  ++state.asked;
+}
+
+Silence::Verdict Silence::replier(Time now, SilenceState& state, const Replier& known) const {
+  if (known.ours_to_act) {
+    state.last_heard = now;
     return {Action::kWait, false, now + ticks(config_.resend_ticks)};
   }
-  if (now - std::max(state.last_heard, known.last_sent) >= config_.need_ack_give_up) {
-    return {Action::kForget, true, now};
-  }
-  const Time first = known.last_sent + ticks(config_.request_ack_ticks);
-  state.next_need_ack = std::max(state.next_need_ack, first);
-  if (now < state.next_need_ack) return {Action::kWait, false, state.next_need_ack};
-  if (!questions.ask(now, config_.tick)) return not_now(now, turn);
-  const Duration wait = config_.tick * (1LL << std::min(state.asked, kBackoffDoublingsMax));
-  state.next_need_ack = now + std::min(wait, config_.need_ack_backoff_max);
+  if (client_is_gone(now, state, known)) return {Action::kForget, true, now};
+  const Time since = known.all_sent ? known.last_sent : std::max(state.last_heard, known.last_sent);
+  state.next_need_ack = std::max(state.next_need_ack, since + before_need_ack(known));
+  return {now < state.next_need_ack ? Action::kWait : Action::kAsk, false, state.next_need_ack};
+}
+
+void Silence::replier_asked(Time now, SilenceState& state, const Replier& known) const {
+  const Duration doubled = config_.tick * (1LL << std::min(state.asked, kBackoffDoublingsMax));
+  state.next_need_ack = now + (known.all_sent ? std::min(doubled, config_.need_ack_backoff_max)
+                                              : before_need_ack(known));
   ++state.asked;
-  return {Action::kAsk, false, state.next_need_ack};
+}
+
+bool Silence::client_is_gone(Time now, const SilenceState& state, const Replier& known) const {
+  if (state.asked < config_.timeout_questions) return false;
+  const Time rpc_heard = std::max(state.last_heard, known.last_sent);
+  return now - std::max(rpc_heard, known.host_heard) >= config_.need_ack_give_up ||
+         now - rpc_heard >= kLivingHostPatience * config_.need_ack_give_up;
 }
 
 }  // namespace homa::core

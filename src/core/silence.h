@@ -1,7 +1,9 @@
 // What a peer's silence means for one RPC, and what to do about it (docs/protocol.md#loss, #acks).
 //
 // Pure rules: what is known of the RPC and its peer, and the time, give one action. The receiver of
-// a message asks for what is missing. The sender of a response asks whether it may forget it.
+// a message asks for what is missing. The sender of a response asks before it forgets it. Whether
+// the peer may be asked now is another question (core/questions.h): when it was asked, the caller
+// says so with receiver_asked() or replier_asked().
 #pragma once
 
 #include <algorithm>
@@ -9,7 +11,8 @@
 
 #include "base/time.h"
 #include "core/config.h"
-#include "core/questions.h"
+#include "core/liveness.h"
+#include "core/repairs.h"
 
 namespace homa::core {
 
@@ -18,25 +21,29 @@ struct SilenceState {
   Time last_heard{};            // silence counts from here
   std::uint32_t asked = 0;      // RESEND rounds, or NEED_ACKs, since the peer was last heard
   std::uint32_t postponed = 0;  // rounds left out since then because our link was busy
+  Unanswered unanswered;        // questions of one who waits for bytes
+  Repairs::Mark repair = 0;     // where the bytes that were asked for last end (Peer::repairs)
   Time next_need_ack{};         // not before this
 
   // Silence counts from now on, and questions begin anew.
   void restart(Time now) {
     last_heard = now;
     asked = 0;
+    unanswered.answered();
   }
 };
 
 class Silence {
  public:
   enum class Action : std::uint8_t {
-    kWait,      // nothing to do yet
-    kPostpone,  // wait: packets of the peer may be queued for our busy link
-    kSayBusy,   // we make the peer wait: tell it, so that it does not give up
-    kAsk,       // RESEND, or NEED_ACK
-    kNotNow,    // would ask, but the peer was asked enough: its turn comes later
-    kTimeOut,   // the peer is dead
-    kForget,    // the peer never acked the response: drop it
+    kWait,         // nothing to do yet
+    kPostpone,     // wait: packets of the peer may be queued for our busy link
+    kAwaitRepair,  // wait: what was asked for is on its way
+    kWatch,        // the RPC has nothing to do but to wait (core/watch.h)
+    kAsk,          // RESEND or QUERY, or NEED_ACK; as soon as the peer may be asked
+    kHostIsDead,   // the peer answered no question, whatever it was about
+    kTimeOut,      // the peer answered no question about this RPC
+    kForget,       // the client is gone: drop the response
   };
   struct Verdict {
     Action action = Action::kWait;
@@ -46,35 +53,42 @@ class Silence {
 
   // Of one who waits for bytes: a client, or a server whose request still arrives.
   struct Receiver {
-    Time last_sent{};          // our own last new data of the RPC
-    bool started = false;      // some bytes of the message were announced
-    bool ours_to_act = false;  // we withhold grants or a buffer, or our own bytes wait to be sent
-    bool link_busy = false;    // the peer's packets may be queued for our link
+    Time last_sent{};                  // our own last new data of the RPC
+    bool ours_to_act = false;          // we withhold grants or a buffer, or our own bytes wait
+    bool acknowledged = false;         // the server knows our RPC, and nothing came of its response
+    bool link_busy = false;            // the peer's packets may be queued for our link
+    const Liveness* host = nullptr;    // of the peer
+    const Repairs* repairs = nullptr;  // of the peer
   };
   // Of a server that replies.
   struct Replier {
     Time last_sent{};
     bool all_sent = false;     // and nothing to send again
     bool ours_to_act = false;  // bytes wait to be sent
+    Time host_heard{};         // the peer, whatever it said
   };
 
   explicit Silence(const CoreConfig& config) : config_(config) {}
 
   // When silence so far has a consequence.
   Time deadline(const SilenceState& state, Time last_sent) const;
-  // `turn` spreads RPCs of a peer that was asked enough over the next ticks: any number that
-  // differs between them. O(1).
-  Verdict receiver(Time now, SilenceState& state, const Receiver& known, Questions& questions,
-                   std::uint64_t turn) const;
-  Verdict replier(Time now, SilenceState& state, const Replier& known, Questions& questions,
-                  std::uint64_t turn) const;
+  Verdict receiver(Time now, SilenceState& state, const Receiver& known) const;
+  void receiver_asked(Time now, SilenceState& state) const;
+  Verdict replier(Time now, SilenceState& state, const Replier& known) const;
+  // Look again at state.next_need_ack.
+  void replier_asked(Time now, SilenceState& state, const Replier& known) const;
 
   // How far back a busy link explains silence.
   Duration link_memory() const { return ticks(config_.resend_ticks) / 2; }
   Duration ticks(std::uint32_t count) const { return config_.tick * count; }
 
  private:
-  Verdict not_now(Time now, std::uint64_t turn) const;
+  // Without an answer, a client is asked for its ack soon, and for grants after this time: it may
+  // have its reasons to withhold them.
+  Duration before_need_ack(const Replier& known) const {
+    return ticks(known.all_sent ? config_.request_ack_ticks : config_.timeout_ticks);
+  }
+  bool client_is_gone(Time now, const SilenceState& state, const Replier& known) const;
   Duration patience(const SilenceState& state) const {
     return ticks(config_.resend_ticks + state.asked * config_.resend_interval);
   }

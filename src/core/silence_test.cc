@@ -10,11 +10,18 @@ using Action = Silence::Action;
 constexpr Time at(std::int64_t ticks) { return Time{Duration{ticks * 1'000'000}}; }
 
 struct SilenceTest : testing::Test {
-  // Looks at each tick up to `last`; how often `action` was the answer.
+  SilenceTest() {
+    known.host = &host;
+    known.repairs = &repairs;
+  }
+  Action look(std::int64_t tick) { return silence.receiver(at(tick), state, known).action; }
+  // Asks whenever it is time, at each tick up to `last`; how often `action` was the answer.
   int count(Action action, std::int64_t last) {
     int times = 0;
     for (std::int64_t tick = 1; tick <= last; ++tick) {
-      times += silence.receiver(at(tick), state, known, questions, 0).action == action ? 1 : 0;
+      const Action now = look(tick);
+      if (now == Action::kAsk) silence.receiver_asked(at(tick), state);
+      times += now == action ? 1 : 0;
     }
     return times;
   }
@@ -22,76 +29,105 @@ struct SilenceTest : testing::Test {
   CoreConfig config;  // ticks: 5 to the first RESEND, 5 to the next, 100 to the timeout
   Silence silence{config};
   SilenceState state;
-  Questions questions;
+  Liveness host;
+  Repairs repairs;
   Silence::Receiver known;
 };
 
 TEST_F(SilenceTest, TheFirstQuestionComesAfterResendTicks) {
   EXPECT_EQ(silence.deadline(state, Time{}), at(5));
-  EXPECT_EQ(silence.receiver(at(4), state, known, questions, 0).action, Action::kWait);
-  const auto verdict = silence.receiver(at(5), state, known, questions, 0);
+  EXPECT_EQ(look(4), Action::kWait);
+  const auto verdict = silence.receiver(at(5), state, known);
   EXPECT_EQ(verdict.action, Action::kAsk);
   EXPECT_TRUE(verdict.unresponsive);
-  EXPECT_EQ(verdict.next, at(10));
+  silence.receiver_asked(at(5), state);
+  EXPECT_EQ(silence.deadline(state, Time{}), at(10));
 }
 
-TEST_F(SilenceTest, AfterTimeoutTicksThePeerIsDead) {
+TEST_F(SilenceTest, AfterTimeoutTicksOfQuestionsTheRpcIsLost) {
   EXPECT_EQ(count(Action::kTimeOut, 99), 0);
-  EXPECT_EQ(silence.receiver(at(100), state, known, questions, 0).action, Action::kTimeOut);
+  EXPECT_EQ(look(100), Action::kTimeOut);
+}
+
+TEST_F(SilenceTest, WhoWasNotAskedIsNotLost) {
+  EXPECT_EQ(look(100), Action::kAsk);
+  EXPECT_EQ(look(10'000), Action::kAsk);
+}
+
+TEST_F(SilenceTest, ADeadHostLosesItsRpcsWhateverWasAskedAboutThem) {
+  for (int tick = 5; tick < 100; tick += 5) host.asked(at(tick), config);
+  EXPECT_EQ(look(99), Action::kAsk);
+  EXPECT_EQ(look(100), Action::kHostIsDead);
+}
+
+TEST_F(SilenceTest, WhatTheServerKnowsIsWatched) {
+  known.acknowledged = true;
+  EXPECT_EQ(look(5), Action::kWatch);
+  known.ours_to_act = true;
+  EXPECT_EQ(look(5), Action::kWait) << "our own bytes come first";
+}
+
+TEST_F(SilenceTest, WhatWasAskedForIsAwaitedWhileItComes) {
+  state.repair = repairs.asked(10'000, 0);
+  repairs.arrived(at(3), 1'000);
+  const auto verdict = silence.receiver(at(7), state, known);
+  EXPECT_EQ(verdict.action, Action::kAwaitRepair);
+  EXPECT_EQ(verdict.next, at(8));
+  EXPECT_EQ(look(8), Action::kAsk);
 }
 
 TEST_F(SilenceTest, WhatWeSentLastCountsAsMuchAsWhatWeHeard) {
   known.last_sent = at(90);
-  EXPECT_EQ(silence.receiver(at(94), state, known, questions, 0).action, Action::kWait);
-  EXPECT_EQ(silence.receiver(at(95), state, known, questions, 0).action, Action::kAsk);
+  EXPECT_EQ(look(94), Action::kWait);
+  EXPECT_EQ(look(95), Action::kAsk);
 }
 
 TEST_F(SilenceTest, SilenceThatIsOurDoingIsNotCounted) {
   known.ours_to_act = true;
   EXPECT_EQ(count(Action::kWait, 300), 300);
-  known.started = true;
-  EXPECT_EQ(count(Action::kSayBusy, 20), 20) << "the sender must not give up";
 }
 
 TEST_F(SilenceTest, ABusyLinkPostponesForHalfATimeout) {
   known.link_busy = true;
   EXPECT_EQ(count(Action::kPostpone, 54), 10);
-  EXPECT_EQ(silence.receiver(at(55), state, known, questions, 0).action, Action::kAsk);
-}
-
-TEST_F(SilenceTest, APeerThatWasAskedEnoughIsAskedLater) {
-  while (questions.ask(at(5), config.tick)) {
-  }
-  const auto verdict = silence.receiver(at(5), state, known, questions, 3);
-  EXPECT_EQ(verdict.action, Action::kNotNow);
-  EXPECT_EQ(verdict.next, at(5 + 4)) << "RPCs take turns";
-  EXPECT_EQ(state.asked, 0U);
+  EXPECT_EQ(look(55), Action::kAsk);
 }
 
 TEST_F(SilenceTest, NeedAckIntervalsDouble) {
   const Silence::Replier replied{.last_sent = at(1), .all_sent = true};
-  EXPECT_EQ(silence.replier(at(2), state, replied, questions, 0).next, at(3));
+  EXPECT_EQ(silence.replier(at(2), state, replied).next, at(3));
   Time next = at(3);
-  for (const int wait : {1, 2, 4, 8, 16, 32, 64, 64}) {
-    const auto verdict = silence.replier(next, state, replied, questions, 0);
-    EXPECT_EQ(verdict.action, Action::kAsk);
-    EXPECT_EQ(verdict.next, next + config.tick * wait);
-    next = verdict.next;
+  for (const int wait : {1, 2, 4, 8, 16, 32, 64, 128, 256, 256}) {
+    EXPECT_EQ(silence.replier(next, state, replied).action, Action::kAsk);
+    silence.replier_asked(next, state, replied);
+    EXPECT_EQ(state.next_need_ack, next + config.tick * wait);
+    next = state.next_need_ack;
   }
 }
 
-TEST_F(SilenceTest, AResponseThatIsNeverAckedIsForgotten) {
+TEST_F(SilenceTest, AResponseThatIsNeverAckedIsForgottenOnceItWasAskedAbout) {
   const Silence::Replier replied{.last_sent = at(1), .all_sent = true};
-  EXPECT_NE(silence.replier(at(1'000), state, replied, questions, 0).action, Action::kForget);
-  EXPECT_EQ(silence.replier(at(1'001), state, replied, questions, 0).action, Action::kForget);
+  EXPECT_EQ(silence.replier(at(10'001), state, replied).action, Action::kAsk);
+  for (int i = 0; i < 5; ++i) silence.replier_asked(at(10 + i), state, replied);
+  EXPECT_NE(silence.replier(at(10'000), state, replied).action, Action::kForget);
+  EXPECT_EQ(silence.replier(at(10'001), state, replied).action, Action::kForget);
 }
 
-TEST_F(SilenceTest, AClientThatDiedDoesNotKeepAnUnsentResponse) {
+TEST_F(SilenceTest, AClientOnALivingHostHasSixTimesAsLong) {
+  const Silence::Replier replied{.last_sent = at(1), .all_sent = true, .host_heard = at(59'000)};
+  for (int i = 0; i < 5; ++i) silence.replier_asked(at(10 + i), state, replied);
+  EXPECT_NE(silence.replier(at(60'000), state, replied).action, Action::kForget);
+  EXPECT_EQ(silence.replier(at(60'001), state, replied).action, Action::kForget);
+}
+
+TEST_F(SilenceTest, AClientThatOwesGrantsIsAskedAfterTheTimeout) {
   Silence::Replier sending{.last_sent = at(1), .ours_to_act = true};
-  EXPECT_EQ(silence.replier(at(500), state, sending, questions, 0).action, Action::kWait);
+  EXPECT_EQ(silence.replier(at(500), state, sending).action, Action::kWait);
   sending.ours_to_act = false;
-  EXPECT_EQ(silence.replier(at(599), state, sending, questions, 0).action, Action::kWait);
-  EXPECT_EQ(silence.replier(at(600), state, sending, questions, 0).action, Action::kTimeOut);
+  EXPECT_EQ(silence.replier(at(599), state, sending).action, Action::kWait);
+  EXPECT_EQ(silence.replier(at(600), state, sending).action, Action::kAsk);
+  silence.replier_asked(at(600), state, sending);
+  EXPECT_EQ(state.next_need_ack, at(700));
 }
 
 }  // namespace

@@ -35,7 +35,13 @@ namespace homa::trace {
   NAME(resends_sent, "RESEND packets sent")                                                        \
   NAME(resends_postponed, "times that a busy link explained the silence: not asked again")         \
   NAME(questions_postponed, "RESENDs and NEED_ACKs that waited: their peer was asked enough")      \
+  NAME(repairs_awaited, "times that bytes asked for were on their way: not asked for again")       \
   NAME(resends_received, "RESEND packets received")                                                \
+  NAME(queries_sent, "QUERY packets sent: several waiting RPCs of a server's at once")             \
+  NAME(queries_received, "QUERY packets received")                                                 \
+  NAME(status_sent, "STATUS packets sent")                                                         \
+  NAME(status_received, "STATUS packets received")                                                 \
+  NAME(hosts_silent, "times that a peer answered no question and all its RPCs ended")              \
   NAME(retransmitted_packets, "DATA packets sent again")                                           \
   NAME(retransmitted_bytes, "DATA payload bytes sent again")                                       \
   NAME(resends_suppressed, "RESENDs for bytes sent within the last round trip: not sent again")    \

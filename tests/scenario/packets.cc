@@ -56,6 +56,30 @@ wire::CutoffsHeader cutoffs_header(const Line& line, const PacketFields& fields)
   return header;
 }
 
+// The first RPC is in the packet's own header (packets.h), the others are listed.
+template <typename Count>
+void put_rpcs(const Line& line, const PacketFields& fields, Count& count,
+              std::array<wire::RpcName, wire::kNamesPerPacket>& rpcs) {
+  if (!line.has("rpcs")) return;
+  for (const std::string& word : line.list("rpcs")) rpcs[count++] = fields.acks.at(word);
+}
+
+wire::QueryHeader query_header(const Line& line, const PacketFields& fields) {
+  wire::QueryHeader header{fields.header, 0, {}};
+  put_rpcs(line, fields, header.count, header.rpcs);
+  return header;
+}
+
+wire::StatusHeader status_header(const Line& line, const PacketFields& fields) {
+  wire::StatusHeader header{fields.header, 0, 0, {}};
+  put_rpcs(line, fields, header.count, header.rpcs);
+  const std::string known = line.word("known");  // one digit for each RPC, the header's first
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (known[i] == '1') header.known = static_cast<std::uint8_t>(header.known | 1U << i);
+  }
+  return header;
+}
+
 wire::AckHeader ack_header(const Line& line, const PacketFields& fields) {
   wire::AckHeader header{fields.header, 0, {}};
   if (line.has("acks")) {
@@ -127,6 +151,27 @@ void compare_fields(const Line& line, const PacketFields& fields, const wire::Ac
   };
   if (ids(is) != ids(expected)) differ.add("other RPCs are acked");
 }
+void compare_names(const std::array<wire::RpcName, wire::kNamesPerPacket>& is,
+                   const std::array<wire::RpcName, wire::kNamesPerPacket>& expected,
+                   Differences& differ) {
+  for (std::size_t i = 0; i < is.size(); ++i) {
+    differ.number("RPC " + std::to_string(i), raw(is[i].client_id), raw(expected[i].client_id));
+    differ.number("its port", raw(is[i].server_port), raw(expected[i].server_port));
+  }
+}
+void compare_fields(const Line& line, const PacketFields& fields, const wire::QueryHeader& is,
+                    Differences& differ) {
+  const auto expected = query_header(line, fields);
+  differ.number("count", is.count, expected.count);
+  compare_names(is.rpcs, expected.rpcs, differ);
+}
+void compare_fields(const Line& line, const PacketFields& fields, const wire::StatusHeader& is,
+                    Differences& differ) {
+  const auto expected = status_header(line, fields);
+  differ.number("count", is.count, expected.count);
+  differ.number("known", is.known, expected.known);
+  compare_names(is.rpcs, expected.rpcs, differ);
+}
 void compare_fields(const Line& line, const PacketFields&, const wire::ErrorHeader& is,
                     Differences& differ) {
   if (line.has("error")) differ.number("error", is.code, error_code(line.word("error")));
@@ -151,10 +196,16 @@ std::string fields_text(const wire::ResendHeader& h) {
 std::string fields_text(const wire::CutoffsHeader& h) {
   return " version=" + std::to_string(h.version);
 }
-std::string fields_text(const wire::AckHeader& h) {
-  std::string text = " acks";
-  for (std::size_t i = 0; i < h.count; ++i) text += " " + std::to_string(raw(h.acks[i].client_id));
+std::string names_text(std::size_t count,
+                       const std::array<wire::RpcName, wire::kNamesPerPacket>& names) {
+  std::string text = " rpcs";
+  for (std::size_t i = 0; i < count; ++i) text += " " + std::to_string(raw(names[i].client_id));
   return text;
+}
+std::string fields_text(const wire::AckHeader& h) { return names_text(h.count, h.acks); }
+std::string fields_text(const wire::QueryHeader& h) { return names_text(h.count, h.rpcs); }
+std::string fields_text(const wire::StatusHeader& h) {
+  return names_text(h.count, h.rpcs) + " known=" + std::to_string(h.known);
 }
 std::string fields_text(const wire::ErrorHeader& h) {
   return " error=" + std::string(to_string(static_cast<ErrorCode>(h.code)));
@@ -183,6 +234,8 @@ std::vector<std::byte> encode_packet(const Line& line, const PacketFields& field
   if (line.what == "NEED_ACK") return bytes_of(wire::NeedAckHeader{common});
   if (line.what == "CUTOFFS") return bytes_of(cutoffs_header(line, fields));
   if (line.what == "ACK") return bytes_of(ack_header(line, fields));
+  if (line.what == "QUERY") return bytes_of(query_header(line, fields));
+  if (line.what == "STATUS") return bytes_of(status_header(line, fields));
   if (line.what == "ERROR")
     return bytes_of(wire::ErrorHeader{common, error_code(line.word("error"))});
   throw std::invalid_argument("no packet is called " + line.what);

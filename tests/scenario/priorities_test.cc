@@ -56,7 +56,7 @@ TEST(ScenarioPriorities, NewCutoffsApplyToTheNextMessage) {
 TEST(ScenarioPriorities, ASenderWithOldCutoffsIsToldAtMostEveryFourMilliseconds) {
   run_scenario(R"(
     0    in     DATA a length=10 bytes=0-10 cutoffs=0
-    0    out    CUTOFFS a version=1 values=0,0,0,0,0xffffffff,15000,2800,200 prio=7
+    0    out    CUTOFFS a version=1 values=0,0,0,0,0x7fffffff,15000,2800,200 prio=7
     0    event  request a
     3    in     DATA b length=10 bytes=0-10 cutoffs=0
     3    event  request b

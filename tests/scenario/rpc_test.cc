@@ -334,9 +334,9 @@ TEST(ScenarioRpc, AServerThatRestartedIsNotAskedToRunARequestAgain) {
     0    out    DATA a bytes=0-100
     5    out    RESEND a offset=0 length=all
     5.1  in     BUSY a life=3                # the server has it
-    10   out    RESEND a offset=0 length=all
-    12   in     UNKNOWN a life=4             # killed, and started anew
-    12   event  failed a error=peer-restarted
+    20   out    QUERY a
+    22   in     STATUS a known=0 life=4      # killed, and started anew
+    22   event  failed a error=peer-restarted
     900  end
   )");
 }

@@ -26,6 +26,8 @@
 //               [implicit]: the offset is in `sequence` only, as a kernel's first transmissions
 //          GRANT RPC offset=N [priority=N]           RESEND RPC offset=N length=N|all [priority=N]
 //          UNKNOWN|BUSY|NEED_ACK RPC                 ACK RPC [acks=RPC,RPC]
+//          QUERY RPC [rpcs=RPC,RPC]                  STATUS RPC [rpcs=RPC,RPC] known=101
+//          (known: a digit for each RPC)
 //          CUTOFFS version=N values=A,B,..(8)        ERROR RPC error=WORD
 //          any of them with peer=N; life=N: the sender's incarnation (0: a kernel's);
 //          drop=REASON: the endpoint must drop it and say so
