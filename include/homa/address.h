@@ -1,5 +1,5 @@
 // Where a host is: an IP address (IPv4 as ::ffff:a.b.c.d) and, for back ends that ride on UDP, the
-// UDP port of its engine. A plain value: 18 bytes, hashable, ordered.
+// UDP port of its engine. A plain value: 24 bytes, hashable, ordered.
 #pragma once
 
 #include <array>
@@ -20,13 +20,18 @@ inline constexpr std::uint16_t kDefaultUdpPort = 54321;
 struct Address {
   std::array<std::uint8_t, 16> ip{};  // network byte order
   std::uint16_t udp_port = kDefaultUdpPort;
+  // Of a link-local IPv6 address: the index of our device on its link. 0: none, or a link-local
+  // address on the device that the Host works on.
+  std::uint32_t scope = 0;
 
   static constexpr Address v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d,
                               std::uint16_t udp_port = kDefaultUdpPort) {
-    return Address{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}, udp_port};
+    return Address{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}, udp_port, 0};
   }
 
-  // "10.0.0.1", "fe80::1", with "%7000" behind it for a UDP port other than the default.
+  // "10.0.0.1" or "fd00::1", with "%7000" behind it for a UDP port other than the default, and with
+  // the device in a link-local address: "fe80::1%eth1" or "fe80::1%eth1%7000". A device that has no
+  // name any more is written as "#INDEX".
   static Result<Address, Error> parse(std::string_view text);
   std::string to_string() const;
 
@@ -37,6 +42,9 @@ struct Address {
     return ip[10] == 0xff && ip[11] == 0xff;
   }
 
+  // fe80::/10
+  constexpr bool is_link_local() const { return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80; }
+
   friend constexpr auto operator<=>(const Address&, const Address&) = default;
 };
 
@@ -45,7 +53,8 @@ struct SocketAddress {
   Address host;
   std::uint16_t port = 0;
 
-  // "10.0.0.1:4000", "[fe80::1]:4000", "10.0.0.1%7000:4000"; a host name is looked up (blocks).
+  // "10.0.0.1:4000", "[fd00::1]:4000", "10.0.0.1%7000:4000", "[fe80::1%eth1]:4000"; a host name is
+  // looked up (blocks).
   static Result<SocketAddress, Error> parse(std::string_view text);
   std::string to_string() const;
 

@@ -1,19 +1,24 @@
 #include "homa/address.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <charconv>
+
+#include "base/failure.h"
 
 namespace homa {
 namespace {
 
 Unexpected<Error> invalid(std::string text) {
-  return Unexpected<Error>(Error{ErrorCode::kInvalidArgument, std::move(text)});
+  return failure(ErrorCode::kInvalidArgument, std::move(text));
 }
 
-bool parse_number(std::string_view text, std::uint16_t& number) {
+template <typename T>
+bool parse_number(std::string_view text, T& number) {
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
   return status == std::errc{} && end == text.data() + text.size() && !text.empty();
 }
@@ -28,6 +33,49 @@ bool parse_ip(const std::string& text, Address& address) {
   }
   return inet_pton(AF_INET6, text.c_str(), address.ip.data()) == 1;
 }
+
+bool parse_device(std::string_view text, std::uint32_t& index) {
+  if (text.starts_with('#')) return parse_number(text.substr(1), index) && index != 0;
+  index = if_nametoindex(std::string(text).c_str());
+  return index != 0;
+}
+
+// What follows the IP address: "", "%DEVICE", "%PORT" or "%DEVICE%PORT". All digits are a port.
+bool parse_suffix(std::string_view text, Address& address) {
+  const auto last = text.rfind('%');
+  if (last == std::string_view::npos) return text.empty();
+  std::string_view device = text.substr(0, last);
+  if (!parse_number(text.substr(last + 1), address.udp_port)) {
+    if (!device.empty()) return false;
+    device = text;
+  }
+  if (device.empty()) return true;
+  return address.is_link_local() && parse_device(device.substr(1), address.scope);
+}
+
+std::string ip_text(const Address& address) {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (address.is_v4()) {
+    inet_ntop(AF_INET, address.ip.data() + 12, text, sizeof text);
+  } else {
+    inet_ntop(AF_INET6, address.ip.data(), text, sizeof text);
+  }
+  return text;
+}
+
+std::string device_text(const Address& address) {
+  if (address.scope == 0) return "";
+  char name[IF_NAMESIZE] = {};
+  if (if_indextoname(address.scope, name) == nullptr) return "%#" + std::to_string(address.scope);
+  return std::string("%") + name;
+}
+
+std::string port_text(const Address& address) {
+  return address.udp_port == kDefaultUdpPort ? "" : "%" + std::to_string(address.udp_port);
+}
+
+constexpr const char* kBadSuffix =
+    "\": what follows % is neither a UDP port nor, in a link-local address, a device of this host";
 
 bool look_up(const std::string& name, Address& address) {
   addrinfo hints{};
@@ -50,27 +98,19 @@ bool look_up(const std::string& name, Address& address) {
 
 Result<Address, Error> Address::parse(std::string_view text) {
   Address address;
-  const auto percent = text.find('%');
-  if (percent != std::string_view::npos &&
-      !parse_number(text.substr(percent + 1), address.udp_port)) {
-    return invalid("address \"" + std::string(text) + "\": what follows % is not a UDP port");
-  }
+  const auto percent = std::min(text.find('%'), text.size());
+  const std::string_view suffix = text.substr(percent);
   if (!parse_ip(std::string(text.substr(0, percent)), address)) {
     return invalid("address \"" + std::string(text) + "\" is not an IPv4 or IPv6 address");
+  }
+  if (!parse_suffix(suffix, address)) {
+    return invalid("address \"" + std::string(text) + kBadSuffix);
   }
   return address;
 }
 
 std::string Address::to_string() const {
-  char text[INET6_ADDRSTRLEN] = {};
-  if (is_v4()) {
-    inet_ntop(AF_INET, ip.data() + 12, text, sizeof text);
-  } else {
-    inet_ntop(AF_INET6, ip.data(), text, sizeof text);
-  }
-  std::string result = text;
-  if (udp_port != kDefaultUdpPort) result += "%" + std::to_string(udp_port);
-  return result;
+  return ip_text(*this) + device_text(*this) + port_text(*this);
 }
 
 Result<SocketAddress, Error> SocketAddress::parse(std::string_view text) {
@@ -97,24 +137,21 @@ Result<SocketAddress, Error> SocketAddress::parse(std::string_view text) {
     result.host = *parsed;
     return result;
   }
-  const auto percent = bare.find('%');
-  if (percent != std::string::npos &&
-      !parse_number(bare.substr(percent + 1), result.host.udp_port)) {
-    return invalid("address \"" + std::string(text) + "\": what follows % is not a UDP port");
+  const auto percent = std::min(bare.find('%'), bare.size());
+  const std::string name = bare.substr(0, percent);
+  Address ignored;
+  if (!parse_ip(name, ignored) && !look_up(name, result.host)) {
+    return invalid("host \"" + name + "\" is neither an IP address nor a known name");
   }
-  if (!look_up(bare.substr(0, percent), result.host)) {
-    return invalid("host \"" + bare.substr(0, percent) +
-                   "\" is neither an IP address nor a known name");
+  if (!parse_suffix(std::string_view(bare).substr(percent), result.host)) {
+    return invalid("address \"" + std::string(text) + kBadSuffix);
   }
   return result;
 }
 
 std::string SocketAddress::to_string() const {
-  const std::string text = host.to_string();
-  if (host.is_v4()) return text + ":" + std::to_string(port);
-  const auto percent = text.find('%');
-  return "[" + text.substr(0, percent) + "]" +
-         (percent == std::string::npos ? "" : text.substr(percent)) + ":" + std::to_string(port);
+  const std::string ip = ip_text(host) + device_text(host);
+  return (host.is_v4() ? ip : "[" + ip + "]") + port_text(host) + ":" + std::to_string(port);
 }
 
 }  // namespace homa

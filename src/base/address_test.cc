@@ -1,6 +1,7 @@
 #include "homa/address.h"
 
 #include <gtest/gtest.h>
+#include <net/if.h>
 
 #include <string>
 
@@ -36,9 +37,33 @@ TEST(Address, UdpPortFollowsPercent) {
   EXPECT_EQ(v6->to_string(), "fd99::2%7000");
 }
 
+TEST(Address, ALinkLocalAddressNamesItsDevice) {
+  const std::uint32_t loopback = if_nametoindex("lo");
+  const auto address = Address::parse("fe80::2%lo");
+  ASSERT_TRUE(address) << address.error().text;
+  EXPECT_EQ(address->scope, loopback);
+  EXPECT_EQ(address->to_string(), "fe80::2%lo");
+  const auto with_port = Address::parse("fe80::2%lo%7000");
+  ASSERT_TRUE(with_port) << with_port.error().text;
+  EXPECT_EQ(with_port->scope, loopback);
+  EXPECT_EQ(with_port->udp_port, 7000);
+  EXPECT_EQ(with_port->to_string(), "fe80::2%lo%7000");
+  EXPECT_NE(*address, *Address::parse("fe80::2"));
+  EXPECT_EQ(Address::parse("fe80::2%7000")->scope, 0U);  // digits are a UDP port
+}
+
+TEST(Address, ADeviceThatIsGoneIsANumber) {
+  Address address = *Address::parse("fe80::2");
+  address.scope = 1'000'000;
+  EXPECT_EQ(address.to_string(), "fe80::2%#1000000");
+  EXPECT_EQ(*Address::parse("fe80::2%#1000000"), address);
+}
+
 TEST(Address, WhatIsNoneIsRefusedByName) {
-  for (const char* text : {"", "10.0.0", "10.0.0.256", "fe80:::1", "host", "10.0.0.1%",
-                           "10.0.0.1%x", "10.0.0.1%65536", "10.0.0.1%-1", "10.0.0.1 ", "%7000"}) {
+  for (const char* text :
+       {"", "10.0.0", "10.0.0.256", "fe80:::1", "host", "10.0.0.1%", "10.0.0.1%x", "10.0.0.1%65536",
+        "10.0.0.1%-1", "10.0.0.1 ", "%7000", "fd00::1%lo", "10.0.0.1%lo", "fe80::1%nonesuch0",
+        "fe80::1%lo%x", "fe80::1%lo%lo", "fe80::1%#0", "fe80::1%%7"}) {
     const auto address = Address::parse(text);
     ASSERT_FALSE(address) << text;
     EXPECT_EQ(address.error().code, ErrorCode::kInvalidArgument);
@@ -53,8 +78,9 @@ TEST(Address, EqualityIncludesTheUdpPort) {
 }
 
 TEST(SocketAddress, ReadsWhatItWrites) {
-  for (const char* text : {"10.0.0.1:4000", "10.0.0.1%7000:4000", "[fd99::2]:4000",
-                           "[fd99::2]%7000:65535", "[::1]:0"}) {
+  for (const char* text :
+       {"10.0.0.1:4000", "10.0.0.1%7000:4000", "[fd99::2]:4000", "[fd99::2]%7000:65535", "[::1]:0",
+        "[fe80::1%lo]:4000", "[fe80::1%lo]%7000:4000"}) {
     const auto address = SocketAddress::parse(text);
     ASSERT_TRUE(address) << text << ": " << address.error().text;
     EXPECT_EQ(address->to_string(), text);

@@ -19,6 +19,11 @@ using Priority = std::uint8_t;
 inline constexpr Priority kPriorities = 8;
 inline constexpr Priority kHighestPriority = 7;
 
+// The local end of a packet's way, as the back end names it: which of our addresses, by which
+// device. kAnyPath: whichever the kernel chooses by itself.
+enum class PathId : std::uint16_t {};
+inline constexpr PathId kAnyPath{0};
+
 // An RPC as the wire names it: even at its client, odd at its server (docs/protocol.md#packets).
 enum class WireId : std::uint64_t {};
 constexpr WireId other_side(WireId id) {

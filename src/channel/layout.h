@@ -36,11 +36,12 @@ struct PeerRecord {
   std::array<std::uint8_t, 16> ip{};
   std::uint16_t udp_port = 0;
   std::uint16_t port = 0;
+  std::uint32_t scope = 0;
 
   static PeerRecord of(const SocketAddress& address) {
-    return {address.host.ip, address.host.udp_port, address.port};
+    return {address.host.ip, address.host.udp_port, address.port, address.host.scope};
   }
-  SocketAddress address() const { return {Address{ip, udp_port}, port}; }
+  SocketAddress address() const { return {Address{ip, udp_port, scope}, port}; }
 };
 
 enum class SubmissionKind : std::uint8_t {

@@ -40,6 +40,7 @@ homa::SocketAddress address_of(const homa_address& from) {
   homa::SocketAddress address;
   std::copy(std::begin(from.ip), std::end(from.ip), address.host.ip.begin());
   address.host.udp_port = from.udp_port;
+  address.host.scope = from.scope;
   address.port = from.port;
   return address;
 }
@@ -48,6 +49,7 @@ homa_address address_of(const homa::SocketAddress& from) {
   homa_address address{};
   std::copy(from.host.ip.begin(), from.host.ip.end(), address.ip);
   address.udp_port = from.host.udp_port;
+  address.scope = from.host.scope;
   address.port = from.port;
   return address;
 }

@@ -28,4 +28,18 @@ constexpr std::string_view to_string(Carrier carrier) {
   return "?";
 }
 
+// IP and UDP header bytes before the Homa packet.
+constexpr std::uint32_t network_header_bytes(bool is_v4, Carrier carrier) {
+  return (is_v4 ? 20U : 40U) + (carrier == Carrier::kUdp ? 8U : 0U);
+}
+
+// The longest Homa packet (header and payload) through a device or path with this MTU; 0: none. The
+// length field of IPv4 counts its header, that of IPv6 does not.
+constexpr std::uint32_t packet_bytes_max(std::uint32_t mtu, bool is_v4, Carrier carrier) {
+  constexpr std::uint32_t kLengthMax = 65'535;
+  const std::uint32_t headers = network_header_bytes(is_v4, carrier);
+  const std::uint32_t longest = kLengthMax + (is_v4 ? 0 : 40);
+  return mtu < headers ? 0 : (mtu < longest ? mtu : longest) - headers;
+}
+
 }  // namespace homa::io

@@ -1,10 +1,16 @@
 // A back end on one kernel socket, UDP or raw IP: what the two have in common, which is nearly all.
 #pragma once
 
+#include <memory>
+#include "base/descriptor.h"
+
 #include "base/descriptor.h"
 #include "io/datagram_receiver.h"
 #include "io/datagram_sender.h"
+#include "io/device.h"
 #include "io/error_queue.h"
+#include "io/local_paths.h"
+#include "io/network_monitor.h"
 #include "io/packet_io.h"
 
 namespace homa::io {
@@ -13,11 +19,18 @@ struct DatagramSetup {
   base::Descriptor socket;  // bound, with its options set
   base::Descriptor lock;    // held as long as the socket; may be none
   IoCapabilities capabilities;
+  std::unique_ptr<NetworkMonitor> monitor;
+  std::unique_ptr<LocalPaths> paths;  // of a socket that takes packets for every address
   int family = AF_INET;
   bool dual_stack = false;
-  bool can_join = false;  // received packets to runs
-  std::uint32_t scope = 0;
+  bool can_join = false;    // received packets to runs
+  bool priorities = false;  // received packets tell theirs
 };
+
+// What a back end needs to know of the network besides its socket: opens both for `setup`, whose
+// capabilities are filled in.
+Result<void, Error> watch_network(const IoConfig& config, const Device& device,
+                                  DatagramSetup& setup);
 
 class DatagramIo final : public PacketIo {
  public:
@@ -30,14 +43,24 @@ class DatagramIo final : public PacketIo {
     return errors_.empty() ? 0 : errors_.take(errors);
   }
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override;
+  Route route(const Address& peer) override { return monitor_->route(peer); }
   int descriptor() const override { return socket_.get(); }
   const IoCapabilities& capabilities() const override { return capabilities_; }
   IoStatistics statistics() const override;
 
  private:
+  // receive() looks for changes of the network once in so many calls: an engine that polls spends
+  // less than a thousandth of its time on it, one that sleeps is woken by them.
+  static constexpr std::uint32_t kLookAroundCalls = 4'096;
+
+  void look_around();
+
   const base::Descriptor socket_;
   const base::Descriptor lock_;
   const IoCapabilities capabilities_;
+  const std::unique_ptr<NetworkMonitor> monitor_;
+  const std::unique_ptr<LocalPaths> paths_;
+  std::uint32_t receive_calls_ = 0;  // since look_around()
   IoStatistics statistics_;
   ErrorQueue errors_;
   DatagramReceiver receiver_;

@@ -42,7 +42,7 @@ std::size_t DatagramReceiver::post(std::size_t wanted) {
 
 ssize_t DatagramReceiver::receive_one() {
   msghdr& message = messages_[0].msg_hdr;
-  if (joining_ != Joining::kOff) return receive_message(options_.socket, &message, MSG_DONTWAIT);
+  if (tells_control()) return receive_message(options_.socket, &message, MSG_DONTWAIT);
   message.msg_controllen = 0;
   return receive_from(options_.socket, slots_[0].bytes, MSG_DONTWAIT, &slots_[0].name.any,
                       &message.msg_namelen);
@@ -85,15 +85,35 @@ void DatagramReceiver::adapt(std::size_t count) {
   if (lonely_ >= kLonely) join(false);
 }
 
-// Of GRO's run of packets; 0 for a single packet.
-std::uint32_t DatagramReceiver::segment_length(msghdr& message) const {
+DatagramReceiver::Control DatagramReceiver::read_control(msghdr& message) {
+  Control control;
+  const auto load = [](const cmsghdr* c, auto& value) {
+    if (c->cmsg_len >= CMSG_LEN(sizeof value)) std::memcpy(&value, CMSG_DATA(c), sizeof value);
+  };
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-    if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO) continue;
-    int size = 0;
-    std::memcpy(&size, CMSG_DATA(c), sizeof size);
-    return size > 0 ? static_cast<std::uint32_t>(size) : 0;
+    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+      int size = 0;
+      load(c, size);
+      if (size > 0) control.segment = static_cast<std::uint32_t>(size);
+    } else if (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+      in6_pktinfo info{};
+      load(c, info);
+      std::memcpy(control.local.data(), &info.ipi6_addr, control.local.size());
+      control.device = info.ipi6_ifindex;
+    } else if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_PKTINFO) {
+      in_pktinfo info{};
+      load(c, info);
+      control.local = to_ip(std::as_bytes(std::span(&info.ipi_addr, 1)));
+      control.device = static_cast<std::uint32_t>(info.ipi_ifindex);
+    } else if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_TOS) {
+      load(c, control.traffic_class);
+    } else if (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+      int traffic_class = 0;
+      load(c, traffic_class);
+      control.traffic_class = static_cast<std::uint8_t>(traffic_class);
+    }
   }
-  return 0;
+  return control;
 }
 
 void DatagramReceiver::accept(std::size_t index) {
@@ -102,12 +122,13 @@ void DatagramReceiver::accept(std::size_t index) {
   Datagram datagram;
   datagram.buffer = slot.buffer;
   datagram.end = messages_[index].msg_len;
-  if (options_.ip_header) {
-    const auto first =
-        datagram.end > 0 ? std::to_integer<std::uint32_t>(*buffers_.at(slot.buffer)) : 0U;
-    datagram.position = (first & 15U) * 4;
+  Control control;
+  if (message.msg_controllen > 0) control = read_control(message);
+  if (options_.ip_header && datagram.end >= 2) {
+    const std::byte* const ip = buffers_.at(slot.buffer);
+    datagram.position = (std::to_integer<std::uint32_t>(ip[0]) & 15U) * 4;
+    control.traffic_class = std::to_integer<std::uint8_t>(ip[1]);
   }
-  const std::uint32_t segment = message.msg_controllen > 0 ? segment_length(message) : 0;
   const bool usable = datagram.position < datagram.end && (message.msg_flags & MSG_TRUNC) == 0 &&
                       message.msg_namelen > 0;
   rearm(index);
@@ -116,8 +137,12 @@ void DatagramReceiver::accept(std::size_t index) {
     return;
   }
   const std::uint32_t length = datagram.end - datagram.position;
-  datagram.segment = segment == 0 ? length : std::min(segment, length);
+  datagram.segment = control.segment == 0 ? length : std::min(control.segment, length);
+  datagram.priority = control.traffic_class >> 5;
   datagram.source = to_address(slot.name);
+  if (options_.paths != nullptr && control.device != 0) {
+    datagram.path = options_.paths->find(datagram.source, control.local, control.device);
+  }
   if (options_.fixed_port != 0) datagram.source.udp_port = options_.fixed_port;
   buffers_.set_frames(slot.buffer, (length + datagram.segment - 1) / datagram.segment);
   slot.posted = false;
@@ -167,7 +192,9 @@ std::size_t DatagramReceiver::receive_lone(RxFrame& frame, int& error) {
   buffers_.set_frames(slot.buffer, 1);
   frame = {to_address(slot.name),
            {buffers_.at(slot.buffer), static_cast<std::size_t>(length)},
-           slot.buffer};
+           slot.buffer,
+           kAnyPath,
+           0};
   if (options_.fixed_port != 0) frame.source.udp_port = options_.fixed_port;
   ++statistics_.frames_received;
   return 1;
@@ -184,7 +211,9 @@ std::size_t DatagramReceiver::receive(std::span<RxFrame> frames, int& error) {
     const std::uint32_t length = std::min(datagram.segment, datagram.end - datagram.position);
     frames[count++] = {datagram.source,
                        {buffers_.at(datagram.buffer) + datagram.position, length},
-                       datagram.buffer};
+                       datagram.buffer,
+                       datagram.path,
+                       datagram.priority};
     datagram.position += length;
     if (datagram.position == datagram.end) ++next_;
   }

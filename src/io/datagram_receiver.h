@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 
+#include "io/local_paths.h"
 #include "io/packet_io.h"
 #include "io/receive_buffers.h"
 #include "io/socket_address.h"
@@ -24,6 +25,8 @@ class DatagramReceiver {
     bool can_join = false;         // the kernel has UDP_GRO
     bool ip_header = false;        // IPv4 raw sockets deliver it
     std::uint16_t fixed_port = 0;  // not 0: the UDP port that stands in every source
+    LocalPaths* paths = nullptr;   // of a socket that takes packets for every address
+    bool priorities = false;       // the kernel tells each packet's traffic class
   };
   DatagramReceiver(const Options& options, IoStatistics& statistics);
 
@@ -35,7 +38,7 @@ class DatagramReceiver {
 
  private:
   static constexpr std::size_t kBatch = 64;
-  static constexpr std::size_t kControlBytes = 64;
+  static constexpr std::size_t kControlBytes = 128;
   static constexpr std::size_t kLoad = 8;        // datagrams in a visit: join
   static constexpr std::uint32_t kLonely = 256;  // packets in a row that came alone: join no more
   static constexpr std::uint32_t kEmptyVisits = 1000;
@@ -52,6 +55,15 @@ class DatagramReceiver {
     std::uint32_t position = 0;
     std::uint32_t end = 0;
     std::uint32_t segment = 0;
+    PathId path{};
+    std::uint8_t priority = 0;
+  };
+  // What the kernel tells beside a datagram.
+  struct Control {
+    std::uint32_t segment = 0;  // of GRO's run of packets; 0: a single packet
+    std::uint8_t traffic_class = 0;
+    IpAddress local{};
+    std::uint32_t device = 0;
   };
   // What the kernel writes into: its buffer stays posted until a datagram fills it.
   struct Slot {
@@ -66,9 +78,12 @@ class DatagramReceiver {
   std::size_t call_kernel(std::size_t slots, int& error);
   void fill(std::size_t frames_wanted, int& error);
   void accept(std::size_t slot);
-  std::uint32_t segment_length(msghdr& message) const;
+  static Control read_control(msghdr& message);
   ssize_t receive_one();
-  bool quiet() const { return slot_limit_ == 1 && joining_ == Joining::kOff && !pending(); }
+  bool tells_control() const {
+    return options_.paths != nullptr || options_.priorities || joining_ != Joining::kOff;
+  }
+  bool quiet() const { return slot_limit_ == 1 && !tells_control() && !pending(); }
   std::size_t receive_lone(RxFrame& frame, int& error);
   void adapt(std::size_t count);
   void join(bool on);

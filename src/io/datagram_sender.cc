@@ -54,13 +54,31 @@ std::size_t DatagramSender::run_length(std::span<const TxFrame> frames) const {
     const std::size_t next_length = length_of(next);
     bytes += next_length;
     if (next_length > length || bytes > kRunBytesMax || next.priority != first.priority ||
-        next.destination != first.destination) {
+        next.path != first.path || next.destination != first.destination) {
       break;
     }
     ++count;
     if (next_length < length) break;  // only the last may be shorter
   }
   return count;
+}
+
+// An AF_INET6 socket takes IPv6's form for IPv4 addresses, too.
+void DatagramSender::add_path(const TxFrame& frame, Slot& slot, msghdr& message) const {
+  const LocalPaths::End* const end =
+      options_.paths == nullptr ? nullptr : options_.paths->end(frame.path);
+  if (end == nullptr) return;
+  if (options_.family == AF_INET) {
+    in_pktinfo info{};
+    info.ipi_ifindex = static_cast<int>(end->device);
+    std::memcpy(&info.ipi_spec_dst, end->local.data() + 12, 4);
+    add_control(message, slot.control, SOL_IP, IP_PKTINFO, info);
+  } else {
+    in6_pktinfo info{};
+    info.ipi6_ifindex = end->device;
+    std::memcpy(&info.ipi6_addr, end->local.data(), end->local.size());
+    add_control(message, slot.control, SOL_IPV6, IPV6_PKTINFO, info);
+  }
 }
 
 void DatagramSender::build_message(std::size_t index, std::span<const TxFrame> run,
@@ -84,6 +102,7 @@ void DatagramSender::build_message(std::size_t index, std::span<const TxFrame> r
     add_control(message, slot.control, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_TOS : IPV6_TCLASS,
                 traffic_class(first.priority));
   }
+  if (first.path != kAnyPath) add_path(first, slot, message);
   if (run.size() > 1) {
     add_control(message, slot.control, SOL_UDP, UDP_SEGMENT,
                 static_cast<std::uint16_t>(length_of(first)));
@@ -106,7 +125,8 @@ std::size_t DatagramSender::build(std::span<const TxFrame> frames, bool split) {
 // pieces, and needs no description of the message. False: not sent; the general way knows why.
 bool DatagramSender::send_lone(const TxFrame& frame) {
   const std::size_t length = length_of(frame);
-  if (frame.priority != kSocketPriority || length > kCopyMax || !reachable(frame.destination)) {
+  if (frame.priority != kSocketPriority || length > kCopyMax || frame.path != kAnyPath ||
+      !reachable(frame.destination)) {
     return false;
   }
   std::array<std::byte, kCopyMax> packet;
@@ -161,15 +181,22 @@ DatagramSender::Verdict DatagramSender::judge(int error, const TxFrame& frame, s
     retried = true;
     return Verdict::kRetry;
   }
-  if (run == 1) {
-    drop(frame, error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL);
-  }
+  if (run == 1) drop(frame, error);
   return Verdict::kDrop;
 }
 
-void DatagramSender::drop(const TxFrame& frame, bool unreachable) {
+void DatagramSender::drop(const TxFrame& frame, int error) {
   ++statistics_.send_refused;
-  if (unreachable) errors_.add(IoError::Kind::kHostUnreachable, frame.destination, frame.header);
+  switch (error) {
+    case EMSGSIZE: errors_.add(IoError::Kind::kTooBig, frame.destination, frame.header); break;
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENODEV:
+    case EADDRNOTAVAIL:
+      errors_.add(IoError::Kind::kHostUnreachable, frame.destination, frame.header);
+      break;
+    default: break;
+  }
 }
 
 std::size_t DatagramSender::send(std::span<const TxFrame> frames) {
@@ -181,7 +208,7 @@ std::size_t DatagramSender::send(std::span<const TxFrame> frames) {
     const auto rest = frames.subspan(taken);
     const std::size_t messages = build(rest, split);
     if (messages == 0) {
-      drop(rest.front(), true);
+      drop(rest.front(), ENETUNREACH);
       ++taken;
       continue;
     }

@@ -12,6 +12,7 @@
 
 #include "io/carrier.h"
 #include "io/error_queue.h"
+#include "io/local_paths.h"
 #include "io/packet_io.h"
 #include "io/socket_address.h"
 
@@ -30,7 +31,8 @@ class DatagramSender {
     bool dual_stack = false;
     Carrier carrier = Carrier::kUdp;  // of others, the port in a destination is 0
     bool segmentation = false;
-    std::uint32_t scope = 0;  // device of link-local destinations
+    std::uint32_t scope = 0;            // device of link-local destinations that name none
+    const LocalPaths* paths = nullptr;  // of a socket that takes packets for every address
   };
   DatagramSender(const Options& options, ErrorQueue& errors, IoStatistics& statistics);
 
@@ -46,7 +48,8 @@ class DatagramSender {
   enum class Verdict { kRetry, kDrop, kFull };
   struct Slot {
     SocketName name{};
-    alignas(cmsghdr) std::byte control[2 * CMSG_SPACE(sizeof(int))];
+    alignas(
+        cmsghdr) std::byte control[2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(in6_pktinfo))];
     std::size_t frames = 0;
   };
 
@@ -60,7 +63,8 @@ class DatagramSender {
   std::size_t call_kernel(std::size_t messages, int& error);
   bool send_lone(const TxFrame& frame);
   Verdict judge(int error, const TxFrame& frame, std::size_t run, bool& retried);
-  void drop(const TxFrame& frame, bool unreachable);
+  void add_path(const TxFrame& frame, Slot& slot, msghdr& message) const;
+  void drop(const TxFrame& frame, int error);
 
   Options options_;
   ErrorQueue& errors_;

@@ -20,6 +20,7 @@ class NumberedIo final : public PacketIo {
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override {
     return at_most == 5ns && wake_fd == 6;
   }
+  Route route(const Address&) override { return {.device = 10}; }
   std::optional<std::uint64_t> device_queue_bytes() override { return 7; }
   int descriptor() const override { return 8; }
   const IoCapabilities& capabilities() const override { return capabilities_; }
@@ -43,6 +44,7 @@ TEST(Decorator, PassesEveryCallOn) {
   EXPECT_EQ(decorator.send({}), 3U);
   EXPECT_EQ(decorator.errors({}), 4U);
   EXPECT_TRUE(decorator.wait(5ns, 6));
+  EXPECT_EQ(decorator.route({}).device, 10U);
   EXPECT_EQ(decorator.device_queue_bytes(), 7U);
   EXPECT_EQ(decorator.descriptor(), 8);
   EXPECT_EQ(decorator.statistics().frames_received, 9U);

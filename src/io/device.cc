@@ -67,11 +67,12 @@ Result<LocalAddress, Error> by_address(const std::vector<LocalAddress>& all,
   const auto wanted = Address::parse(config.address);
   if (!wanted) return Unexpected<Error>(wanted.error());
   for (const LocalAddress& entry : all) {
-    const bool held =
-        entry.address.ip == wanted->ip || (entry.loopback && in_loopback_net(*wanted));
+    const bool same = entry.address.ip == wanted->ip &&
+                      (wanted->scope == 0 || entry.address.scope == wanted->scope);
+    const bool held = same || (entry.loopback && in_loopback_net(*wanted));
     if (!held || (!config.interface.empty() && entry.interface != config.interface)) continue;
     LocalAddress match = entry;
-    match.address = *wanted;
+    match.address.ip = wanted->ip;
     return match;
   }
   const std::string why = config.interface.empty()
@@ -100,7 +101,7 @@ LocalAddress best_of(const std::vector<LocalAddress>& all) {
     for (const bool v4 : {true, false}) {
       for (const LocalAddress& entry : all) {
         if (entry.up && entry.loopback == loopback && entry.address.is_v4() == v4 &&
-            !is_link_local(entry.address)) {
+            !entry.address.is_link_local()) {
           return entry;
         }
       }

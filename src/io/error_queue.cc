@@ -17,15 +17,17 @@ namespace {
 constexpr std::size_t kErrorsMax = 64;
 using Kind = IoError::Kind;
 
-// Nothing for messages that are not about reachability (a smaller MTU, a hop limit).
+// Nothing for messages about something else (a hop limit, for example), and for what the kernel
+// itself says of a packet: the call that sent it has failed with the same error.
 std::optional<Kind> kind_of(const sock_extended_err& error) {
   if (error.ee_origin == SO_EE_ORIGIN_ICMP && error.ee_type == ICMP_DEST_UNREACH) {
-    if (error.ee_code == ICMP_FRAG_NEEDED) return std::nullopt;
+    if (error.ee_code == ICMP_FRAG_NEEDED) return Kind::kTooBig;
     if (error.ee_code == ICMP_PORT_UNREACH) return Kind::kPortUnreachable;
     if (error.ee_code == ICMP_PROT_UNREACH) return Kind::kProtocolUnreachable;
     return Kind::kHostUnreachable;
   }
   if (error.ee_origin == SO_EE_ORIGIN_ICMP6) {
+    if (error.ee_type == ICMPV6_PKT_TOOBIG) return Kind::kTooBig;
     if (error.ee_type == ICMPV6_DEST_UNREACH) {
       return error.ee_code == ICMPV6_PORT_UNREACH ? Kind::kPortUnreachable : Kind::kHostUnreachable;
     }

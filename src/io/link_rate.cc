@@ -1,5 +1,5 @@
-// How fast a device really sends: the rate of its root TBF or HTB qdisc, or else the speed that its
-// driver reports.
+#include "io/link_rate.h"
+
 #include <linux/pkt_sched.h>
 #include <net/if.h>
 
@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "io/ethtool.h"
-#include "io/netlink.h"
 #include "io/open.h"
 
 namespace homa::io {
@@ -17,14 +16,13 @@ namespace {
 using Visitor = std::function<void(const NetlinkAttributes&)>;
 
 // Visits the device's queueing disciplines (RTM_GETQDISC) or classes (RTM_GETTCLASS) at the root.
-void visit_roots(std::uint16_t what, std::uint32_t device, const Visitor& visitor) {
-  auto socket = NetlinkSocket::open();
-  if (!socket) return;
+void visit_roots(NetlinkSocket& netlink, std::uint16_t what, std::uint32_t device,
+                 const Visitor& visitor) {
   tcmsg body{};
   body.tcm_family = AF_UNSPEC;
   body.tcm_ifindex = static_cast<int>(device);
   NetlinkRequest request(what, NLM_F_DUMP, body);
-  socket->ask(request, [&](const nlmsghdr& message) {
+  netlink.ask(request, [&](const nlmsghdr& message) {
     const auto* found = netlink_body<tcmsg>(message);
     if (found == nullptr || found->tcm_ifindex != static_cast<int>(device)) return;
     if (found->tcm_parent == TC_H_ROOT) visitor(NetlinkAttributes(message, sizeof *found));
@@ -36,9 +34,9 @@ std::uint64_t rate_of(const tc_ratespec& rate, std::uint64_t rate64) {
   return rate64 != 0 ? rate64 : rate.rate;
 }
 
-std::uint64_t htb_rate(std::uint32_t device) {
+std::uint64_t htb_rate(NetlinkSocket& netlink, std::uint32_t device) {
   std::uint64_t fastest = 0;
-  visit_roots(RTM_GETTCLASS, device, [&](const NetlinkAttributes& attributes) {
+  visit_roots(netlink, RTM_GETTCLASS, device, [&](const NetlinkAttributes& attributes) {
     const NetlinkAttributes options(attributes.bytes(TCA_OPTIONS));
     fastest = std::max(fastest, rate_of(options.value<tc_htb_opt>(TCA_HTB_PARMS).ceil,
                                         options.value<std::uint64_t>(TCA_HTB_CEIL64)));
@@ -47,10 +45,10 @@ std::uint64_t htb_rate(std::uint32_t device) {
 }
 
 // Bytes per second; 0 if the root discipline does not limit it.
-std::uint64_t shaped_rate(std::uint32_t device) {
+std::uint64_t shaped_rate(NetlinkSocket& netlink, std::uint32_t device) {
   std::uint64_t rate = 0;
   bool htb = false;
-  visit_roots(RTM_GETQDISC, device, [&](const NetlinkAttributes& attributes) {
+  visit_roots(netlink, RTM_GETQDISC, device, [&](const NetlinkAttributes& attributes) {
     const std::string_view kind = attributes.text(TCA_KIND);
     const NetlinkAttributes options(attributes.bytes(TCA_OPTIONS));
     if (kind == "tbf") {
@@ -59,22 +57,22 @@ std::uint64_t shaped_rate(std::uint32_t device) {
     }
     htb = htb || kind == "htb";
   });
-  return htb ? htb_rate(device) : rate;
+  return htb ? htb_rate(netlink, device) : rate;
 }
 
 // Virtual devices that name a speed which nothing keeps to.
-bool is_nominal(const std::string& interface) {
+bool is_nominal(const base::Descriptor& control, const std::string& interface) {
   ethtool_drvinfo driver{};
   driver.cmd = ETHTOOL_GDRVINFO;
-  if (!ask_driver(interface, driver)) return false;
+  if (!ask_driver(control, interface, driver)) return false;
   const std::string_view name(driver.driver, strnlen(driver.driver, sizeof driver.driver));
   return name == "veth" || name == "tun";
 }
 
-std::uint64_t device_rate(const std::string& interface) {
+std::uint64_t device_rate(const base::Descriptor& control, const std::string& interface) {
   ethtool_cmd command{};
   command.cmd = ETHTOOL_GSET;
-  if (is_nominal(interface) || !ask_driver(interface, command)) return 0;
+  if (is_nominal(control, interface) || !ask_driver(control, interface, command)) return 0;
   const std::uint64_t megabits = static_cast<std::uint32_t>(command.speed_hi) << 16 | command.speed;
   const bool unknown = megabits == 0xffff || megabits == 0xffffffff;
   return unknown ? 0 : megabits * 1'000'000;
@@ -82,11 +80,17 @@ std::uint64_t device_rate(const std::string& interface) {
 
 }  // namespace
 
+std::uint64_t link_rate(NetlinkSocket& netlink, const base::Descriptor& control,
+                        std::uint32_t device, const std::string& interface) {
+  const std::uint64_t shaped = shaped_rate(netlink, device) * 8;
+  return shaped != 0 ? shaped : device_rate(control, interface);
+}
+
 std::uint64_t link_rate(const std::string& interface) {
   const std::uint32_t device = if_nametoindex(interface.c_str());
-  if (device == 0) return 0;
-  const std::uint64_t shaped = shaped_rate(device) * 8;
-  return shaped != 0 ? shaped : device_rate(interface);
+  auto netlink = NetlinkSocket::open();
+  if (device == 0 || !netlink) return 0;
+  return link_rate(*netlink, control_socket(), device, interface);
 }
 
 }  // namespace homa::io

@@ -41,32 +41,11 @@ bool parse_neighbour(const nlmsghdr& message, std::uint32_t index, NeighbourChan
 Result<std::unique_ptr<NextHops>, Error> NextHops::open(std::uint32_t interface_index) {
   auto requests = NetlinkSocket::open();
   if (!requests) return Unexpected<Error>(requests.error());
-  auto events = NetlinkSocket::open(RTMGRP_NEIGH | RTMGRP_LINK | RTMGRP_IPV4_ROUTE |
+  auto events = NetlinkSocket::open(RTMGRP_NEIGH | RTMGRP_LINK | RTMGRP_TC | RTMGRP_IPV4_ROUTE |
                                     RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
   if (!events) return Unexpected<Error>(events.error());
   return std::unique_ptr<NextHops>(
       new NextHops(interface_index, std::move(*requests), std::move(*events)));
-}
-
-bool NextHops::find_route(const Address& destination, NextHop& hop) {
-  const std::span<const std::byte> ip = ip_bytes(destination.ip);
-  rtmsg wanted{};
-  wanted.rtm_family = family_of(destination.ip);
-  wanted.rtm_dst_len = static_cast<unsigned char>(ip.size() * 8);
-  NetlinkRequest request(RTM_GETROUTE, 0, wanted);
-  request.add(RTA_DST, ip);
-  // Only the device makes a link-local destination a route.
-  if (is_link_local(destination)) request.add(RTA_OIF, index_);
-  bool found = false;
-  requests_.ask(request, [&](const nlmsghdr& message) {
-    const auto* body = netlink_body<rtmsg>(message);
-    if (message.nlmsg_type != RTM_NEWROUTE || body == nullptr) return;
-    const NetlinkAttributes attributes(message, sizeof *body);
-    const std::span<const std::byte> gateway = attributes.bytes(RTA_GATEWAY);
-    hop.neighbour = gateway.empty() ? destination.ip : to_ip(gateway);
-    found = body->rtm_type == RTN_UNICAST && attributes.value<std::uint32_t>(RTA_OIF) == index_;
-  });
-  return found;
 }
 
 void NextHops::find_neighbour(NextHop& hop) {
@@ -82,10 +61,14 @@ void NextHops::find_neighbour(NextHop& hop) {
 
 NextHop NextHops::find(const Address& destination) {
   NextHop hop;
-  if (!find_route(destination, hop)) {
+  RouteQuestion question{.destination = destination};
+  if (destination.is_link_local()) question.device = index_;
+  const auto route = find_route(requests_, question);
+  if (!route || route->type != RTN_UNICAST || route->device != index_) {
     hop.state = NextHop::State::kElsewhere;
     return hop;
   }
+  hop.neighbour = route->gateway == IpAddress{} ? destination.ip : route->gateway;
   find_neighbour(hop);
   if (hop.state == NextHop::State::kUnresolved) confirm(hop.neighbour);
   return hop;

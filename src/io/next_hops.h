@@ -11,6 +11,7 @@
 #include "homa/address.h"
 #include "homa/error.h"
 #include "homa/result.h"
+#include "io/kernel_routes.h"
 #include "io/netlink.h"
 #include "io/socket_address.h"
 #include "io/xdp_frame.h"
@@ -54,7 +55,6 @@ class NextHops {
  private:
   NextHops(std::uint32_t interface_index, NetlinkSocket requests, NetlinkSocket events)
       : index_(interface_index), requests_(std::move(requests)), events_(std::move(events)) {}
-  bool find_route(const Address& destination, NextHop& hop);
   void find_neighbour(NextHop& hop);
 
   std::uint32_t index_;

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 
+#include "base/types.h"
 #include "homa/address.h"
 #include "io/carrier.h"
 
@@ -23,6 +24,8 @@ struct RxFrame {
   Address source;
   std::span<const std::byte> bytes;
   std::uint64_t token = 0;
+  PathId path{};  // which of our addresses it came to, by which device: what an answer asks for
+  std::uint8_t priority = 0;  // as in TxFrame; 0 where it costs more and IoConfig does not want it
 };
 
 // A Homa packet to send: header, then payload. Both are free again when send() returns.
@@ -33,15 +36,29 @@ struct TxFrame {
   std::uint8_t priority = 0;  // 0..7: top three bits of DSCP / traffic class
   std::span<const std::byte> header;
   std::span<const std::byte> payload;
+  PathId path{};  // from which of our addresses it leaves, by which device
 };
 
-// An ICMP error about a packet of ours.
+// What the network or the kernel says of a packet of ours, or of the ways to other hosts.
 struct IoError {
-  enum class Kind : std::uint8_t { kPortUnreachable, kProtocolUnreachable, kHostUnreachable };
+  enum class Kind : std::uint8_t {
+    kPortUnreachable,
+    kProtocolUnreachable,
+    kHostUnreachable,
+    kTooBig,         // the packet did not fit; route() knows by now what does
+    kRoutesChanged,  // ask route() again, for every peer; says nothing of a packet
+  };
   Kind kind = Kind::kHostUnreachable;
   Address peer;                        // whom the packet was for
   std::array<std::byte, 28> quoted{};  // its Homa header, as far as known
   std::size_t quoted_length = 0;
+};
+
+// The way to a peer by the kernel's routes, as far as it is known.
+struct Route {
+  std::uint32_t packet_bytes_max = 0;      // Homa header and payload; 0: not known, or no route
+  std::uint32_t device = 0;                // index of the network device; 0: not known
+  std::uint64_t link_bits_per_second = 0;  // of that device; 0: not known
 };
 
 struct IoCapabilities {
@@ -49,7 +66,8 @@ struct IoCapabilities {
   std::string note;                 // how, and with "auto" why this one: for people; may be empty
   Address local;                    // our address, as peers see it
   Carrier carrier = Carrier::kUdp;  // xdp: towards peers that have not spoken yet
-  std::uint32_t packet_bytes_max = 0;      // Homa header and payload in one packet
+  std::uint32_t scope = 0;          // the device of link-local addresses that name none
+  std::uint32_t packet_bytes_max = 0;      // Homa header and payload, to peers without a route()
   std::uint32_t overhead_bytes = 0;        // on the wire per packet: Ethernet (38), IP, UDP
   std::uint64_t link_bits_per_second = 0;  // 0: not known
   bool priorities = false;                 // the priority of a frame reaches the network
@@ -82,6 +100,8 @@ class PacketIo {
   // Sleeps until there is something to receive, `wake_fd` (-1: none) is readable, or time is up.
   // Whether `wake_fd` is readable.
   virtual bool wait(std::chrono::nanoseconds at_most, int wake_fd) = 0;
+  // The way to a peer now. Costs system calls: ask once per peer, and again after kRoutesChanged.
+  virtual Route route(const Address&) { return {}; }
   // Bytes handed over that the device has not sent, where it can be known.
   virtual std::optional<std::uint64_t> device_queue_bytes() { return std::nullopt; }
   // Readable (or in error) when receive() or errors() may have something; -1: cannot be told.

@@ -83,7 +83,7 @@ std::size_t PcapWriterIo::receive(std::span<RxFrame> frames) {
   if (count == 0) return 0;
   const auto time = now();
   for (const RxFrame& frame : frames.first(count)) {
-    write({frame.source, local_of(frame.source), 0, frame.bytes, {}}, time);
+    write({frame.source, local_of(frame.source), frame.priority, frame.bytes, {}}, time);
   }
   return count;
 }

@@ -1,5 +1,5 @@
 // Writes what a back end sends and receives to a capture file, with the Ethernet, IP and UDP
-// headers that it would have on a wire (a received packet's priority is not known and shows as 0).
+// headers that it would have on a wire.
 // docs/dependencies.md says why libpcap does not write the file.
 #pragma once
 

@@ -62,7 +62,7 @@ TEST_P(PcapWriter, BothDirectionsAreInTheFileAsTheyWereOnTheWire) {
     b_address = b->capabilities().local;
     ASSERT_TRUE(send_one(*a, ping, b_address, 6));
     ASSERT_EQ(receive_n(*b, 1).size(), 1U);
-    ASSERT_TRUE(send_one(*b, pong, a_address));
+    ASSERT_TRUE(send_one(*b, pong, a_address, 5));
     ASSERT_EQ(receive_n(*a, 1).size(), 1U);
   }
   const auto frames = frames_of_file();
@@ -73,7 +73,7 @@ TEST_P(PcapWriter, BothDirectionsAreInTheFileAsTheyWereOnTheWire) {
     ASSERT_TRUE(ip);
     EXPECT_EQ(ip->source.ip, (out ? a_address : b_address).ip);
     EXPECT_EQ(ip->destination.ip, (out ? b_address : a_address).ip);
-    EXPECT_EQ(ip->priority(), out ? 6 : 0);
+    EXPECT_EQ(ip->priority(), out ? 6 : 5);
     const auto homa = find_homa(*ip, ports);
     ASSERT_TRUE(homa);
     EXPECT_EQ(homa->source_udp_port, (out ? a_address : b_address).udp_port);

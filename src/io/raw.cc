@@ -63,17 +63,18 @@ Result<std::unique_ptr<PacketIo>, Error> open_raw(const IoConfig& config) {
       bind_socket(socket->get(), setup.family, *device, 0, "raw: address " + address);
   if (!bound) return Unexpected<Error>(bound.error());
 
-  const std::uint32_t header = v4 ? kIpv4Header : kIpv6Header;
   setup.capabilities.name = "raw";
   setup.capabilities.carrier = Carrier::kIp;
   setup.capabilities.local = device->address;
-  setup.capabilities.packet_bytes_max = ip_payload_max(device->mtu, !v4);
-  setup.capabilities.overhead_bytes = kEthernetOverhead + header;
+  setup.capabilities.packet_bytes_max = packet_bytes_max(device->mtu, v4, Carrier::kIp);
+  setup.capabilities.overhead_bytes = kEthernetOverhead + network_header_bytes(v4, Carrier::kIp);
   setup.capabilities.link_bits_per_second = link_rate(device->interface);
   setup.capabilities.priorities = true;
   setup.socket = std::move(*socket);
   setup.lock = std::move(*lock);
-  setup.scope = device->index;
+  if (auto watched = watch_network(config, *device, setup); !watched) {
+    return Unexpected<Error>(watched.error());
+  }
   return std::unique_ptr<PacketIo>(std::make_unique<DatagramIo>(std::move(setup)));
 }
 

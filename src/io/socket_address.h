@@ -41,12 +41,9 @@ inline IpAddress to_ip(std::span<const std::byte> bytes) {
   return ip;
 }
 
-inline bool is_link_local(const Address& address) {
-  return address.ip[0] == 0xfe && (address.ip[1] & 0xc0) == 0x80;
-}
-
 // Fills `name` for a socket of `family`; returns its length. `port` in host byte order; `scope` is
-// the interface of link-local addresses. An IPv4 address on an AF_INET6 socket stays mapped.
+// the device of link-local addresses that name none. An IPv4 address on an AF_INET6 socket stays
+// mapped.
 inline socklen_t to_socket_name(const Address& address, std::uint16_t port, int family,
                                 std::uint32_t scope, SocketName& name) {
   if (family == AF_INET) {
@@ -58,7 +55,8 @@ inline socklen_t to_socket_name(const Address& address, std::uint16_t port, int 
   name.v6.sin6_family = AF_INET6;
   name.v6.sin6_port = base::to_big_endian(port);
   name.v6.sin6_flowinfo = 0;
-  name.v6.sin6_scope_id = is_link_local(address) ? scope : 0;
+  name.v6.sin6_scope_id = 0;
+  if (address.is_link_local()) name.v6.sin6_scope_id = address.scope != 0 ? address.scope : scope;
   std::memcpy(&name.v6.sin6_addr, address.ip.data(), 16);
   return sizeof(sockaddr_in6);
 }
@@ -75,6 +73,7 @@ inline Address to_address(const SocketName& name) {
   Address address;
   std::memcpy(address.ip.data(), &name.v6.sin6_addr, 16);
   address.udp_port = base::to_big_endian(name.v6.sin6_port);
+  address.scope = name.v6.sin6_scope_id;  // 0 but for link-local addresses
   return address;
 }
 

@@ -21,15 +21,11 @@ TEST(SocketAddress, OnlyLinkLocalAddressesHaveAScope) {
   SocketName name{};
   to_socket_name(*Address::parse("fe80::1"), 1, AF_INET6, 5, name);
   EXPECT_EQ(name.v6.sin6_scope_id, 5U);
+  EXPECT_EQ(to_address(name).scope, 5U);
+  to_socket_name(*Address::parse("fe80::1%#7"), 1, AF_INET6, 5, name);
+  EXPECT_EQ(name.v6.sin6_scope_id, 7U);
   to_socket_name(*Address::parse("fd00::1"), 1, AF_INET6, 5, name);
   EXPECT_EQ(name.v6.sin6_scope_id, 0U);
-}
-
-TEST(SocketAddress, LinkLocalIsFe80Slash10) {
-  EXPECT_TRUE(is_link_local(*Address::parse("fe80::1")));
-  EXPECT_TRUE(is_link_local(*Address::parse("febf::1")));
-  EXPECT_FALSE(is_link_local(*Address::parse("fec0::1")));
-  EXPECT_FALSE(is_link_local(*Address::parse("169.254.0.1")));
 }
 
 TEST(SocketAddress, IpBytesAreWhatIpHeadersHold) {

@@ -3,7 +3,6 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -15,14 +14,6 @@
 namespace homa::io {
 
 inline constexpr std::uint32_t kEthernetOverhead = 38;  // header, checksum, preamble, gap
-inline constexpr std::uint32_t kIpv4Header = 20;
-inline constexpr std::uint32_t kIpv6Header = 40;
-
-// What fits into an IP packet. Its length field counts IPv4's header but not IPv6's.
-constexpr std::uint32_t ip_payload_max(std::uint32_t mtu, bool v6) {
-  constexpr std::uint32_t kLengthMax = 65'535;
-  return v6 ? std::min(mtu - kIpv6Header, kLengthMax) : std::min(mtu, kLengthMax) - kIpv4Header;
-}
 
 // False where the kernel does not have the option.
 inline bool set_option(int socket, int level, int name, int value) {

@@ -12,8 +12,6 @@
 namespace homa::io {
 namespace {
 
-constexpr std::uint32_t kUdpHeader = 8;
-
 struct UdpSocket {
   base::Descriptor socket;
   int family = AF_INET;
@@ -51,7 +49,8 @@ std::uint16_t bound_port(int socket) {
 bool device_segments(const std::string& interface) {
   ethtool_value segmentation{};
   segmentation.cmd = ETHTOOL_GGSO;
-  return interface.empty() || !ask_driver(interface, segmentation) || segmentation.data != 0;
+  return interface.empty() || !ask_driver(control_socket(), interface, segmentation) ||
+         segmentation.data != 0;
 }
 
 }  // namespace
@@ -70,15 +69,14 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
           (device->any ? std::string(" of this host") : " of address " + config.address));
   if (!bound) return Unexpected<Error>(bound.error());
 
-  const std::uint32_t headers = (v6 ? kIpv6Header : kIpv4Header) + kUdpHeader;
   DatagramSetup setup;
   setup.capabilities.name = "udp";
   setup.capabilities.carrier = Carrier::kUdp;
   setup.capabilities.note = config.chosen_because;
   setup.capabilities.local = device->address;
   setup.capabilities.local.udp_port = bound_port(socket);
-  setup.capabilities.packet_bytes_max = ip_payload_max(device->mtu, v6) - kUdpHeader;
-  setup.capabilities.overhead_bytes = kEthernetOverhead + headers;
+  setup.capabilities.packet_bytes_max = packet_bytes_max(device->mtu, !v6, Carrier::kUdp);
+  setup.capabilities.overhead_bytes = kEthernetOverhead + network_header_bytes(!v6, Carrier::kUdp);
   setup.capabilities.link_bits_per_second = link_rate(device->interface);
   setup.capabilities.priorities = true;
   // Asking for none changes nothing, and fails where the kernel does not know it.
@@ -88,7 +86,9 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
   setup.socket = std::move(made->socket);
   setup.family = made->family;
   setup.dual_stack = made->dual_stack;
-  setup.scope = device->index;
+  if (auto watched = watch_network(config, *device, setup); !watched) {
+    return Unexpected<Error>(watched.error());
+  }
   return std::unique_ptr<PacketIo>(std::make_unique<DatagramIo>(std::move(setup)));
 }
 

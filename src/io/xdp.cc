@@ -27,7 +27,7 @@ constexpr std::uint32_t kFrameReserved = 256 + 14 + 8;
 std::uint32_t receive_queues(const std::string& interface) {
   ethtool_channels channels{};
   channels.cmd = ETHTOOL_GCHANNELS;
-  if (!ask_driver(interface, channels)) return 1;
+  if (!ask_driver(control_socket(), interface, channels)) return 1;
   return std::clamp(channels.rx_count + channels.combined_count, 1U,
                     std::uint32_t{HOMA_XDP_QUEUES_MAX});
 }
@@ -110,6 +110,13 @@ Result<std::unique_ptr<PacketIo>, Error> open_xdp(const IoConfig& config) {
   auto companion = open_companion(config, *device, options->carrier);
   if (!companion) return companion;
   parts.companion = std::move(*companion);
+  // The longer headers count, whichever a peer turns out to speak.
+  auto monitor = NetworkMonitor::open({.carrier = Carrier::kUdp,
+                                       .mtu_max = device->mtu,
+                                       .scope = device->index,
+                                       .source = device->address.ip});
+  if (!monitor) return Unexpected<Error>(monitor.error());
+  parts.monitor = std::move(*monitor);
   if (auto opened = open_device(*options, *device, parts); !opened) {
     return Unexpected<Error>(opened.error());
   }
@@ -118,11 +125,10 @@ Result<std::unique_ptr<PacketIo>, Error> open_xdp(const IoConfig& config) {
   parts.capabilities.name = "xdp";
   parts.capabilities.carrier = options->carrier;
   parts.capabilities.local = local;
+  parts.capabilities.scope = device->index;
   parts.capabilities.note = describe(*options, *parts.program, *parts.rings);
   if (!config.chosen_because.empty()) parts.capabilities.note += "; " + config.chosen_because;
-  // The longer headers count, whichever a peer turns out to speak.
-  parts.capabilities.packet_bytes_max =
-      device->mtu - network_header_bytes(local.is_v4(), Carrier::kUdp);
+  parts.capabilities.packet_bytes_max = packet_bytes_max(device->mtu, local.is_v4(), Carrier::kUdp);
   parts.capabilities.overhead_bytes = kEthernetOverhead + headers;
   parts.capabilities.link_bits_per_second = link_rate(device->interface);
   parts.capabilities.priorities = true;

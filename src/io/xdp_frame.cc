@@ -116,6 +116,7 @@ bool parse_network(std::span<const std::byte> frame, ParsedFrame& parsed, Transp
   const auto type = load_big_endian<std::uint16_t>(frame.data() + 12);
   if (type == kTypeV4) {
     if (ip[0] != std::byte{0x45}) return false;
+    parsed.priority = std::to_integer<std::uint8_t>(ip[1]) >> 5;
     transport.protocol = std::to_integer<std::uint8_t>(ip[9]);
     transport.offset = kEthernet + 20;
     transport.end = kEthernet + load_big_endian<std::uint16_t>(ip + 2);
@@ -123,6 +124,7 @@ bool parse_network(std::span<const std::byte> frame, ParsedFrame& parsed, Transp
     std::memcpy(parsed.source.ip.data() + 12, ip + 12, 4);
   } else if (type == kTypeV6) {
     if (frame.size() < kEthernet + 40) return false;
+    parsed.priority = std::to_integer<std::uint8_t>(ip[0]) << 4 >> 5 & 7;
     transport.protocol = std::to_integer<std::uint8_t>(ip[6]);
     transport.offset = kEthernet + 40;
     transport.end = transport.offset + load_big_endian<std::uint16_t>(ip + 4);

@@ -17,11 +17,6 @@ using MacAddress = std::array<std::uint8_t, 6>;
 
 inline constexpr std::size_t kFrameHeadersMax = 14 + 40 + 8;
 
-// IP and UDP header bytes before the Homa packet.
-constexpr std::uint32_t network_header_bytes(bool is_v4, Carrier carrier) {
-  return (is_v4 ? 20U : 40U) + (carrier == Carrier::kUdp ? 8U : 0U);
-}
-
 // The headers of every packet to one destination, but for lengths, priority and checksums.
 class FrameHeaders {
  public:
@@ -49,6 +44,7 @@ class FrameHeaders {
 struct ParsedFrame {
   Address source;
   Carrier carrier = Carrier::kUdp;
+  std::uint8_t priority = 0;
   std::uint32_t offset = 0;
   std::uint32_t length = 0;
 };

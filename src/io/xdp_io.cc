@@ -46,6 +46,7 @@ std::size_t XdpIo::Hash::operator()(const Address& address) const {
 
 XdpIo::XdpIo(XdpParts parts)
     : companion_(std::move(parts.companion)),
+      monitor_(std::move(parts.monitor)),
       hops_(std::move(parts.hops)),
       rings_(std::move(parts.rings)),
       program_(std::move(parts.program)),
@@ -78,15 +79,17 @@ std::size_t XdpIo::receive(std::span<RxFrame> frames) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < got; ++i) {
     const std::span<const std::byte> bytes(rings_->data(raw[i].address), raw[i].length);
-    const auto parsed = parse_frame(bytes);
+    auto parsed = parse_frame(bytes);
     if (!parsed) {
       rings_->release(raw[i].address, raw[i].queue);
       ++statistics_.receive_dropped;
       continue;
     }
+    if (parsed->source.is_link_local()) parsed->source.scope = capabilities_.scope;
     if (parsed->carrier != carrier_ || other_carrier_ > 0) learn_carrier(*parsed);
     frames[count++] = {parsed->source, bytes.subspan(parsed->offset, parsed->length),
-                       raw[i].address | (std::uint64_t{raw[i].queue} << kQueueShift)};
+                       raw[i].address | (std::uint64_t{raw[i].queue} << kQueueShift), kAnyPath,
+                       parsed->priority};
   }
   statistics_.frames_received += count;
   return count;
@@ -211,6 +214,8 @@ void XdpIo::take_changes() {
   changes_.clear();
   if (!hops_->changes(changes_)) {
     mac_ = hardware_address(control_, interface_);
+    monitor_->changed();
+    routes_changed_ = true;
     for (auto& [address, peer] : peers_) peer.known = false;
     return;
   }
@@ -226,6 +231,21 @@ void XdpIo::take_changes() {
       build_headers(address, peer);
     }
   }
+}
+
+std::size_t XdpIo::errors(std::span<IoError> errors) {
+  if (!routes_changed_ || errors.empty()) return companion_->errors(errors);
+  routes_changed_ = false;
+  errors[0] = IoError{};
+  errors[0].kind = IoError::Kind::kRoutesChanged;
+  return 1 + companion_->errors(errors.subspan(1));
+}
+
+// What is longer than a frame of packet memory cannot go, whatever the route takes.
+Route XdpIo::route(const Address& peer) {
+  Route route = monitor_->route(peer);
+  route.packet_bytes_max = std::min(route.packet_bytes_max, capabilities_.packet_bytes_max);
+  return route;
 }
 
 bool XdpIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {

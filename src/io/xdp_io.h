@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "io/network_monitor.h"
 #include "io/next_hops.h"
 #include "io/packet_io.h"
 #include "io/xdp_frame.h"
@@ -25,6 +26,7 @@ namespace homa::io {
 
 struct XdpParts {
   std::unique_ptr<PacketIo> companion;
+  std::unique_ptr<NetworkMonitor> monitor;
   std::unique_ptr<NextHops> hops;
   std::unique_ptr<XdpRings> rings;
   std::unique_ptr<XdpProgram> program;
@@ -42,8 +44,9 @@ class XdpIo final : public PacketIo {
   std::size_t receive(std::span<RxFrame> frames) override;
   void release(std::span<const RxFrame> frames) override;
   std::size_t send(std::span<const TxFrame> frames) override;
-  std::size_t errors(std::span<IoError> errors) override { return companion_->errors(errors); }
+  std::size_t errors(std::span<IoError> errors) override;
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override;
+  Route route(const Address& peer) override;
   std::optional<std::uint64_t> device_queue_bytes() override { return rings_->queued_bytes(); }
   const IoCapabilities& capabilities() const override { return capabilities_; }
   IoStatistics statistics() const override;
@@ -72,6 +75,7 @@ class XdpIo final : public PacketIo {
 
   // Destroyed last to first: the program leaves the device before its sockets close.
   std::unique_ptr<PacketIo> companion_;
+  std::unique_ptr<NetworkMonitor> monitor_;
   std::unique_ptr<NextHops> hops_;
   std::unique_ptr<XdpRings> rings_;
   std::unique_ptr<XdpProgram> program_;
@@ -87,6 +91,7 @@ class XdpIo final : public PacketIo {
   std::vector<NeighbourChange> changes_;
   std::uint32_t receive_calls_ = 0;  // since look_around()
   bool companion_has_more_ = false;
+  bool routes_changed_ = false;                     // errors() has not told it yet
   std::array<XdpFrame, kBatch> received_, filled_;  // scratch, not to be cleared on every call
   std::vector<pollfd> waited_for_;  // queues, then notifications, companion, wake_fd
   IoStatistics statistics_;

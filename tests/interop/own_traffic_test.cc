@@ -51,10 +51,7 @@ void check_packet(const io::IpPacket& ip, const io::HomaPart& part, Seen& seen) 
   } else {
     EXPECT_EQ(common.data_offset, 0x50);
     EXPECT_EQ(common.sequence, 0U);
-    // The file was written at the client, where the priority of what arrives is not known.
-    if (by_client) {
-      EXPECT_EQ(ip.priority(), kHighestPriority);
-    }
+    EXPECT_EQ(ip.priority(), kHighestPriority);
   }
 }
 
