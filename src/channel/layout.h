@@ -67,8 +67,8 @@ struct Submission {
   std::uint64_t tag = 0;      // of a submission that is answered
   std::uint32_t pending = 0;  // bytes at the message's end that are not there yet; kSupply follows
   std::uint16_t port = 0;
+  std::uint16_t reserved = 0;
   PeerRecord peer;
-  std::array<std::uint8_t, 6> reserved{};
 };
 
 enum class CompletionKind : std::uint8_t {
@@ -91,7 +91,7 @@ struct Completion {
   std::uint64_t memory = 0;
   std::uint64_t tag = 0;
   PeerRecord peer;
-  std::array<std::uint8_t, 12> reserved{};
+  std::array<std::uint8_t, 8> reserved{};
 };
 
 // An RPC in progress, as kStatus reports it.
@@ -104,6 +104,7 @@ struct StatusRecord {
   std::uint32_t receive_length = 0, received = 0, receive_granted = 0;
   std::uint32_t gaps = 0;
   std::uint32_t silent_ticks = 0;
+  std::uint32_t reserved = 0;
 };
 
 // Where the parts are: a function of the three sizes (region.cc). Written once, before the other
@@ -155,9 +156,9 @@ constexpr bool is_request_handle(std::uint64_t handle) { return (handle & 1) != 
 
 using WakeWord = Atomic<std::uint32_t>;  // 0: awake, or about to sleep; 1: woken; 2: asleep
 
-static_assert(sizeof(PeerRecord) == 20);
+static_assert(sizeof(PeerRecord) == 24);
 static_assert(sizeof(Submission) == 64 && sizeof(Completion) == 64);
-static_assert(sizeof(StatusRecord) == 72);
+static_assert(sizeof(StatusRecord) == 80);
 static_assert(sizeof(Layout) == 72 && offsetof(Header, submission_tail) == 128);
 static_assert(std::is_trivially_copyable_v<Submission> && std::is_trivially_copyable_v<Completion>);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

@@ -8,7 +8,7 @@ constexpr std::uint32_t kCutoffMax = 0x7fffffff;  // on the wire
 }  // namespace
 
 template <typename Header>
-void ControlQueue::push(Time now, const Address& to, const Header& header,
+void ControlQueue::push(Time now, const Way& to, const Header& header,
                         std::atomic<std::uint64_t>& counter) {
   trace::add(counter);
   if (waiting_.size() >= kMost) {
@@ -16,7 +16,8 @@ void ControlQueue::push(Time now, const Address& to, const Header& header,
     return;
   }
   TxPacket& packet = waiting_.push_slot();
-  packet.destination = to;
+  packet.destination = to.address;
+  packet.path = to.path;
   packet.priority = kHighestPriority;
   packet.header_length = static_cast<std::uint8_t>(wire::encode(header, packet.header));
   packet.payload_length = 0;
@@ -45,7 +46,7 @@ wire::CommonHeader ControlQueue::answer_to(const wire::CommonHeader& received) c
 void ControlQueue::resend(Time now, const Rpc& rpc, ByteRange bytes) {
   recorder_.append(now, trace::EventType::resend_sent, raw(rpc.client_id), bytes.begin,
                    bytes.size());
-  push(now, rpc.peer->address,
+  push(now, rpc.way(),
        wire::ResendHeader{header_for(rpc), bytes.begin, bytes.size(), kHighestPriority},
        recorder_.counters.resends_sent);
 }
@@ -55,33 +56,32 @@ void ControlQueue::resend_everything(Time now, const Rpc& rpc) {
 }
 
 void ControlQueue::busy(Time now, const Rpc& rpc) {
-  push(now, rpc.peer->address, wire::BusyHeader{header_for(rpc)}, recorder_.counters.busy_sent);
+  push(now, rpc.way(), wire::BusyHeader{header_for(rpc)}, recorder_.counters.busy_sent);
 }
 
 void ControlQueue::need_ack(Time now, const Rpc& rpc) {
-  push(now, rpc.peer->address, wire::NeedAckHeader{header_for(rpc)},
-       recorder_.counters.need_ack_sent);
+  push(now, rpc.way(), wire::NeedAckHeader{header_for(rpc)}, recorder_.counters.need_ack_sent);
 }
 
 void ControlQueue::error(Time now, const Rpc& rpc, ErrorCode code) {
-  push(now, rpc.peer->address, wire::ErrorHeader{header_for(rpc), raw(code)},
+  push(now, rpc.way(), wire::ErrorHeader{header_for(rpc), raw(code)},
        recorder_.counters.errors_sent);
 }
 
-void ControlQueue::unknown(Time now, const Address& to, const wire::CommonHeader& about) {
+void ControlQueue::unknown(Time now, const Way& to, const wire::CommonHeader& about) {
   push(now, to, wire::UnknownHeader{answer_to(about)}, recorder_.counters.unknown_sent);
 }
 
-void ControlQueue::busy(Time now, const Address& to, const wire::CommonHeader& about) {
+void ControlQueue::busy(Time now, const Way& to, const wire::CommonHeader& about) {
   push(now, to, wire::BusyHeader{answer_to(about)}, recorder_.counters.busy_sent);
 }
 
-void ControlQueue::error(Time now, const Address& to, const wire::CommonHeader& about,
+void ControlQueue::error(Time now, const Way& to, const wire::CommonHeader& about,
                          ErrorCode code) {
   push(now, to, wire::ErrorHeader{answer_to(about), raw(code)}, recorder_.counters.errors_sent);
 }
 
-void ControlQueue::cutoffs(Time now, const Address& to, const wire::CommonHeader& about,
+void ControlQueue::cutoffs(Time now, const Way& to, const wire::CommonHeader& about,
                            const PriorityMap& priorities) {
   wire::CutoffsHeader header{answer_to(about), priorities.cutoffs(), priorities.version()};
   // A kernel reads them as signed numbers, and a negative one sends the longest messages last.
@@ -89,16 +89,15 @@ void ControlQueue::cutoffs(Time now, const Address& to, const wire::CommonHeader
   push(now, to, header, recorder_.counters.cutoffs_sent);
 }
 
-void ControlQueue::query(Time now, const Address& to, const wire::QueryHeader& query) {
+void ControlQueue::query(Time now, const Way& to, const wire::QueryHeader& query) {
   push(now, to, query, recorder_.counters.queries_sent);
 }
 
-void ControlQueue::status(Time now, const Address& to, const wire::StatusHeader& status) {
+void ControlQueue::status(Time now, const Way& to, const wire::StatusHeader& status) {
   push(now, to, status, recorder_.counters.status_sent);
 }
 
-void ControlQueue::ack(Time now, const Address& to, const wire::CommonHeader& common,
-                       AckBook& book) {
+void ControlQueue::ack(Time now, const Way& to, const wire::CommonHeader& common, AckBook& book) {
   wire::AckHeader header;
   header.common = common;
   book.take_all(header);

@@ -22,7 +22,7 @@ class ControlQueue {
   // --- About an RPC of this host ---
   wire::CommonHeader header_for(const Rpc& rpc) const;
   // About the RPC of query.common and those listed, of one peer.
-  void query(Time now, const Address& to, const wire::QueryHeader& query);
+  void query(Time now, const Way& to, const wire::QueryHeader& query);
   void resend(Time now, const Rpc& rpc, ByteRange bytes);
   void resend_everything(Time now, const Rpc& rpc);
   void busy(Time now, const Rpc& rpc);
@@ -31,14 +31,14 @@ class ControlQueue {
 
   // --- In answer to a packet that may belong to no RPC ---
   wire::CommonHeader answer_to(const wire::CommonHeader& received) const;
-  void unknown(Time now, const Address& to, const wire::CommonHeader& about);
-  void busy(Time now, const Address& to, const wire::CommonHeader& about);
-  void error(Time now, const Address& to, const wire::CommonHeader& about, ErrorCode code);
-  void cutoffs(Time now, const Address& to, const wire::CommonHeader& about,
+  void unknown(Time now, const Way& to, const wire::CommonHeader& about);
+  void busy(Time now, const Way& to, const wire::CommonHeader& about);
+  void error(Time now, const Way& to, const wire::CommonHeader& about, ErrorCode code);
+  void cutoffs(Time now, const Way& to, const wire::CommonHeader& about,
                const PriorityMap& priorities);
-  void status(Time now, const Address& to, const wire::StatusHeader& status);
+  void status(Time now, const Way& to, const wire::StatusHeader& status);
   // With all acks in `book`; the id in `common` is one more (docs/protocol.md#acks).
-  void ack(Time now, const Address& to, const wire::CommonHeader& common, AckBook& book);
+  void ack(Time now, const Way& to, const wire::CommonHeader& common, AckBook& book);
 
   bool empty() const { return waiting_.empty(); }
   TxPacket& front() { return waiting_.front(); }
@@ -46,7 +46,7 @@ class ControlQueue {
 
  private:
   template <typename Header>
-  void push(Time now, const Address& to, const Header& header, std::atomic<std::uint64_t>& counter);
+  void push(Time now, const Way& to, const Header& header, std::atomic<std::uint64_t>& counter);
 
   const std::uint32_t incarnation_;
   trace::Recorder& recorder_;

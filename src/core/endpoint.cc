@@ -17,6 +17,12 @@ void Endpoint::on_unreachable(Time now, const Unreachable& what) {
   impl_->on_unreachable(now, what);
 }
 void Endpoint::on_time(Time now) { impl_->on_time(now); }
+std::optional<Address> Endpoint::poll_path_question() { return impl_->poll_path_question(); }
+void Endpoint::on_path(Time now, const PathInfo& path) { impl_->on_path(now, path); }
+void Endpoint::on_paths_changed() { impl_->on_paths_changed(); }
+void Endpoint::on_too_big(Time now, const Address& peer, std::span<const std::byte> quoted) {
+  impl_->on_too_big(now, peer, quoted);
+}
 AccountId Endpoint::open_account(std::uint64_t receive_bytes) {
   return impl_->open_account(receive_bytes);
 }

@@ -67,6 +67,18 @@ class Endpoint {
   // Work for each timer that is due, and a bounded number of RPCs of closed ports.
   void on_time(Time now);
 
+  // --- Ways to peers (docs/protocol.md#path-mtu) ---
+  // A peer whose way the endpoint would like to know, because a message for it begins. Ask before
+  // poll_transmit(); an owner that never asks has one packet size for all peers. Each is asked
+  // about once, and again after on_paths_changed().
+  std::optional<Address> poll_path_question();
+  // The answer, or news: the peer's packets keep to it from now on.
+  void on_path(Time now, const PathInfo& path);
+  void on_paths_changed();
+  // A DATA packet of ours, whose header is `quoted`, did not fit. After on_path(): what was cut too
+  // long goes again at once. Anything that does not name such a packet is ignored.
+  void on_too_big(Time now, const Address& peer, std::span<const std::byte> quoted);
+
   // --- From applications ---
   // One more account, with receive memory of its own. The default account needs no opening.
   AccountId open_account(std::uint64_t receive_bytes);

@@ -1,6 +1,6 @@
 // The inside of Endpoint: it only dispatches. The rules are in the leaves that it owns; what
-// happens to one RPC is in endpoint_receive.cc, endpoint_transmit.cc, endpoint_timers.cc and
-// endpoint_rpcs.cc.
+// happens to one RPC is in endpoint_receive.cc, endpoint_transmit.cc, endpoint_timers.cc,
+// endpoint_paths.cc and endpoint_rpcs.cc.
 #pragma once
 
 #include <array>
@@ -36,6 +36,10 @@ class Endpoint::Impl {
   RxOutcome on_packet(Time now, const RxPacket& packet);
   void on_unreachable(Time now, const Unreachable& what);
   void on_time(Time now);
+  std::optional<Address> poll_path_question();
+  void on_path(Time now, const PathInfo& path);
+  void on_paths_changed() { ++path_generation_; }
+  void on_too_big(Time now, const Address& peer, std::span<const std::byte> quoted);
   AccountId open_account(std::uint64_t receive_bytes);
   void close_account(Time now, AccountId id);
   Result<Port, ErrorCode> open_port(Port port, AccountId account);
@@ -66,7 +70,7 @@ class Endpoint::Impl {
   RxOutcome take_data(Time now, Rpc& rpc, const RxPacket& packet, const wire::DataHeader& data);
   RxOutcome on_grant(Time now, const RxPacket& packet, Rpc* rpc);
   RxOutcome on_resend(Time now, const RxPacket& packet, Rpc* rpc);
-  RxOutcome on_resend_of_unknown(Time now, const Address& from, const wire::CommonHeader& about);
+  RxOutcome on_resend_of_unknown(Time now, const Way& from, const wire::CommonHeader& about);
   RxOutcome on_unknown(Time now, Rpc* rpc, const wire::CommonHeader& common);
   RxOutcome on_cutoffs(Time now, const RxPacket& packet, Peer* peer);
   RxOutcome on_need_ack(Time now, const RxPacket& packet, Rpc* rpc,
@@ -79,7 +83,7 @@ class Endpoint::Impl {
                                  const wire::DataHeader& data);
   void announce(Time now, Rpc& rpc, const wire::DataHeader& data);
   void answer_cutoffs(Time now, Peer& peer, const wire::DataHeader& data);
-  bool note_packet_of(Time now, Peer& peer, std::uint32_t incarnation);
+  bool note_packet_of(Time now, Peer& peer, const RxPacket& packet, std::uint32_t incarnation);
   void acked(Time now, Peer& peer, const wire::Ack& ack);
   Rpc* find(Time now, Peer* peer, const wire::CommonHeader& common);
   void heard(Time now, Rpc& rpc);
@@ -98,6 +102,14 @@ class Endpoint::Impl {
   static bool sending(const Rpc& rpc) {
     return rpc.state == (rpc.is_client ? Rpc::State::kCalling : Rpc::State::kReplying);
   }
+
+  // --- endpoint_paths.cc: packet sizes ---
+  void ask_path(Peer& peer);
+  void size_packets(Time now, MessageOut& message);
+  void asked_again(Time now, Rpc& rpc, ByteRange range);
+  void sent_whole(Rpc& rpc);
+  // The RPC that a packet of ours, as an ICMP message quotes it, belonged to.
+  Rpc* find_quoted(Peer& peer, const wire::CommonHeader& quoted);
 
   // --- endpoint_transmit.cc: packets out ---
   void data_packet(Time now, MessageOut& message, ByteRange bytes, Priority priority,
@@ -158,6 +170,8 @@ class Endpoint::Impl {
   RetryTimers timers_;
   Admission admission_;
   Accounts accounts_;
+  base::GrowingQueue<Address> path_questions_;
+  std::uint32_t path_generation_ = 1;
   EventQueue events_;
   ControlQueue controls_;
   const Silence silence_;

@@ -73,7 +73,7 @@ void Endpoint::Impl::ask_watched(Time now, Peer& peer) {
     const Rpc& rpc = peer.watch.next();
     header.rpcs[header.count++] = {rpc.client_id, rpc.peer_port};
   }
-  controls_.query(now, peer.address, header);
+  controls_.query(now, peer.way(), header);
 }
 
 // About `first`, whose turn it is, and those behind it in the line.
@@ -90,7 +90,7 @@ void Endpoint::Impl::query(Time now, Peer& peer, Rpc& first) {
     }
     arm(now, *rpc);
   }
-  controls_.query(now, peer.address, header);
+  controls_.query(now, peer.way(), header);
 }
 
 RxOutcome Endpoint::Impl::on_query(Time now, const RxPacket& packet, Peer* peer) {
@@ -110,7 +110,7 @@ RxOutcome Endpoint::Impl::on_query(Time now, const RxPacket& packet, Peer* peer)
   for (std::size_t i = 0; i < query->count; ++i) {
     if (known(query->rpcs[i])) status.known = static_cast<std::uint8_t>(status.known | 2U << i);
   }
-  controls_.status(now, packet.source, status);
+  controls_.status(now, packet.way(), status);
   return kConsumed;
 }
 

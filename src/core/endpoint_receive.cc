@@ -44,13 +44,14 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
   using wire::PacketType;
   Peer* peer = peers_.find(packet.source);
   if (peer != nullptr) {
-    if (!note_packet_of(now, *peer, common.incarnation)) {
+    if (!note_packet_of(now, *peer, packet, common.incarnation)) {
       return drop(now, DropReason::kUnknownRpc, packet, common.sender_id);
     }
     peer->questions.heard();
     peers_.touch(now, *peer);
   }
   Rpc* rpc = find(now, peer, common);
+  if (rpc != nullptr) rpc->path = packet.path;
   recorder_.append(now, trace::EventType::control_received, raw(common.sender_id) & ~1ULL,
                    raw(common.type), 0);
   switch (common.type) {
@@ -75,9 +76,11 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
 
 // Every packet of a known peer. False: one from before the peer's last restart, late. It must not
 // look like another restart, or what the peer asked since would be forgotten and could run twice.
-bool Endpoint::Impl::note_packet_of(Time now, Peer& peer, std::uint32_t incarnation) {
+bool Endpoint::Impl::note_packet_of(Time now, Peer& peer, const RxPacket& packet,
+                                    std::uint32_t incarnation) {
   if (incarnation != 0 && incarnation == peer.previous_incarnation) return false;
   peer.liveness.heard(now);
+  peer.path = packet.path;
   if (incarnation == 0 || incarnation == peer.incarnation) return true;
   if (peer.incarnation == 0) {
     peer.incarnation = incarnation;
@@ -98,7 +101,7 @@ void Endpoint::Impl::heard(Time now, Rpc& rpc) {
     if (rpc.peer_incarnation == 0) rpc.peer_incarnation = rpc.peer->incarnation;
     // One packet out, and the first answer to it: a round trip, and what the server took.
     const MessageOut& out = rpc.out;
-    if (rpc.is_client && out.all_sent() && out.length() <= config_.payload_bytes_max) {
+    if (rpc.is_client && out.all_sent() && out.length() <= out.payload_max()) {
       const Duration sample = now - out.last_sent();
       Duration& shortest = rpc.peer->round_trip;
       if (shortest == Duration::zero() || sample < shortest) shortest = sample;
@@ -122,13 +125,13 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   LocalPort* local = admission_.find(port);
   if (local == nullptr) {
     if (admission_.is_closed(port)) {
-      controls_.error(now, packet.source, data.common, ErrorCode::kNoSuchSocket);
+      controls_.error(now, packet.way(), data.common, ErrorCode::kNoSuchSocket);
     }
     return drop(now, DropReason::kNoSuchPort, packet, data.common.sender_id);
   }
   Peer* peer = get_peer(now, packet.source);
   if (peer == nullptr) return drop(now, DropReason::kOverloaded, packet, data.common.sender_id);
-  if (!note_packet_of(now, *peer, data.common.incarnation)) {
+  if (!note_packet_of(now, *peer, packet, data.common.incarnation)) {
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
   peer->repairs.arrived(now, data.payload.size());
@@ -158,7 +161,7 @@ Result<Rpc*, DropReason> Endpoint::Impl::admit(Time now, Peer& peer, LocalPort& 
   if (rpc == nullptr) {
     if (!refusal) refusal = {DropReason::kOverloaded, ErrorCode::kOverloaded};
     if (refusal->answer != ErrorCode::kOk) {
-      controls_.error(now, peer.address, data.common, refusal->answer);
+      controls_.error(now, peer.way(), data.common, refusal->answer);
     }
     return Unexpected(refusal->reason);
   }
@@ -199,7 +202,7 @@ void Endpoint::Impl::answer_cutoffs(Time now, Peer& peer, const wire::DataHeader
   if (peer.cutoffs_were_sent && now - peer.cutoffs_sent < config_.cutoffs_reply_interval) return;
   peer.cutoffs_sent = now;
   peer.cutoffs_were_sent = true;
-  controls_.cutoffs(now, peer.address, data.common, priorities_);
+  controls_.cutoffs(now, peer.way(), data.common, priorities_);
 }
 
 RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
@@ -208,7 +211,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
   if (peer == nullptr) {
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
-  if (!note_packet_of(now, *peer, data.common.incarnation)) {
+  if (!note_packet_of(now, *peer, packet, data.common.incarnation)) {
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
   peer->repairs.arrived(now, data.payload.size());
@@ -224,6 +227,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
       return drop(now, reason, packet, data.common.sender_id);
     }
     queue_.remove(rpc->out);  // an answer says that the request is there
+    sent_whole(*rpc);
     unwatch(*rpc);
     rpc->state = Rpc::State::kReceiving;
     heard(now, *rpc);
@@ -235,6 +239,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
 RxOutcome Endpoint::Impl::take_data(Time now, Rpc& rpc, const RxPacket& packet,
                                     const wire::DataHeader& data) {
   const WireId id = data.common.sender_id;
+  rpc.path = packet.path;
   if (data.message_length != rpc.in.length()) return drop(now, DropReason::kMismatch, packet, id);
   heard(now, rpc);
   if (!rpc.buffer.held) return drop(now, DropReason::kNoBuffer, packet, id);
@@ -275,7 +280,7 @@ void Endpoint::Impl::complete(Time now, Rpc& rpc) {
   trace::add(counters_.responses_received);
   trace(now, trace::EventType::response_delivered, rpc, rpc.in.length(), 0);
   if (rpc.peer->acks.full()) {
-    controls_.ack(now, rpc.peer->address, controls_.header_for(rpc), rpc.peer->acks);
+    controls_.ack(now, rpc.way(), controls_.header_for(rpc), rpc.peer->acks);
   } else {
     rpc.peer->acks.add({rpc.client_id, rpc.peer_port});
   }
@@ -300,7 +305,7 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   const auto resend = wire::parse_resend(packet.bytes);
   if (!resend) return drop(now, DropReason::kMalformed, packet, WireId{});
   trace::add(counters_.resends_received);
-  if (rpc == nullptr) return on_resend_of_unknown(now, packet.source, resend->common);
+  if (rpc == nullptr) return on_resend_of_unknown(now, packet.way(), resend->common);
   trace(now, trace::EventType::resend_received, *rpc, resend->offset, resend->length);
   if (!sending(*rpc)) {
     // The request still arrives, or the application works on it.
@@ -322,6 +327,7 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
     queue_.update(out);
     return kConsumed;
   }
+  asked_again(now, *rpc, {resend->offset, end});
   const bool again =
       out.resend({resend->offset, end}, std::min(resend->priority, kHighestPriority));
   queue_.update(out);
@@ -331,7 +337,7 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
 
 // A kernel repeats its whole request for each UNKNOWN. What it repeats for the last one may be in
 // its queue (docs/protocol.md#what-a-resend-asks-for).
-RxOutcome Endpoint::Impl::on_resend_of_unknown(Time now, const Address& from,
+RxOutcome Endpoint::Impl::on_resend_of_unknown(Time now, const Way& from,
                                                const wire::CommonHeader& about) {
   Peer* peer = is_client_id(about.sender_id) ? peers_.find(from) : nullptr;
   if (peer != nullptr && peer->incarnation == 0) {
@@ -368,6 +374,7 @@ RxOutcome Endpoint::Impl::on_unknown(Time now, Rpc* rpc, const wire::CommonHeade
     fail(now, *rpc, ErrorCode::kPeerRestarted, true);
   } else {
     rpc->heard = false;
+    asked_again(now, *rpc, {0, rpc->out.sent()});
     rpc->out.resend({0, rpc->out.sent()}, data_priority(rpc->out, 0));
     queue_.update(rpc->out);
     if (rpc->watch_place.in_line()) {  // it has a timer again
@@ -407,7 +414,7 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc
   }
   Peer* peer = peers_.find(packet.source);
   AckBook none;
-  controls_.ack(now, packet.source, controls_.answer_to(common),
+  controls_.ack(now, packet.way(), controls_.answer_to(common),
                 peer == nullptr ? none : peer->acks);
   return kConsumed;
 }
@@ -424,7 +431,9 @@ RxOutcome Endpoint::Impl::on_ack(Time now, const RxPacket& packet, Peer* peer) {
 
 void Endpoint::Impl::acked(Time now, Peer& peer, const wire::Ack& ack) {
   Rpc* rpc = rpcs_.find_served(peer, ack.client_id, ack.server_port);
-  if (rpc != nullptr && rpc->state == Rpc::State::kReplying) end(now, *rpc);
+  if (rpc == nullptr || rpc->state != Rpc::State::kReplying) return;
+  sent_whole(*rpc);
+  end(now, *rpc);
 }
 
 RxOutcome Endpoint::Impl::on_error(Time now, const RxPacket& packet, Rpc* rpc) {

@@ -133,7 +133,8 @@ void Endpoint::Impl::start_out(Rpc& rpc, std::uint32_t length, TransmitToken tok
                                std::uint32_t pending) {
   std::uint32_t unscheduled = config_.unscheduled_bytes;
   if (rpc.response_limit != 0) unscheduled = std::min(unscheduled, rpc.response_limit);
-  rpc.out.start(length, unscheduled, token, ++ages_, config_.payload_bytes_max);
+  ask_path(*rpc.peer);
+  rpc.out.start(length, unscheduled, token, ++ages_, rpc.peer->mtu.payload());
   rpc.out.hold_back(pending);
   queue_.update(rpc.out);
 }
@@ -240,10 +241,8 @@ void Endpoint::Impl::on_unreachable(Time now, const Unreachable& what) {
     // The quoted header is a packet of ours: the id in it is our own name for the RPC.
     const auto common = wire::parse_common(what.quoted);
     if (!common) return;
-    Rpc* rpc = is_client_id(common->sender_id)
-                   ? rpcs_.find_client(common->sender_id)
-                   : rpcs_.find_served(*peer, other_side(common->sender_id), common->source_port);
-    if (rpc != nullptr && rpc->peer == peer) fail(now, *rpc, ErrorCode::kNoSuchSocket, true);
+    Rpc* rpc = find_quoted(*peer, *common);
+    if (rpc != nullptr) fail(now, *rpc, ErrorCode::kNoSuchSocket, true);
     return;
   }
   rpcs_.for_each([&](Rpc& rpc) {

@@ -44,6 +44,7 @@ void Endpoint::Impl::data_packet(Time now, MessageOut& message, ByteRange bytes,
     header.response_unscheduled_limit = response_limit();
   }
   out.destination = rpc.peer->address;
+  out.path = rpc.path;
   out.priority = priority;
   out.header_length = static_cast<std::uint8_t>(wire::encode(header, out.header));
   out.payload_offset = bytes.begin;
@@ -79,6 +80,7 @@ std::size_t Endpoint::Impl::transmit_grants(Time now, std::span<TxPacket> out) {
     if (rpc.in.received() >= grant->offset - grant->bytes) rpc.silence.last_heard = now;
     TxPacket& packet = out[count++];
     packet.destination = rpc.peer->address;
+    packet.path = rpc.path;
     packet.priority = kHighestPriority;
     packet.payload_length = 0;
     packet.header_length = static_cast<std::uint8_t>(
@@ -97,6 +99,7 @@ std::size_t Endpoint::Impl::transmit_small(Time now, std::span<TxPacket> out) {
   while (count < out.size()) {
     MessageOut* message = queue_.next_small();
     if (message == nullptr) break;
+    if (message->sent() == 0) size_packets(now, *message);
     const ByteRange bytes = message->next_packet();
     data_packet(now, *message, bytes, data_priority(*message, bytes.begin), false, out[count++]);
     message->note_sent(bytes, now);
@@ -117,6 +120,7 @@ std::size_t Endpoint::Impl::transmit_paced(Time now, const LinkFeedback& link,
       continue;
     }
     MessageOut& message = *queue_.next_paced();
+    if (message.sent() == 0) size_packets(now, message);
     const ByteRange bytes = message.next_packet();
     data_packet(now, message, bytes, data_priority(message, bytes.begin), false, out[count++]);
     queue_.take(message, bytes.size());

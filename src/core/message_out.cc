@@ -15,6 +15,7 @@ void MessageOut::start(std::uint32_t length, std::uint32_t unscheduled, Transmit
   granted_ = unscheduled_;
   available_ = length;
   payload_max_ = payload_max;
+  resized_ = false;
   token_ = token;
   age_ = age;
   last_sent_ = Time{};
@@ -25,6 +26,16 @@ void MessageOut::start(std::uint32_t length, std::uint32_t unscheduled, Transmit
 void MessageOut::reset() {
   length_ = sent_ = granted_ = unscheduled_ = available_ = 0;
   resends_.clear();
+}
+
+void MessageOut::resize(std::uint32_t payload_max) {
+  HOMA_CHECK(payload_max > 0);
+  if (sent_ > 0) {
+    resized_ = true;
+  } else if (payload_max > payload_max_ && payload_max > available_ && !supplied()) {
+    return;
+  }
+  payload_max_ = payload_max;
 }
 
 bool MessageOut::supply(std::uint32_t offset) {
@@ -57,8 +68,10 @@ std::uint32_t MessageOut::packet_begin(std::uint32_t within) const {
 bool MessageOut::resend(ByteRange range, Priority priority) {
   range.end = std::min(range.end, sent_);
   if (range.begin >= range.end) return false;
-  range.begin = packet_begin(range.begin);
-  range.end = packet_end(packet_begin(range.end - 1));
+  if (!resized_) {
+    range.begin = packet_begin(range.begin);
+    range.end = packet_end(packet_begin(range.end - 1));
+  }
   for (Resend& queued : resends_) {
     if (queued.bytes.begin <= range.end && range.begin <= queued.bytes.end) {
       queued.bytes = {std::min(queued.bytes.begin, range.begin),
@@ -79,7 +92,8 @@ bool MessageOut::resend(ByteRange range, Priority priority) {
 MessageOut::Resend MessageOut::next_resend() const {
   HOMA_CHECK(!resends_.empty());
   const Resend& first = resends_.front();
-  return {{first.bytes.begin, packet_end(first.bytes.begin)}, first.priority};
+  const std::uint32_t end = std::min(packet_end(first.bytes.begin), first.bytes.end);
+  return {{first.bytes.begin, end}, first.priority};
 }
 
 void MessageOut::note_sent(ByteRange packet, Time now) {

@@ -29,6 +29,12 @@ class MessageOut {
   void start(std::uint32_t length, std::uint32_t unscheduled, TransmitToken token,
              std::uint64_t age, std::uint32_t payload_max);
   void reset();
+  // Packets have up to `payload_max` bytes from now on. Those sent so far may have had more or
+  // less: what is sent again then is exactly what is asked for, because receivers (the kernel's)
+  // refuse packets that overlap with what they have. Before the first packet: only what is there
+  // already is put into a packet.
+  void resize(std::uint32_t payload_max);
+  std::uint32_t payload_max() const { return payload_max_; }
   // The last `bytes` of a message that was just started are not there yet: nothing of them goes
   // before supply().
   void hold_back(std::uint32_t bytes) { available_ = length_ - std::min(bytes, length_); }
@@ -85,6 +91,7 @@ class MessageOut {
   std::uint32_t unscheduled_ = 0;
   std::uint32_t available_ = 0;
   std::uint32_t payload_max_ = 1;
+  bool resized_ = false;  // after packets were sent: boundaries are not multiples of payload_max_
   TransmitToken token_{};
   std::uint64_t age_ = 0;
   Time last_sent_{};

@@ -62,6 +62,40 @@ TEST(MessageOut, SendsWholePacketsOfWhatIsThere) {
   EXPECT_TRUE(out.all_sent());
 }
 
+TEST(MessageOut, AResizedMessageSendsAgainExactlyWhatIsAskedFor) {
+  MessageOut out = started(60'000, 40'000);
+  send_all(out);
+  out.resize(1'000);
+  ASSERT_TRUE(out.resend({2'848, 5'696}, 7));  // two packets of 1,424 bytes that did not fit
+  std::uint32_t at = 2'848;
+  for (const std::uint32_t length : {1'000U, 1'000U, 848U}) {
+    ASSERT_TRUE(out.must_resend());
+    EXPECT_EQ(out.next_resend().bytes.begin, at);
+    EXPECT_EQ(out.next_resend().bytes.size(), length);
+    out.note_resent(out.next_resend().bytes);
+    at += length;
+  }
+  EXPECT_FALSE(out.must_resend());
+  out.grant(60'000);
+  EXPECT_EQ(out.next_packet().begin, 40'000U);
+  EXPECT_EQ(out.next_packet().size(), 1'000U);
+  send_all(out);
+  ASSERT_TRUE(out.resend({59'000, 60'000}, 7));
+  EXPECT_EQ(out.next_resend().bytes.end, 60'000U);
+}
+
+TEST(MessageOut, GrowsBeforeItsFirstPacketOnlyIfTheBytesAreThere) {
+  MessageOut out = started(60'000, 40'000);
+  out.hold_back(60'000 - 3'000);
+  out.resize(8'000);
+  EXPECT_EQ(out.next_packet().size(), 1'424U);
+  out.resize(2'900);
+  EXPECT_EQ(out.next_packet().size(), 2'900U);
+  out.resize(1'000);
+  EXPECT_EQ(out.next_packet().size(), 1'000U);
+  EXPECT_TRUE(out.sendable());
+}
+
 TEST(MessageOut, SendsAgainOnTheOriginalBoundaries) {
   MessageOut out = started(60'000, 40'000);
   out.grant(60'000);

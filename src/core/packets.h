@@ -32,9 +32,18 @@ enum class Cookie : std::uint64_t {};
 enum class AccountId : std::uint32_t {};
 inline constexpr AccountId kDefaultAccount{0};  // the one of an embedded host
 
+// Where a packet goes, and from which of our addresses.
+struct Way {
+  Address address;
+  PathId path{};
+};
+
 struct RxPacket {
   Address source;
   std::span<const std::byte> bytes;  // from the Homa header on, to the packet's end
+  PathId path{};                     // which answers ask for
+
+  Way way() const { return {source, path}; }
 };
 
 // What became of a packet. kDeliver: copy packet bytes [payload_offset, +length) to `buffer`.
@@ -85,12 +94,19 @@ struct Event {
 // named by transmit_token.
 struct TxPacket {
   Address destination;
+  PathId path{};  // as of the packets that it answers; kAnyPath: the owner chooses
   Priority priority = 0;
   std::uint8_t header_length = 0;
   std::uint32_t payload_length = 0;
   std::uint32_t payload_offset = 0;
   TransmitToken transmit_token{};
   wire::HeaderBuffer header;
+};
+
+// What the owner knows of the way to a peer.
+struct PathInfo {
+  Address peer;
+  std::uint32_t packet_bytes_max = 0;  // Homa header and payload; 0: not known
 };
 
 // What the device says of its own queue, where the back end can know.

@@ -93,6 +93,9 @@ bool PeerTable::collect_one(Time now) {
     peer.questions.forget();
     peer.liveness = Liveness{};
     peer.repairs = Repairs{};
+    peer.path = kAnyPath;
+    peer.mtu = PathMtu{};
+    peer.path_asked = 0;
     unused_.push_back(&peer);
     return true;
   }

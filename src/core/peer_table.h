@@ -13,6 +13,8 @@
 #include "core/config.h"
 #include "core/grant_scheduler.h"
 #include "core/liveness.h"
+#include "core/packets.h"
+#include "core/path_mtu.h"
 #include "core/priority_map.h"
 #include "core/questions.h"
 #include "core/repairs.h"
@@ -24,6 +26,7 @@ namespace homa::core {
 
 struct Peer {
   Address address;
+  PathId path{};                  // of its last packet
   std::uint64_t life = 0;         // unique number; a new one when the peer's engine restarts
   std::uint32_t incarnation = 0;  // of its engine; 0: not heard yet, or a kernel
   std::uint32_t previous_incarnation = 0;  // before its last restart; 0: none
@@ -41,7 +44,11 @@ struct Peer {
   Repairs repairs;
   Timer timer;              // of watch and of who waits in questions.line
   Duration round_trip{0};   // shortest seen; 0: none yet
+  PathMtu mtu;
+  std::uint32_t path_asked = 0;  // in which generation of paths its own was asked for; 0: never
   WireId finished_below{};  // requests up to this id may have run (FinishedIds)
+
+  Way way() const { return {address, path}; }
 
   boost::intrusive::unordered_set_member_hook<> table_hook;
   boost::intrusive::list_member_hook<> use_hook;

@@ -42,6 +42,7 @@ Rpc* RpcTable::take() {
   rpc.heard = false;
   rpc.silence = SilenceState{};
   rpc.response_limit = 0;
+  rpc.path = kAnyPath;
   rpc.cookie = Cookie{};
   rpc.out.rpc = &rpc;
   rpc.grant.rpc = &rpc;

@@ -36,6 +36,7 @@ struct Rpc {
   bool heard = false;  // the peer showed that it knows this RPC
   Port local_port{};
   Port peer_port{};
+  PathId path{};  // of the last packet that came for it
   std::uint32_t slot = 0;
   WireId client_id{};  // as its client names it on the wire
   RpcId id{};          // as our application names it
@@ -56,6 +57,7 @@ struct Rpc {
   boost::intrusive::unordered_set_member_hook<> served_hook;
 
   WireId wire_id() const { return is_client ? client_id : other_side(client_id); }  // ours to send
+  Way way() const { return {peer->address, path}; }
 };
 
 class RpcTable {

@@ -105,7 +105,8 @@ void Attachment::send(Time now, const Submission& submission) {
   if (!reserve_started(slot)) return refused(ErrorCode::kNoMemory);
   const auto port = source_port();
   if (!port) return refused(port_ ? ErrorCode::kNoMemory : ErrorCode::kClosed);
-  const SocketAddress server = submission.peer.address();
+  SocketAddress server = submission.peer.address();
+  if (server.host.is_link_local() && server.host.scope == 0) server.host.scope = context_.scope;
   const auto rpc = context_.endpoint.start(
       now, core::Request{server.host, Port{server.port}, *port, submission.length,
                          make_token(index_, submission.memory), core::Cookie{submission.handle},

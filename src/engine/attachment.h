@@ -36,6 +36,7 @@ struct AttachmentContext {
   ReceiveRegion& receive;
   trace::Counters& counters;
   PortOwners& ports;
+  std::uint32_t scope;  // our device for link-local addresses that name none
 };
 
 class Attachment {

@@ -22,8 +22,12 @@ constexpr std::size_t kSubmissionsInAll = 2'048;
 }  // namespace
 
 Attachments::Attachments(core::Endpoint& endpoint, ReceiveRegion& receive,
-                         trace::Counters& counters, int wake_fd)
-    : endpoint_(endpoint), receive_(receive), counters_(counters), wake_fd_(wake_fd) {
+                         trace::Counters& counters, int wake_fd, std::uint32_t scope)
+    : endpoint_(endpoint),
+      receive_(receive),
+      counters_(counters),
+      wake_fd_(wake_fd),
+      scope_(scope) {
   // Never moved: other threads ring the first one.
   doorbells_.reserve(kDoorbells);
   doorbells_.emplace_back(std::make_shared<channel::Doorbell>());
@@ -48,7 +52,8 @@ Result<channel::Bell, Error> Attachments::attach(std::shared_ptr<channel::Region
   }
   const std::uint16_t index = free_.back();
   places_[index].attachment = std::make_unique<Attachment>(
-      AttachmentContext{endpoint_, receive_, counters_, port_owners_}, std::move(region), index);
+      AttachmentContext{endpoint_, receive_, counters_, port_owners_, scope_}, std::move(region),
+      index);
   free_.pop_back();
   ++size_;
   return bell(index);

@@ -24,9 +24,9 @@ class Attachments {
   // Taken from one channel in one step.
   static constexpr std::size_t kSubmissionsPerStep = 256;
 
-  // `wake_fd`: the eventfd that the engine sleeps on.
+  // `wake_fd`: the eventfd that the engine sleeps on. `scope`: as in AttachmentContext.
   Attachments(core::Endpoint& endpoint, ReceiveRegion& receive, trace::Counters& counters,
-              int wake_fd);
+              int wake_fd, std::uint32_t scope);
 
   // Serves a further channel until its application is gone. kNoMemory.
   Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region);
@@ -94,6 +94,7 @@ class Attachments {
   ReceiveRegion& receive_;
   trace::Counters& counters_;
   int wake_fd_;
+  std::uint32_t scope_;
   std::shared_ptr<channel::EngineState> state_ = std::make_shared<channel::EngineState>();
   std::vector<channel::DoorbellWatch> doorbells_;  // each for kChannels consecutive indices
   std::vector<Place> places_;

@@ -18,7 +18,7 @@ core::Unreachable::Kind kind_of(io::IoError::Kind kind) {
   switch (kind) {
     case io::IoError::Kind::kPortUnreachable: return core::Unreachable::Kind::kPort;
     case io::IoError::Kind::kProtocolUnreachable: return core::Unreachable::Kind::kProtocol;
-    case io::IoError::Kind::kHostUnreachable: break;
+    default: break;
   }
   return core::Unreachable::Kind::kHost;
 }
@@ -55,7 +55,7 @@ Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io,
       coalesce_(coalesce),
       load_(config.link_bits_per_second),
       receive_(std::move(receive)),
-      attachments_(endpoint_, receive_, recorder_.counters, wake_fd) {
+      attachments_(endpoint_, receive_, recorder_.counters, wake_fd, io_->capabilities().scope) {
   endpoint_.set_starting(true);
 }
 
@@ -90,6 +90,7 @@ std::size_t Engine::work(Time now, std::size_t done) {
     return 0;
   }
   done += dispatch_events(now);
+  answer_path_questions(now);
   const std::size_t sent = transmit(now);
   if (sent > 0) done += sent + dispatch_events(now);
   attachments_.publish();
@@ -101,7 +102,8 @@ std::size_t Engine::receive(Time now) {
   const std::size_t count = io_->receive(received_);
   for (std::size_t i = 0; i < count; ++i) {
     const io::RxFrame& frame = received_[i];
-    const core::RxOutcome outcome = endpoint_.on_packet(now, {frame.source, frame.bytes});
+    const core::RxOutcome outcome =
+        endpoint_.on_packet(now, {frame.source, frame.bytes, frame.path});
     if (outcome.kind == core::RxOutcome::Kind::kDeliver) {
       receive_.copy_in(raw(outcome.buffer),
                        frame.bytes.subspan(outcome.payload_offset, outcome.length));
@@ -115,11 +117,31 @@ std::size_t Engine::take_errors(Time now) {
   const std::size_t count = io_->errors(errors_);
   for (std::size_t i = 0; i < count; ++i) {
     const io::IoError& error = errors_[i];
-    const std::size_t quoted = std::min(error.quoted_length, error.quoted.size());
-    endpoint_.on_unreachable(
-        now, {error.peer, kind_of(error.kind), std::span(error.quoted).first(quoted)});
+    const auto quoted =
+        std::span(error.quoted).first(std::min(error.quoted_length, error.quoted.size()));
+    switch (error.kind) {
+      case io::IoError::Kind::kRoutesChanged: endpoint_.on_paths_changed(); break;
+      case io::IoError::Kind::kTooBig:
+        tell_path(now, error.peer);
+        endpoint_.on_too_big(now, error.peer, quoted);
+        break;
+      default: endpoint_.on_unreachable(now, {error.peer, kind_of(error.kind), quoted}); break;
+    }
   }
   return count;
+}
+
+void Engine::tell_path(Time now, const Address& peer) {
+  endpoint_.on_path(now, {peer, io_->route(peer).packet_bytes_max});
+}
+
+// New peers' ways are known before the first packet to them leaves.
+void Engine::answer_path_questions(Time now) {
+  for (std::size_t i = 0; i < kPathsPerStep; ++i) {
+    const auto peer = endpoint_.poll_path_question();
+    if (!peer) return;
+    tell_path(now, *peer);
+  }
 }
 
 std::size_t Engine::take_submissions(Time now) {

@@ -91,6 +91,7 @@ class Engine {
 
  private:
   static constexpr std::size_t kBatch = 64;
+  static constexpr std::size_t kPathsPerStep = 64;
   static constexpr Duration kLongestSleep{3'600'000'000'000};
 
   Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
@@ -102,6 +103,8 @@ class Engine {
   std::size_t work(Time now, std::size_t done);
   std::size_t receive(Time now);
   std::size_t take_errors(Time now);
+  void tell_path(Time now, const Address& peer);
+  void answer_path_questions(Time now);
   std::size_t run_posted();
   std::size_t take_submissions(Time now);
   void end_start();

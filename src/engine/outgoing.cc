@@ -42,6 +42,7 @@ void Outgoing::make_frames(std::size_t count, const Attachments& attachments) {
     io::TxFrame& frame = frames_[i];
     frame.destination = packet.destination;
     frame.priority = packet.priority;
+    frame.path = packet.path;
     frame.header = std::as_bytes(std::span(packet.header)).first(packet.header_length);
     frame.payload = {};
     if (packet.payload_length > 0) {

@@ -1,7 +1,9 @@
 #include "io/datagram_sender.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/udp.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 
@@ -159,12 +161,22 @@ std::size_t DatagramSender::call_kernel(std::size_t messages, int& error) {
   return 0;
 }
 
+bool DatagramSender::any_queued() const {
+  int bytes = 0;
+  return ioctl(options_.socket, SIOCOUTQ, &bytes) != 0 || bytes > 0;
+}
+
 DatagramSender::Verdict DatagramSender::judge(int error, const TxFrame& frame, std::size_t run,
                                               bool& retried) {
   switch (error) {
     case EINTR: return Verdict::kRetry;
+    case ENOBUFS:  // the queueing discipline or the device dropped it
+      // None of ours waits there: it is not for want of room (veth refuses what its peer's MTU does
+      // not take), and the same packet again would meet the same end for ever.
+      if (any_queued()) return Verdict::kFull;
+      if (run == 1) drop(frame, error);
+      return Verdict::kDrop;
     case EAGAIN:
-    case ENOBUFS:  // the queueing discipline dropped it
     case ENOMEM: return Verdict::kFull;
     case EIO:  // a device on the way cannot finish the checksums that segmentation needs
       if (run > 1) {

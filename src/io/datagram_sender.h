@@ -64,6 +64,7 @@ class DatagramSender {
   bool send_lone(const TxFrame& frame);
   Verdict judge(int error, const TxFrame& frame, std::size_t run, bool& retried);
   void add_path(const TxFrame& frame, Slot& slot, msghdr& message) const;
+  bool any_queued() const;  // whether packets of this socket wait in a device
   void drop(const TxFrame& frame, int error);
 
   Options options_;

@@ -44,6 +44,7 @@ namespace homa::trace {
   NAME(hosts_silent, "times that a peer answered no question and all its RPCs ended")              \
   NAME(retransmitted_packets, "DATA packets sent again")                                           \
   NAME(retransmitted_bytes, "DATA payload bytes sent again")                                       \
+  NAME(messages_cut, "messages whose packets became shorter on their way: they did not fit")       \
   NAME(resends_suppressed, "RESENDs for bytes sent within the last round trip: not sent again")    \
   NAME(busy_sent, "BUSY packets sent")                                                             \
   NAME(busy_received, "BUSY packets received")                                                     \
