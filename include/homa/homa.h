@@ -78,7 +78,8 @@ struct homa_address {
   uint16_t port;     /* of the socket */
   uint32_t scope;    /* of a link-local address: index of our device on its link; else 0 */
 };
-/* "10.0.0.1:4000", "[fe80::1%eth1]:4000", "10.0.0.1%7000:4000", "name:4000" (looked up: may block). */
+/* "10.0.0.1:4000", "[fd00::1]:4000", "10.0.0.1%7000:4000", "[fe80::1%eth1]:4000", "name:4000"
+   (looked up: may block). */
 int homa_parse_address(const char* text, struct homa_address* address);
 /* Writes the same; returns its length, or -HOMA_EINVALID if it does not fit. */
 int homa_format_address(const struct homa_address* address, char* text, size_t size);
