@@ -225,15 +225,23 @@ bool Engine::wait(Time now, Time until, std::unique_lock<std::mutex>* owner) {
   if (!load_.busy()) until = std::min(until, next_deadline());
   Duration at_most = until == kNever ? kLongestSleep : std::min(until - now, kLongestSleep);
   if (load_.busy()) at_most = std::min(at_most, coalesce_);
-  const int arrivals = looks_away ? -1 : io_->descriptor();  // poll() ignores -1
-  if (!looks_away && (owner == nullptr || arrivals < 0)) return io_->wait(at_most, wake_fd_);
-  std::array<pollfd, 2> descriptors{{{wake_fd_, POLLIN, 0}, {arrivals, POLLIN, 0}}};
+  const std::span<const int> of_io = looks_away ? std::span<const int>() : io_->descriptors();
+  if (!looks_away && (owner == nullptr || of_io.empty() || of_io.size() > kIoDescriptorsMax)) {
+    return io_->wait(at_most, wake_fd_);
+  }
+  std::array<pollfd, 1 + kIoDescriptorsMax> all{{{wake_fd_, POLLIN, 0}}};
+  const auto descriptors = std::span(all).first(1 + of_io.size());
+  for (std::size_t i = 0; i < of_io.size(); ++i) descriptors[i + 1] = {of_io[i], POLLIN, 0};
   if (owner != nullptr) owner->unlock();
   const bool ready = io::sleep_on(descriptors, at_most);
   if (owner != nullptr) owner->lock();
   if (!ready) return false;
-  // The back end takes note of errors.
-  if ((descriptors[1].revents & POLLERR) != 0) io_->wait(Duration::zero(), -1);
+  // The back end takes note of errors and of what changed.
+  bool news = false;
+  for (std::size_t i = 1; i < descriptors.size(); ++i) {
+    news = news || (descriptors[i].revents & (i == 1 ? POLLERR : POLLIN | POLLERR)) != 0;
+  }
+  if (news) io_->wait(Duration::zero(), -1);
   return descriptors[0].revents != 0;
 }
 

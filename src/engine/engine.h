@@ -92,6 +92,7 @@ class Engine {
  private:
   static constexpr std::size_t kBatch = 64;
   static constexpr std::size_t kPathsPerStep = 64;
+  static constexpr std::size_t kIoDescriptorsMax = 4;
   static constexpr Duration kLongestSleep{3'600'000'000'000};
 
   Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,

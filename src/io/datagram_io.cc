@@ -48,6 +48,7 @@ DatagramIo::DatagramIo(DatagramSetup setup)
       capabilities_(std::move(setup.capabilities)),
       monitor_(std::move(setup.monitor)),
       paths_(std::move(setup.paths)),
+      descriptors_{socket_.get(), monitor_->descriptor()},
       errors_(capabilities_.carrier, fixed_port(capabilities_.carrier)),
       receiver_({.socket = socket_.get(),
                  .can_join = setup.can_join,

@@ -1,6 +1,7 @@
 // A back end on one kernel socket, UDP or raw IP: what the two have in common, which is nearly all.
 #pragma once
 
+#include <array>
 #include <memory>
 #include "base/descriptor.h"
 
@@ -44,7 +45,7 @@ class DatagramIo final : public PacketIo {
   }
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override;
   Route route(const Address& peer) override { return monitor_->route(peer); }
-  int descriptor() const override { return socket_.get(); }
+  std::span<const int> descriptors() const override { return descriptors_; }
   const IoCapabilities& capabilities() const override { return capabilities_; }
   IoStatistics statistics() const override;
 
@@ -60,7 +61,8 @@ class DatagramIo final : public PacketIo {
   const IoCapabilities capabilities_;
   const std::unique_ptr<NetworkMonitor> monitor_;
   const std::unique_ptr<LocalPaths> paths_;
-  std::uint32_t receive_calls_ = 0;  // since look_around()
+  const std::array<int, 2> descriptors_;  // the socket's, the monitor's
+  std::uint32_t receive_calls_ = 0;       // since look_around()
   IoStatistics statistics_;
   ErrorQueue errors_;
   DatagramReceiver receiver_;

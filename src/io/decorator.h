@@ -23,7 +23,7 @@ class Decorator : public PacketIo {
   std::optional<std::uint64_t> device_queue_bytes() override {
     return inner_->device_queue_bytes();
   }
-  int descriptor() const override { return inner_->descriptor(); }
+  std::span<const int> descriptors() const override { return inner_->descriptors(); }
   const IoCapabilities& capabilities() const override { return inner_->capabilities(); }
   IoStatistics statistics() const override { return inner_->statistics(); }
 

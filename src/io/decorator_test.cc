@@ -22,7 +22,7 @@ class NumberedIo final : public PacketIo {
   }
   Route route(const Address&) override { return {.device = 10}; }
   std::optional<std::uint64_t> device_queue_bytes() override { return 7; }
-  int descriptor() const override { return 8; }
+  std::span<const int> descriptors() const override { return descriptors_; }
   const IoCapabilities& capabilities() const override { return capabilities_; }
   IoStatistics statistics() const override { return {.frames_received = 9}; }
 
@@ -30,6 +30,7 @@ class NumberedIo final : public PacketIo {
 
  private:
   IoCapabilities capabilities_;
+  std::array<int, 8> descriptors_{};
 };
 
 TEST(Decorator, PassesEveryCallOn) {
@@ -46,7 +47,7 @@ TEST(Decorator, PassesEveryCallOn) {
   EXPECT_TRUE(decorator.wait(5ns, 6));
   EXPECT_EQ(decorator.route({}).device, 10U);
   EXPECT_EQ(decorator.device_queue_bytes(), 7U);
-  EXPECT_EQ(decorator.descriptor(), 8);
+  EXPECT_EQ(decorator.descriptors().size(), 8U);
   EXPECT_EQ(decorator.statistics().frames_received, 9U);
 }
 

@@ -104,8 +104,10 @@ class PacketIo {
   virtual Route route(const Address&) { return {}; }
   // Bytes handed over that the device has not sent, where it can be known.
   virtual std::optional<std::uint64_t> device_queue_bytes() { return std::nullopt; }
-  // Readable (or in error) when receive() or errors() may have something; -1: cannot be told.
-  virtual int descriptor() const { return -1; }
+  // Descriptors to sleep on instead of in wait(). The first is readable when there are packets.
+  // When it is in error, or another one is readable, call wait() with no time before errors().
+  // Empty: only wait() can tell.
+  virtual std::span<const int> descriptors() const { return {}; }
   virtual const IoCapabilities& capabilities() const = 0;
   virtual IoStatistics statistics() const = 0;
 };

@@ -25,6 +25,7 @@ class PcapWriterIo final : public Decorator {
   std::size_t send(std::span<const TxFrame> frames) override;
   // Also brings the file up to date.
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override;
+  std::span<const int> descriptors() const override { return {}; }
 
  private:
   struct Close {

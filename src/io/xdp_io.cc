@@ -57,7 +57,7 @@ XdpIo::XdpIo(XdpParts parts)
       carrier_(capabilities_.carrier) {
   for (const int fd : rings_->descriptors()) waited_for_.push_back({fd, POLLIN, 0});
   waited_for_.push_back({hops_->descriptor(), POLLIN, 0});
-  waited_for_.push_back({companion_->descriptor(), POLLIN, 0});
+  waited_for_.push_back({companion_->descriptors().front(), POLLIN, 0});
   waited_for_.push_back({-1, POLLIN, 0});
 }
 
