@@ -107,6 +107,9 @@ std::size_t Engine::receive(Time now) {
     if (outcome.kind == core::RxOutcome::Kind::kDeliver) {
       receive_.copy_in(raw(outcome.buffer),
                        frame.bytes.subspan(outcome.payload_offset, outcome.length));
+    } else if (outcome.kind == core::RxOutcome::Kind::kDropped &&
+               outcome.reason == core::DropReason::kNoSuchPort) {
+      io_->refuse(frame);
     }
   }
   if (count > 0) io_->release(std::span(received_).first(count));

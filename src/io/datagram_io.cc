@@ -16,14 +16,17 @@ std::uint16_t fixed_port(Carrier carrier) { return carrier == Carrier::kUdp ? 0 
 
 }  // namespace
 
-Result<void, Error> watch_network(const IoConfig& config, const Device& device,
-                                  DatagramSetup& setup) {
+Result<void, Error> complete_setup(const IoConfig& config, const Device& device,
+                                   DatagramSetup& setup) {
   auto monitor = NetworkMonitor::open({.carrier = setup.capabilities.carrier,
                                        .mtu_max = config.mtu,
                                        .scope = device.index,
                                        .source = device.any ? IpAddress{} : device.address.ip});
   if (!monitor) return Unexpected<Error>(monitor.error());
   setup.monitor = std::move(*monitor);
+  auto buffers = ReceiveBuffers::create();
+  if (!buffers) return Unexpected<Error>(buffers.error());
+  setup.buffers = std::move(*buffers);
   setup.capabilities.scope = device.index;
   const int socket = setup.socket.get();
   const bool v6 = setup.family == AF_INET6;
@@ -48,6 +51,7 @@ DatagramIo::DatagramIo(DatagramSetup setup)
       capabilities_(std::move(setup.capabilities)),
       monitor_(std::move(setup.monitor)),
       paths_(std::move(setup.paths)),
+      refusals_(std::move(setup.refusals)),
       descriptors_{socket_.get(), monitor_->descriptor()},
       errors_(capabilities_.carrier, fixed_port(capabilities_.carrier)),
       receiver_({.socket = socket_.get(),
@@ -56,7 +60,7 @@ DatagramIo::DatagramIo(DatagramSetup setup)
                  .fixed_port = fixed_port(capabilities_.carrier),
                  .paths = paths_.get(),
                  .priorities = setup.priorities},
-                statistics_),
+                std::move(setup.buffers), statistics_),
       sender_({.socket = socket_.get(),
                .family = setup.family,
                .dual_stack = setup.dual_stack,

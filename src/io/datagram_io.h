@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include "base/descriptor.h"
 
 #include "base/descriptor.h"
@@ -13,6 +14,7 @@
 #include "io/local_paths.h"
 #include "io/network_monitor.h"
 #include "io/packet_io.h"
+#include "io/port_unreachable.h"
 
 namespace homa::io {
 
@@ -21,17 +23,19 @@ struct DatagramSetup {
   base::Descriptor lock;    // held as long as the socket; may be none
   IoCapabilities capabilities;
   std::unique_ptr<NetworkMonitor> monitor;
-  std::unique_ptr<LocalPaths> paths;  // of a socket that takes packets for every address
+  std::unique_ptr<LocalPaths> paths;        // of a socket that takes packets for every address
+  std::optional<PortUnreachable> refusals;  // of protocol 146, which kernels speak
+  ReceiveBuffers buffers;
   int family = AF_INET;
   bool dual_stack = false;
   bool can_join = false;    // received packets to runs
   bool priorities = false;  // received packets tell theirs
 };
 
-// What a back end needs to know of the network besides its socket: opens both for `setup`, whose
-// capabilities are filled in.
-Result<void, Error> watch_network(const IoConfig& config, const Device& device,
-                                  DatagramSetup& setup);
+// What both kinds of back end need besides the socket: memory to receive into, a monitor of the
+// network, and, for every address, the paths of answers. `setup` has its capabilities already.
+Result<void, Error> complete_setup(const IoConfig& config, const Device& device,
+                                   DatagramSetup& setup);
 
 class DatagramIo final : public PacketIo {
  public:
@@ -44,6 +48,9 @@ class DatagramIo final : public PacketIo {
     return errors_.empty() ? 0 : errors_.take(errors);
   }
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override;
+  void refuse(const RxFrame& frame) override {
+    if (refusals_) refusals_->send(frame);
+  }
   Route route(const Address& peer) override { return monitor_->route(peer); }
   std::span<const int> descriptors() const override { return descriptors_; }
   const IoCapabilities& capabilities() const override { return capabilities_; }
@@ -61,6 +68,7 @@ class DatagramIo final : public PacketIo {
   const IoCapabilities capabilities_;
   const std::unique_ptr<NetworkMonitor> monitor_;
   const std::unique_ptr<LocalPaths> paths_;
+  std::optional<PortUnreachable> refusals_;
   const std::array<int, 2> descriptors_;  // the socket's, the monitor's
   std::uint32_t receive_calls_ = 0;       // since look_around()
   IoStatistics statistics_;

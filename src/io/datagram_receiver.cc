@@ -10,8 +10,9 @@
 
 namespace homa::io {
 
-DatagramReceiver::DatagramReceiver(const Options& options, IoStatistics& statistics)
-    : options_(options), statistics_(statistics) {
+DatagramReceiver::DatagramReceiver(const Options& options, ReceiveBuffers buffers,
+                                   IoStatistics& statistics)
+    : options_(options), statistics_(statistics), buffers_(std::move(buffers)) {
   for (std::size_t i = 0; i < kBatch; ++i) {
     msghdr& message = messages_[i].msg_hdr;
     message.msg_name = &slots_[i].name;

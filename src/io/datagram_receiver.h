@@ -28,7 +28,7 @@ class DatagramReceiver {
     LocalPaths* paths = nullptr;   // of a socket that takes packets for every address
     bool priorities = false;       // the kernel tells each packet's traffic class
   };
-  DatagramReceiver(const Options& options, IoStatistics& statistics);
+  DatagramReceiver(const Options& options, ReceiveBuffers buffers, IoStatistics& statistics);
 
   // `error` is errno if the system call failed otherwise than by "nothing there", or 0.
   std::size_t receive(std::span<RxFrame> frames, int& error);

@@ -19,6 +19,7 @@ class Decorator : public PacketIo {
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override {
     return inner_->wait(at_most, wake_fd);
   }
+  void refuse(const RxFrame& frame) override { inner_->refuse(frame); }
   Route route(const Address& peer) override { return inner_->route(peer); }
   std::optional<std::uint64_t> device_queue_bytes() override {
     return inner_->device_queue_bytes();

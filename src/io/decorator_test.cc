@@ -20,6 +20,7 @@ class NumberedIo final : public PacketIo {
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override {
     return at_most == 5ns && wake_fd == 6;
   }
+  void refuse(const RxFrame& frame) override { refused = frame.token; }
   Route route(const Address&) override { return {.device = 10}; }
   std::optional<std::uint64_t> device_queue_bytes() override { return 7; }
   std::span<const int> descriptors() const override { return descriptors_; }
@@ -27,6 +28,7 @@ class NumberedIo final : public PacketIo {
   IoStatistics statistics() const override { return {.frames_received = 9}; }
 
   std::size_t released = 0;
+  std::uint64_t refused = 0;
 
  private:
   IoCapabilities capabilities_;
@@ -45,6 +47,10 @@ TEST(Decorator, PassesEveryCallOn) {
   EXPECT_EQ(decorator.send({}), 3U);
   EXPECT_EQ(decorator.errors({}), 4U);
   EXPECT_TRUE(decorator.wait(5ns, 6));
+  RxFrame frame;
+  frame.token = 11;
+  decorator.refuse(frame);
+  EXPECT_EQ(numbered.refused, 11U);
   EXPECT_EQ(decorator.route({}).device, 10U);
   EXPECT_EQ(decorator.device_queue_bytes(), 7U);
   EXPECT_EQ(decorator.descriptors().size(), 8U);

@@ -100,6 +100,9 @@ class PacketIo {
   // Sleeps until there is something to receive, `wake_fd` (-1: none) is readable, or time is up.
   // Whether `wake_fd` is readable.
   virtual bool wait(std::chrono::nanoseconds at_most, int wake_fd) = 0;
+  // Nobody has the Homa port that this packet of a receive() called: tells its sender by ICMP,
+  // where the kernel's Homa would. Before release().
+  virtual void refuse(const RxFrame&) {}
   // The way to a peer now. Costs system calls: ask once per peer, and again after kRoutesChanged.
   virtual Route route(const Address&) { return {}; }
   // Bytes handed over that the device has not sent, where it can be known.

@@ -19,6 +19,7 @@ namespace {
 // network namespace only.
 Result<base::Descriptor, Error> lock_address(const std::string& address) {
   base::Descriptor lock(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!lock.valid()) return system_failure("raw: a Unix socket to lock address " + address, errno);
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   const std::string text = "homa-raw-" + address;
@@ -72,7 +73,10 @@ Result<std::unique_ptr<PacketIo>, Error> open_raw(const IoConfig& config) {
   setup.capabilities.priorities = true;
   setup.socket = std::move(*socket);
   setup.lock = std::move(*lock);
-  if (auto watched = watch_network(config, *device, setup); !watched) {
+  auto refusals = PortUnreachable::open(device->address);
+  if (!refusals) return Unexpected<Error>(refusals.error());
+  setup.refusals = std::move(*refusals);
+  if (auto watched = complete_setup(config, *device, setup); !watched) {
     return Unexpected<Error>(watched.error());
   }
   return std::unique_ptr<PacketIo>(std::make_unique<DatagramIo>(std::move(setup)));

@@ -5,10 +5,15 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
 
 #include "base/check.h"
+#include "base/failure.h"
 
 namespace homa::io {
 
@@ -17,17 +22,34 @@ class ReceiveBuffers {
   static constexpr std::size_t kBufferBytes = 65'536;  // the longest datagram, or GRO's longest run
   static constexpr std::uint32_t kBuffers = 192;       // posted, waiting to be taken, and in use
 
-  ReceiveBuffers() {
+  static Result<ReceiveBuffers, Error> create() {
     // Pages come into being when first written: a host that sees short packets uses few.
     void* memory = mmap(nullptr, kBufferBytes * kBuffers, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    HOMA_CHECK(memory != MAP_FAILED);
-    memory_ = static_cast<std::byte*>(memory);
-    for (std::uint32_t i = 0; i < kBuffers; ++i) free_[i] = kBuffers - 1 - i;
+    if (memory == MAP_FAILED) {
+      return failure(ErrorCode::kNoMemory, "no address space for receive buffers, " +
+                                               std::to_string(kBufferBytes * kBuffers) +
+                                               " bytes: " + std::strerror(errno) +
+                                               ". Raise the limit (ulimit -v)");
+    }
+    return ReceiveBuffers(static_cast<std::byte*>(memory));
   }
-  ~ReceiveBuffers() { munmap(memory_, kBufferBytes * kBuffers); }
-  ReceiveBuffers(const ReceiveBuffers&) = delete;
-  ReceiveBuffers& operator=(const ReceiveBuffers&) = delete;
+  ReceiveBuffers() = default;  // has none
+  ReceiveBuffers(ReceiveBuffers&& other) noexcept
+      : memory_(std::exchange(other.memory_, nullptr)),
+        free_(other.free_),
+        frames_(other.frames_),
+        free_count_(std::exchange(other.free_count_, 0U)) {}
+  ReceiveBuffers& operator=(ReceiveBuffers&& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(free_, other.free_);
+    std::swap(frames_, other.frames_);
+    std::swap(free_count_, other.free_count_);
+    return *this;
+  }
+  ~ReceiveBuffers() {
+    if (memory_ != nullptr) munmap(memory_, kBufferBytes * kBuffers);
+  }
 
   bool empty() const { return free_count_ == 0; }
   // Not empty().
@@ -41,10 +63,14 @@ class ReceiveBuffers {
   }
 
  private:
+  explicit ReceiveBuffers(std::byte* memory) : memory_(memory), free_count_(kBuffers) {
+    for (std::uint32_t i = 0; i < kBuffers; ++i) free_[i] = kBuffers - 1 - i;
+  }
+
   std::byte* memory_ = nullptr;
-  std::array<std::uint32_t, kBuffers> free_;
+  std::array<std::uint32_t, kBuffers> free_{};
   std::array<std::uint32_t, kBuffers> frames_{};
-  std::uint32_t free_count_ = kBuffers;
+  std::uint32_t free_count_ = 0;
 };
 
 }  // namespace homa::io

@@ -6,7 +6,7 @@ namespace homa::io {
 namespace {
 
 TEST(ReceiveBuffers, ABufferIsFreeAgainAfterItsLastFrame) {
-  ReceiveBuffers buffers;
+  ReceiveBuffers buffers = std::move(*ReceiveBuffers::create());
   const std::uint32_t first = buffers.take();
   buffers.set_frames(first, 2);
   buffers.release_frame(first);
@@ -16,7 +16,7 @@ TEST(ReceiveBuffers, ABufferIsFreeAgainAfterItsLastFrame) {
 }
 
 TEST(ReceiveBuffers, AreFiniteAndDoNotOverlap) {
-  ReceiveBuffers buffers;
+  ReceiveBuffers buffers = std::move(*ReceiveBuffers::create());
   for (std::uint32_t i = 0; i < ReceiveBuffers::kBuffers; ++i) {
     ASSERT_FALSE(buffers.empty());
     EXPECT_EQ(buffers.at(buffers.take()), buffers.at(0) + i * ReceiveBuffers::kBufferBytes);
@@ -24,8 +24,19 @@ TEST(ReceiveBuffers, AreFiniteAndDoNotOverlap) {
   EXPECT_TRUE(buffers.empty());
 }
 
+TEST(ReceiveBuffers, MoveWithAllThatIsInUse) {
+  ReceiveBuffers first = std::move(*ReceiveBuffers::create());
+  const std::uint32_t used = first.take();
+  first.set_frames(used, 1);
+  ReceiveBuffers second;
+  EXPECT_TRUE(second.empty());
+  second = std::move(first);
+  second.release_frame(used);
+  EXPECT_EQ(second.take(), used);
+}
+
 TEST(ReceiveBuffersDeathTest, AFrameReleasedTwiceIsOurBug) {
-  ReceiveBuffers buffers;
+  ReceiveBuffers buffers = std::move(*ReceiveBuffers::create());
   const std::uint32_t buffer = buffers.take();
   buffers.set_frames(buffer, 1);
   buffers.release_frame(buffer);

@@ -86,7 +86,7 @@ Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
   setup.socket = std::move(made->socket);
   setup.family = made->family;
   setup.dual_stack = made->dual_stack;
-  if (auto watched = watch_network(config, *device, setup); !watched) {
+  if (auto watched = complete_setup(config, *device, setup); !watched) {
     return Unexpected<Error>(watched.error());
   }
   return std::unique_ptr<PacketIo>(std::make_unique<DatagramIo>(std::move(setup)));

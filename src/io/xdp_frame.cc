@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "io/checksum.h"
 
 namespace homa::io {
 namespace {
@@ -14,28 +15,6 @@ constexpr std::size_t kEthernet = 14;
 constexpr std::uint16_t kTypeV4 = 0x0800;
 constexpr std::uint16_t kTypeV6 = 0x86dd;
 constexpr std::uint8_t kHopLimit = 64;
-
-// Ones' complement sum of big-endian 16-bit words, not folded; an odd last byte is a high byte.
-std::uint64_t sum_words(const std::byte* bytes, std::size_t count) {
-  std::uint64_t sum = 0;
-  while (count >= 4) {
-    sum += load_big_endian<std::uint32_t>(bytes);
-    bytes += 4;
-    count -= 4;
-  }
-  if (count >= 2) {
-    sum += load_big_endian<std::uint16_t>(bytes);
-    bytes += 2;
-    count -= 2;
-  }
-  if (count == 1) sum += std::to_integer<std::uint64_t>(*bytes) << 8;
-  return sum;
-}
-
-std::uint16_t fold(std::uint64_t sum) {
-  while ((sum >> 16) != 0) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<std::uint16_t>(sum);
-}
 
 }  // namespace
 
@@ -55,7 +34,7 @@ FrameHeaders::FrameHeaders(Carrier carrier, const MacAddress& from, const MacAdd
     ip[9] = static_cast<std::byte>(protocol);
     std::memcpy(ip + 12, source.ip.data() + 12, 4);
     std::memcpy(ip + 16, destination.ip.data() + 12, 4);
-    ip_sum_ = static_cast<std::uint32_t>(sum_words(ip, 20) % 0xffff);
+    ip_sum_ = static_cast<std::uint32_t>(sum_words({ip, 20}) % 0xffff);
   } else {
     ip[0] = std::byte{0x60};
     ip[6] = static_cast<std::byte>(protocol);
@@ -69,7 +48,7 @@ FrameHeaders::FrameHeaders(Carrier carrier, const MacAddress& from, const MacAdd
     store_big_endian(udp, source.udp_port);
     store_big_endian(udp + 2, destination.udp_port);
     if (!is_v4_) {
-      udp_sum_ = fold(sum_words(ip + 8, 32) + sum_words(udp, 4) + kUdpProtocol);
+      udp_sum_ = fold(sum_words({ip + 8, 32}) + sum_words({udp, 4}) + kUdpProtocol);
     }
   }
 }
@@ -97,7 +76,7 @@ void FrameHeaders::write(std::byte* frame, std::uint32_t homa_bytes, std::uint8_
   store_big_endian(udp + 4, static_cast<std::uint16_t>(transport_bytes));
   if (is_v4_) return;  // zero: none, as IPv4 allows (RFC 768)
   // The length counts twice: in the pseudo-header and in the UDP header.
-  const auto sum = fold(udp_sum_ + 2ULL * transport_bytes + sum_words(frame + size_, homa_bytes));
+  const auto sum = fold(udp_sum_ + 2ULL * transport_bytes + sum_words({frame + size_, homa_bytes}));
   const auto checksum = static_cast<std::uint16_t>(~sum);
   store_big_endian(udp + 6, checksum == 0 ? std::uint16_t{0xffff} : checksum);
 }

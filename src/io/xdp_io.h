@@ -46,6 +46,7 @@ class XdpIo final : public PacketIo {
   std::size_t send(std::span<const TxFrame> frames) override;
   std::size_t errors(std::span<IoError> errors) override;
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override;
+  void refuse(const RxFrame& frame) override { companion_->refuse(frame); }
   Route route(const Address& peer) override;
   std::optional<std::uint64_t> device_queue_bytes() override { return rings_->queued_bytes(); }
   const IoCapabilities& capabilities() const override { return capabilities_; }

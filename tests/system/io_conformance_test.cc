@@ -235,6 +235,26 @@ TEST_P(IoConformance, AHostWithoutHomaIsReportedWithTheQuotedHeader) {
   EXPECT_TRUE(std::equal(errors[0].quoted.begin(), errors[0].quoted.end(), packet.begin()));
 }
 
+TEST_P(IoBetweenHosts, AClosedHomaPortIsReportedWhereTheKernelsHomaWould) {
+  const Bytes packet = make_packet(300, 9);
+  ASSERT_TRUE(send_one(*a_, packet, to_b_));
+  b_->wait(1s, -1);
+  std::array<RxFrame, 8> frames;
+  ASSERT_EQ(b_->receive(frames), 1U);
+  b_->refuse(frames[0]);
+  b_->release(std::span(frames).first(1));
+  const auto errors = receive_errors(*a_);
+  if (a_->capabilities().carrier != Carrier::kIp) {
+    EXPECT_TRUE(errors.empty()) << "hosts that use UDP know our ERROR packet";
+    return;
+  }
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0].kind, IoError::Kind::kPortUnreachable);
+  EXPECT_EQ(errors[0].peer, to_b_);
+  ASSERT_EQ(errors[0].quoted_length, 28U);
+  EXPECT_TRUE(std::equal(errors[0].quoted.begin(), errors[0].quoted.end(), packet.begin()));
+}
+
 TEST_P(IoBetweenHosts, AnAddressWithoutARouteIsReported) {
   const auto nowhere = Address::parse(GetParam().ipv6 ? "fd99::1" : "10.99.0.1");
   ASSERT_TRUE(nowhere);
