@@ -124,10 +124,12 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   const Port port = data.common.destination_port;
   LocalPort* local = admission_.find(port);
   if (local == nullptr) {
-    if (admission_.is_closed(port)) {
+    RxOutcome outcome = drop(now, DropReason::kNoSuchPort, packet, data.common.sender_id);
+    outcome.refused = admission_.is_closed(port);
+    if (outcome.refused) {
       controls_.error(now, packet.way(), data.common, ErrorCode::kNoSuchSocket);
     }
-    return drop(now, DropReason::kNoSuchPort, packet, data.common.sender_id);
+    return outcome;
   }
   Peer* peer = get_peer(now, packet.source);
   if (peer == nullptr) return drop(now, DropReason::kOverloaded, packet, data.common.sender_id);

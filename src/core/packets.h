@@ -51,6 +51,7 @@ struct RxOutcome {
   enum class Kind : std::uint8_t { kConsumed, kDeliver, kDropped };
   Kind kind = Kind::kConsumed;
   DropReason reason{};
+  bool refused = false;  // kNoSuchPort: the port is closed, and the sender is told so
   AccountId account{};
   std::uint32_t payload_offset = 0;
   std::uint32_t length = 0;

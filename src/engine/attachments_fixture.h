@@ -61,7 +61,7 @@ class AttachmentsFixture : public ::testing::Test {
   core::Endpoint endpoint_{config(), 1, recorder_};
   ReceiveRegion receive_ = ReceiveRegion::create(8 << 20).value();
   base::Descriptor wake_ = base::Descriptor(channel::create_descriptor().value());
-  Attachments attachments_{endpoint_, receive_, recorder_.counters, wake_.get()};
+  Attachments attachments_{endpoint_, receive_, recorder_.counters, wake_.get(), 0};
 };
 
 }  // namespace homa::engine

@@ -107,8 +107,7 @@ std::size_t Engine::receive(Time now) {
     if (outcome.kind == core::RxOutcome::Kind::kDeliver) {
       receive_.copy_in(raw(outcome.buffer),
                        frame.bytes.subspan(outcome.payload_offset, outcome.length));
-    } else if (outcome.kind == core::RxOutcome::Kind::kDropped &&
-               outcome.reason == core::DropReason::kNoSuchPort) {
+    } else if (outcome.refused) {
       io_->refuse(frame);
     }
   }
