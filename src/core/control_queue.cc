@@ -76,8 +76,7 @@ void ControlQueue::busy(Time now, const Way& to, const wire::CommonHeader& about
   push(now, to, wire::BusyHeader{answer_to(about)}, recorder_.counters.busy_sent);
 }
 
-void ControlQueue::error(Time now, const Way& to, const wire::CommonHeader& about,
-                         ErrorCode code) {
+void ControlQueue::error(Time now, const Way& to, const wire::CommonHeader& about, ErrorCode code) {
   push(now, to, wire::ErrorHeader{answer_to(about), raw(code)}, recorder_.counters.errors_sent);
 }
 

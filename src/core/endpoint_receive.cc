@@ -341,7 +341,7 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
 // its queue (docs/protocol.md#what-a-resend-asks-for).
 RxOutcome Endpoint::Impl::on_resend_of_unknown(Time now, const Way& from,
                                                const wire::CommonHeader& about) {
-  Peer* peer = is_client_id(about.sender_id) ? peers_.find(from) : nullptr;
+  Peer* peer = is_client_id(about.sender_id) ? peers_.find(from.address) : nullptr;
   if (peer != nullptr && peer->incarnation == 0) {
     const Duration lately = silence_.ticks(config_.resend_interval);
     if (peer->repairs.under_way(now, peer->repairs.whole(), lately)) {

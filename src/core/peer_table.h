@@ -42,11 +42,11 @@ struct Peer {
   Questions questions;
   Watch watch;
   Repairs repairs;
-  Timer timer;              // of watch and of who waits in questions.line
-  Duration round_trip{0};   // shortest seen; 0: none yet
+  Timer timer;             // of watch and of who waits in questions.line
+  Duration round_trip{0};  // shortest seen; 0: none yet
   PathMtu mtu;
   std::uint32_t path_asked = 0;  // in which generation of paths its own was asked for; 0: never
-  WireId finished_below{};  // requests up to this id may have run (FinishedIds)
+  WireId finished_below{};       // requests up to this id may have run (FinishedIds)
 
   Way way() const { return {address, path}; }
 
