@@ -70,7 +70,8 @@ struct Counter {
 
 class Host {
  public:
-  // The error names what was tried, on what, and what to do.
+  // The error names what was tried, on what, and what to do. Neither this nor any other function of
+  // the interface throws: without memory the error is kNoMemory, and nothing is half done.
   static Result<Host, Error> open(const HostConfig& config = {});
 
   Host(Host&&) noexcept;
@@ -82,15 +83,17 @@ class Host {
   // A server's socket on `port` (1..32767).
   Result<Socket, Error> serve(std::uint16_t port);
 
-  Address address() const;          // as peers see it; UDP port included
-  std::string description() const;  // "udp 10.0.0.1%54321, mtu 1500, 10 Gbit/s"
-  std::vector<Counter> counters() const;
+  Address address() const;  // as peers see it; UDP port included
+  // "udp 10.0.0.1%54321, mtu 1500, 10 Gbit/s". Empty when there is no memory for it.
+  std::string description() const;
+  std::vector<Counter> counters() const;  // the same
 
   // Does what is due now, without waiting, and returns how much that was; 0 while another thread
   // runs the engine. Nobody needs to call it.
   std::size_t poll();
 
  private:
+  Result<Socket, Error> open_socket(std::uint16_t port);
   explicit Host(std::shared_ptr<client::HostState> state);
   std::shared_ptr<client::HostState> state_;
 };

@@ -22,6 +22,10 @@ class GrowingQueue {
     if (size() == slots_.size()) grow();
     return slots_[next_++ & (slots_.size() - 1)];
   }
+  // Makes room for `count` elements, so that the next pushes up to that many throw nothing.
+  void reserve(std::size_t count) {
+    while (slots_.size() < count) grow();
+  }
   T& front() {
     HOMA_CHECK(!empty());
     return slots_[first_ & (slots_.size() - 1)];

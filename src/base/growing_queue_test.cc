@@ -31,5 +31,17 @@ TEST(GrowingQueue, HoldsWhatCanOnlyBeMoved) {
   EXPECT_EQ(*queue.front(), 0);
 }
 
+TEST(GrowingQueue, ReservingKeepsWhatIsThere) {
+  GrowingQueue<int> queue;
+  for (int i = 0; i < 10; ++i) queue.push(i);
+  queue.pop();
+  queue.reserve(1'000);
+  EXPECT_EQ(queue.size(), 9U);
+  for (int i = 1; i < 10; ++i) {
+    EXPECT_EQ(queue.front(), i);
+    queue.pop();
+  }
+}
+
 }  // namespace
 }  // namespace homa::base

@@ -44,7 +44,7 @@ Result<Mapping, Error> Mapping::create_shared(std::uint64_t bytes) {
   Mapping mapping;
   mapping.descriptor_ = ::memfd_create("homa", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (mapping.descriptor_ < 0) {
-    return failed("cannot create shared memory", "raise the limit of open files");
+    return failed("cannot create shared memory", "raise the limit of open files (ulimit -n)");
   }
   if (::ftruncate(mapping.descriptor_, static_cast<off_t>(bytes)) != 0 ||
       ::fcntl(mapping.descriptor_, F_ADD_SEALS, kSizeSeals | F_SEAL_SEAL) != 0) {

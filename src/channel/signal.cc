@@ -5,8 +5,6 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
-#include <string>
 
 #include "base/failure.h"
 
@@ -15,9 +13,7 @@ namespace homa::channel {
 Result<Signal, Error> Signal::create() {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
-    return failure(ErrorCode::kSystem, std::string("cannot create a pair of sockets: ") +
-                                           std::strerror(errno) +
-                                           "; raise the limit of open files");
+    return system_failure("cannot create a pair of sockets", errno);
   }
   return Signal(base::Descriptor(ends[0]), base::Descriptor(ends[1]));
 }

@@ -11,6 +11,8 @@
 #include <ctime>
 #include <string>
 
+#include "base/failure.h"
+
 namespace homa::channel {
 namespace {
 
@@ -49,9 +51,7 @@ void wake(WakeWord& word) {
 Result<int, Error> create_descriptor() {
   const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd >= 0) return fd;
-  return Unexpected(Error{ErrorCode::kSystem, std::string("cannot create an eventfd: ") +
-                                                  std::strerror(errno) +
-                                                  "; raise the limit of open files"});
+  return system_failure("cannot create an eventfd", errno);
 }
 
 void signal_descriptor(int fd) {

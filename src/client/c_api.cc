@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "client/guard.h"
 #include "homa/homa.h"
 #include "homa/host.h"
 
@@ -29,12 +30,29 @@ static_assert(HOMA_FAILURE == static_cast<int>(homa::Message::Kind::kFailure));
 
 thread_local std::string last_error;
 
+// Throws nothing: without memory the code has no sentence of its own.
 int fail(const Error& error) {
-  last_error = error.text;
+  try {
+    last_error = error.text;
+  } catch (const std::bad_alloc&) {
+    last_error = "out of memory";  // short enough to need none
+  }
   return -static_cast<int>(error.code);
 }
 
-int invalid(const char* text) { return fail({ErrorCode::kInvalidArgument, text}); }
+// Runs `work`, which returns 0 or a negative code. Throws nothing.
+template <typename Work>
+int guarded(Work work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return fail(homa::client::out_of_memory().error());
+  }
+}
+
+int invalid(const char* text) {
+  return guarded([&] { return fail({ErrorCode::kInvalidArgument, text}); });
+}
 
 homa::SocketAddress address_of(const homa_address& from) {
   homa::SocketAddress address;
@@ -100,7 +118,9 @@ homa::Result<homa::HostConfig, Error> config_of(const homa_host_config& from) {
   return config;
 }
 
-void fill(homa_message* to, homa::Message message) {
+// `place`: where the message stays until homa_release(), if it has bytes.
+void fill(homa_message* to, homa::Message message, std::unique_ptr<homa::Message> place) {
+  if (message.bytes().empty()) place.reset();
   *to = homa_message{};
   to->data = message.bytes().data();
   to->length = message.size();
@@ -109,7 +129,8 @@ void fill(homa_message* to, homa::Message message) {
   to->kind = static_cast<int32_t>(message.kind());
   to->error = static_cast<int32_t>(message.error());
   to->peer = address_of(message.peer());
-  if (!message.bytes().empty()) to->internal = new homa::Message(std::move(message));
+  if (place != nullptr) *place = std::move(message);
+  to->internal = place.release();
 }
 
 }  // namespace
@@ -124,47 +145,54 @@ const char* homa_strerror(int error) {
 const char* homa_last_error(void) { return last_error.c_str(); }
 
 homa_host* homa_host_open(const homa_host_config* config, int* error) {
-  const auto refuse = [&](const Error& why) {
-    const int code = fail(why);
-    if (error != nullptr) *error = code;
-    return nullptr;
-  };
-  homa_host_config given{};
-  if (config != nullptr) {
-    std::memcpy(&given, config, std::min(config->size, sizeof(given)));
-  }
-  const auto parsed = config_of(given);
-  if (!parsed) return refuse(parsed.error());
-  auto host = homa::Host::open(*parsed);
-  if (!host) return refuse(host.error());
-  return new homa_host{std::move(host).value()};
+  homa_host* opened = nullptr;
+  const int code = guarded([&] {
+    homa_host_config given{};
+    if (config != nullptr) {
+      std::memcpy(&given, config, std::min(config->size, sizeof(given)));
+    }
+    const auto parsed = config_of(given);
+    if (!parsed) return fail(parsed.error());
+    auto host = homa::Host::open(*parsed);
+    if (!host) return fail(host.error());
+    opened = new homa_host{std::move(host).value()};
+    return 0;
+  });
+  if (error != nullptr && code < 0) *error = code;
+  return opened;
 }
 
 void homa_host_close(homa_host* host) { delete host; }
 
 int homa_host_address(const homa_host* host, char* text, size_t size) {
-  return write_text(host->host.address().to_string(), text, size);
+  return guarded([&] { return write_text(host->host.address().to_string(), text, size); });
 }
 
 size_t homa_host_poll(homa_host* host) { return host->host.poll(); }
 
 int homa_parse_address(const char* text, homa_address* address) {
-  const auto parsed = homa::SocketAddress::parse(text);
-  if (!parsed) return fail(parsed.error());
-  *address = address_of(*parsed);
-  return 0;
+  return guarded([&] {
+    const auto parsed = homa::SocketAddress::parse(text);
+    if (!parsed) return fail(parsed.error());
+    *address = address_of(*parsed);
+    return 0;
+  });
 }
 
 int homa_format_address(const homa_address* address, char* text, size_t size) {
-  return write_text(address_of(*address).to_string(), text, size);
+  return guarded([&] { return write_text(address_of(*address).to_string(), text, size); });
 }
 
 homa_socket_t* homa_socket(homa_host* host, uint16_t port, int* error) {
-  auto socket = port == 0 ? host->host.client() : host->host.serve(port);
-  if (socket) return new homa_socket_s{std::move(socket).value()};
-  const int code = fail(socket.error());
-  if (error != nullptr) *error = code;
-  return nullptr;
+  homa_socket_t* opened = nullptr;
+  const int code = guarded([&] {
+    auto socket = port == 0 ? host->host.client() : host->host.serve(port);
+    if (!socket) return fail(socket.error());
+    opened = new homa_socket_s{std::move(socket).value()};
+    return 0;
+  });
+  if (error != nullptr && code < 0) *error = code;
+  return opened;
 }
 
 uint16_t homa_port(const homa_socket_t* socket) { return socket->socket.port(); }
@@ -189,11 +217,14 @@ int homa_send(homa_socket_t* socket, const void* request, size_t length, const h
 
 int homa_recv(homa_socket_t* socket, uint64_t id, int64_t timeout_us, homa_message* message) {
   *message = homa_message{};
-  auto received = id == 0 ? socket->socket.receive(timeout_of(timeout_us))
-                          : socket->socket.receive_response(id, timeout_of(timeout_us));
-  if (!received) return fail(received.error());
-  fill(message, std::move(received).value());
-  return 0;
+  return guarded([&] {
+    auto place = std::make_unique<homa::Message>();
+    auto received = id == 0 ? socket->socket.receive(timeout_of(timeout_us))
+                            : socket->socket.receive_response(id, timeout_of(timeout_us));
+    if (!received) return fail(received.error());
+    fill(message, std::move(received).value(), std::move(place));
+    return 0;
+  });
 }
 
 void homa_release(homa_message* message) {
@@ -209,11 +240,14 @@ int homa_reply(homa_socket_t* socket, const void* response, size_t length, uint6
 int homa_invoke(homa_socket_t* socket, const void* request, size_t length,
                 const homa_address* server, int64_t timeout_us, homa_message* response) {
   *response = homa_message{};
-  auto received =
-      socket->socket.call(address_of(*server), bytes_of(request, length), timeout_of(timeout_us));
-  if (!received) return fail(received.error());
-  fill(response, std::move(received).value());
-  return 0;
+  return guarded([&] {
+    auto place = std::make_unique<homa::Message>();
+    auto received =
+        socket->socket.call(address_of(*server), bytes_of(request, length), timeout_of(timeout_us));
+    if (!received) return fail(received.error());
+    fill(response, std::move(received).value(), std::move(place));
+    return 0;
+  });
 }
 
 int homa_abort(homa_socket_t* socket, uint64_t id, int error) {

@@ -1,6 +1,7 @@
 #include "client/engine_runner.h"
 
 #include <algorithm>
+#include <new>
 
 #include "channel/wake.h"
 #include "client/sleeping.h"
@@ -41,7 +42,7 @@ void EngineRunner::end() {
 void EngineRunner::drive(const Watch& watch, Time now, Time until) {
   Time last_work = now;
   std::uint32_t idle_steps = 0;
-  while (!watch.ready()) {
+  while (!watch.ready() && engine_.running()) {
     if (step(now) > 0) {
       last_work = now;
     } else if (now - last_work < config_.poll && ++idle_steps % kStepsPerClock != 0) {
@@ -121,10 +122,13 @@ std::size_t EngineRunner::look() {
   return done;
 }
 
-void EngineRunner::add_sleeper(channel::WakeWord& word) {
+bool EngineRunner::add_sleeper(channel::WakeWord& word) try {
   const std::lock_guard lock(sleepers_mutex_);
   sleepers_.push_back(&word);
   sleepers_count_.fetch_add(1, std::memory_order_seq_cst);
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
 }
 
 void EngineRunner::remove_sleeper(channel::WakeWord& word) {

@@ -60,16 +60,14 @@ class EngineRunner {
   void drive(const Watch& watch, Time now, Time until);
   bool driven_by_caller() const { return state_.load(std::memory_order_seq_cst) == State::kCaller; }
   // Threads that sleep on a word until it is their turn to drive. After add_sleeper(), a thread
-  // looks at driven_by_caller() before it sleeps.
-  void add_sleeper(channel::WakeWord& word);
+  // looks at driven_by_caller() before it sleeps. False: there is no memory, so it cannot sleep.
+  bool add_sleeper(channel::WakeWord& word);
   void remove_sleeper(channel::WakeWord& word);
   // When nobody drives: wakes a sleeper to do it. Whoever stops waiting calls it, for it may have
   // been woken for that.
   void pass_on();
   // Ends the sleep of the thread that drives, also of one that is about to sleep.
-  void interrupt() {
-    engine_.post([] {});
-  }
+  void interrupt() { engine_.interrupt(); }
 
   // --- Any thread ---
   // Owned: the engine is at rest until the hold ends, and takes what was submitted before run().

@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "base/failure.h"
 #include "channel/wake.h"
 #include "client/cpu_latency.h"
 #include "client/socket_state.h"
@@ -50,8 +51,7 @@ Result<core::CoreConfig, Error> make_core_config(const HostConfig& config,
 Result<std::uint64_t, Error> random_seed() {
   std::uint64_t seed = 0;
   if (::getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
-    return Unexpected(Error{ErrorCode::kSystem,
-                            std::string("cannot get random numbers: ") + std::strerror(errno)});
+    return system_failure("cannot get random numbers", errno);
   }
   return seed;
 }

@@ -88,7 +88,7 @@ void InProcessLink::watch(const Watch& watch, Time now, Time until) {
 
 void InProcessLink::sleep(const Watch& watch, Time until) {
   if (!config_.callers_drive) return sleep_until_woken(watch.word(), until);
-  runner_.add_sleeper(watch.word());
+  if (!runner_.add_sleeper(watch.word())) return std::this_thread::yield();
   if (runner_.driven_by_caller()) sleep_until_woken(watch.word(), until);
   runner_.remove_sleeper(watch.word());
 }

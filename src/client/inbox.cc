@@ -14,8 +14,11 @@ Inbox::Slot* Inbox::find(RpcHandle rpc) {
 std::optional<RpcHandle> Inbox::start(std::uint64_t cookie, bool is_private) {
   if (free_slots_.empty()) {
     if (slots_.size() >= rpcs_max_) return std::nullopt;
-    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    if (slots_.size() == free_slots_.capacity()) {
+      free_slots_.reserve(std::max<std::size_t>(16, 2 * slots_.size()));  // enough for free_slot()
+    }
     slots_.emplace_back();
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
   }
   const std::uint32_t at = free_slots_.back();
   free_slots_.pop_back();
@@ -61,8 +64,8 @@ Inbox::Node* Inbox::make_node(const channel::Completion& completion, std::uint64
 void Inbox::add_request(const channel::Completion& completion) {
   const std::uint32_t slot = channel::slot_of(completion.handle);
   if (slot >= served_.size()) served_.resize(std::max<std::size_t>(64, std::size_t{slot} * 2));
-  served_[slot] = completion.handle;
   ready_.push_back(*make_node(completion, 0));
+  served_[slot] = completion.handle;
 }
 
 bool Inbox::add_answer(const channel::Completion& completion) {

@@ -48,6 +48,7 @@ class Inbox {
   std::vector<RpcHandle> in_progress() const;
 
   // --- From the engine ---
+  // Each of these throws std::bad_alloc before it changes anything.
   void add_request(const channel::Completion& completion);
   // A response or failure. False: its RPC is known no more.
   bool add_answer(const channel::Completion& completion);
@@ -74,8 +75,8 @@ class Inbox {
   template <typename Drop>
   void clear(Drop drop) {
     while (const Incoming* incoming = take_any()) drop(incoming->completion);
-    for (const RpcHandle rpc : in_progress()) {
-      if (auto completion = forget(rpc)) drop(*completion);
+    for (const Slot& slot : slots_) {
+      if (auto completion = forget(slot.handle)) drop(*completion);
     }
     served_.clear();
   }

@@ -4,7 +4,28 @@
 
 namespace homa::client {
 
+void Outbox::expect_release() {
+  reserve_one();
+  ++expected_;
+}
+
+void Outbox::release_expected(std::uint64_t buffer) {
+  --expected_;
+  put_release(buffer);
+}
+
 void Outbox::release(std::uint64_t buffer) {
+  reserve_one();
+  put_release(buffer);
+}
+
+// One place more than all that wait and all that are expected need.
+void Outbox::reserve_one() {
+  const std::size_t needed = unreleased_.size() + expected_ + 1;
+  if (needed > unreleased_.capacity()) unreleased_.reserve(2 * needed);
+}
+
+void Outbox::put_release(std::uint64_t buffer) {
   if (channel::Submission* place = try_place(channel::SubmissionKind::kRelease, 0)) {
     place->memory = buffer;
   } else {
@@ -14,7 +35,14 @@ void Outbox::release(std::uint64_t buffer) {
 }
 
 void Outbox::retry_releases() {
-  for (const std::uint64_t buffer : std::exchange(unreleased_, {})) release(buffer);
+  std::size_t done = 0;
+  while (done < unreleased_.size()) {
+    channel::Submission* const place = try_place(channel::SubmissionKind::kRelease, 0);
+    if (place == nullptr) break;
+    place->memory = unreleased_[done++];
+  }
+  unreleased_.erase(unreleased_.begin(), unreleased_.begin() + static_cast<std::ptrdiff_t>(done));
+  channel_.publish(true);
 }
 
 bool Outbox::hold_back(Time now) {

@@ -54,8 +54,13 @@ class Outbox {
     clear(discarded_, kind, rpc);
     return discarded_;
   }
-  // A received message's buffer is the engine's again: now, or at a later retry_releases().
+  // A received message's buffer is the engine's again: now, or at a later retry_releases(). Throws
+  // std::bad_alloc before it changes anything.
   void release(std::uint64_t buffer);
+  // In two steps, for a message that the application holds meanwhile: only the first one throws.
+  void expect_release();
+  void release_expected(std::uint64_t buffer);
+  void forget_expected() { --expected_; }
   bool owes_releases() const { return !unreleased_.empty(); }
   void retry_releases();
   void forget_releases() { unreleased_.clear(); }
@@ -79,6 +84,8 @@ class Outbox {
   // A block that was never submitted, or that the engine gave back. False: there is no such block.
   [[nodiscard]] bool free(std::uint64_t memory) { return channel_.free(memory); }
 
+  // begin_supply() will throw nothing. Throws std::bad_alloc.
+  void reserve_supply() { supplies_.reserve(supplies_.size() + 1); }
   void begin_supply(Supply& supply) { supplies_.push_back(&supply); }
   void end_supply(Supply& supply) {
     supplies_.erase(std::find(supplies_.begin(), supplies_.end(), &supply));
@@ -87,6 +94,8 @@ class Outbox {
   [[nodiscard]] bool transmit_done(std::uint64_t memory);
 
  private:
+  void reserve_one();
+  void put_release(std::uint64_t buffer);
   static void clear(channel::Submission& place, channel::SubmissionKind kind, RpcHandle rpc) {
     place = channel::Submission{};
     place.kind = kind;
@@ -96,6 +105,7 @@ class Outbox {
   channel::ApplicationEnd& channel_;
   channel::Submission discarded_;
   std::vector<std::uint64_t> unreleased_;  // buffers that found no room in the ring
+  std::size_t expected_ = 0;               // messages that the application holds
   std::vector<Supply*> supplies_;          // as many as threads that copy
   std::uint32_t held_back_ = 0;            // messages
   Time last_message_{};                    // when hold_back() or waited() was last called

@@ -2,14 +2,25 @@
 
 #include <utility>
 
+#include "client/guard.h"
 #include "client/socket_state.h"
 
 namespace homa {
 
 namespace {
-Unexpected<Error> not_open() {
-  return Unexpected(Error{ErrorCode::kClosed, "this Socket was never opened, or was closed"});
+
+using client::SocketState;
+
+// Calls an open socket. Throws nothing.
+template <typename Call>
+auto call_open(const std::shared_ptr<SocketState>& socket, Call call) noexcept
+    -> decltype(call(*socket)) {
+  return client::without_throwing([&]() -> decltype(call(*socket)) {
+    if (!socket) return failure(ErrorCode::kClosed, "this Socket was never opened, or was closed");
+    return call(*socket);
+  });
 }
+
 }  // namespace
 
 Socket::Socket(std::shared_ptr<client::SocketState> state) : state_(std::move(state)) {}
@@ -28,42 +39,42 @@ std::uint16_t Socket::port() const { return state_ ? state_->port() : 0; }
 Result<RpcHandle, Error> Socket::send(const SocketAddress& server,
                                       std::span<const std::byte> request,
                                       const SendOptions& options) {
-  if (!state_) return not_open();
-  return state_->send(server, request, options);
+  return call_open(state_,
+                   [&](SocketState& socket) { return socket.send(server, request, options); });
 }
 
 Result<Message, Error> Socket::receive(Timeout timeout) {
-  if (!state_) return not_open();
-  return state_->receive(timeout);
+  return call_open(state_, [&](SocketState& socket) { return socket.receive(timeout); });
 }
 
 Result<Message, Error> Socket::receive_response(RpcHandle rpc, Timeout timeout) {
-  if (!state_) return not_open();
-  return state_->receive_response(rpc, timeout);
+  return call_open(state_,
+                   [&](SocketState& socket) { return socket.receive_response(rpc, timeout); });
 }
 
 Result<Message, Error> Socket::call(const SocketAddress& server, std::span<const std::byte> request,
                                     Timeout timeout) {
-  if (!state_) return not_open();
-  return state_->call(server, request, timeout);
+  return call_open(state_,
+                   [&](SocketState& socket) { return socket.call(server, request, timeout); });
 }
 
 Result<void, Error> Socket::reply(RpcHandle rpc, std::span<const std::byte> response) {
-  if (!state_) return not_open();
-  return state_->reply(rpc, response);
+  return call_open(state_, [&](SocketState& socket) { return socket.reply(rpc, response); });
 }
 
 Result<void, Error> Socket::abort(RpcHandle rpc, ErrorCode code) {
-  if (!state_) return not_open();
-  return state_->abort(rpc, code);
+  return call_open(state_, [&](SocketState& socket) { return socket.abort(rpc, code); });
 }
 
 Result<void, Error> Socket::abort_all(ErrorCode code) {
-  if (!state_) return not_open();
-  return state_->abort_all(code);
+  return call_open(state_, [&](SocketState& socket) { return socket.abort_all(code); });
 }
 
-int Socket::descriptor() const { return state_ ? state_->descriptor() : -1; }
+int Socket::descriptor() const {
+  const auto descriptor = call_open(
+      state_, [](SocketState& socket) -> Result<int, Error> { return socket.descriptor(); });
+  return descriptor ? *descriptor : -1;
+}
 
 void Socket::shutdown() {
   if (state_) state_->shutdown();
@@ -75,8 +86,7 @@ void Socket::close() {
 }
 
 Result<SocketStatus, Error> Socket::status() const {
-  if (!state_) return not_open();
-  return state_->status();
+  return call_open(state_, [&](SocketState& socket) { return socket.status(); });
 }
 
 }  // namespace homa

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/types.h"
+#include "client/guard.h"
 #include "client/words.h"
 #include "engine/engine.h"
 
@@ -61,8 +62,8 @@ Unexpected<Error> SocketState::fail(ErrorCode code, std::string text) {
 
 Unexpected<Error> SocketState::closed() {
   if (!broken_.empty()) {
-    return fail(ErrorCode::kClosed,
-                "the engine behind this socket failed (it " + broken_ + "); open another socket");
+    return fail(ErrorCode::kClosed, "the engine behind this socket failed (it " +
+                                        std::string(broken_) + "); open another socket");
   }
   if (!closed_ && channel_.engine_gone()) {
     return fail(ErrorCode::kClosed, "the engine behind this socket has stopped");
@@ -107,7 +108,7 @@ void SocketState::hand_over_message(Lock& lock) {
 
 void SocketState::release(std::uint64_t buffer) {
   const std::lock_guard lock(mutex_);
-  release_buffer(buffer);
+  if (!engine_lost()) outbox_.release_expected(buffer);
 }
 
 // Submits something that the engine answers, and waits for that.
@@ -117,13 +118,15 @@ Result<channel::Completion, Error> SocketState::ask(Lock& lock, const Submission
   question.tag = next_tag_++;
   question.waiter = &waiter;
   questions_.push_back(&question);
+  const Rollback forget(
+      [&] { questions_.erase(std::find(questions_.begin(), questions_.end(), &question)); });
   Submission& place = this->place(submission.kind);
   place = submission;
   place.tag = question.tag;
   channel_.publish();
   const auto take = [&] { return question.answer.has_value(); };
   const Waited waited = wait(lock, waiter, std::nullopt, Take(take));
-  questions_.erase(std::find(questions_.begin(), questions_.end(), &question));
+  if (waited == Waited::kNoMemory) return out_of_memory();
   if (waited != Waited::kTaken) return closed();
   return *question.answer;
 }
@@ -200,19 +203,31 @@ Result<RpcHandle, Error> SocketState::send(const SocketAddress& server,
                 "the socket's transmit memory (" + std::to_string(link_->limits().transmit_bytes) +
                     " bytes) is full of messages on their way; receive, then try again");
   }
+  Rollback free([&] { free_block(*memory); });
+  outbox_.reserve_supply();
   const auto rpc = inbox_.start(options.cookie, options.is_private);
   if (!rpc || closed_) {
-    free_block(*memory);
+    free.run();
     settle();
     if (closed_) return closed();
     return fail(ErrorCode::kNoMemory,
                 "there are as many RPCs in progress as may be (rpcs_max); "
                 "receive, then try again");
   }
+  free.dismiss();
   Submission& submission = place(SubmissionKind::kSend, *rpc);
   submission.peer = channel::PeerRecord::of(server);
   transmit(lock, submission, *memory, request);
   return *rpc;
+}
+
+// Its words may be missing, the message may not: it has been taken from the inbox.
+void SocketState::remember_failure(ErrorCode code, const SocketAddress& peer) {
+  try {
+    last_error_ = Error{code, failure_in_words(code, peer)};
+  } catch (const std::bad_alloc&) {
+    last_error_ = Error{code, {}};
+  }
 }
 
 Message SocketState::make_message(const Incoming& incoming) {
@@ -224,7 +239,7 @@ Message SocketState::make_message(const Incoming& incoming) {
   if (completion.kind == channel::CompletionKind::kFailure) {
     message.kind_ = Message::Kind::kFailure;
     message.error_ = static_cast<ErrorCode>(completion.code);
-    last_error_ = Error{message.error_, failure_in_words(message.error_, message.peer_)};
+    remember_failure(message.error_, message.peer_);
     return message;
   }
   message.kind_ = completion.kind == channel::CompletionKind::kRequest ? Message::Kind::kRequest
@@ -239,12 +254,15 @@ Message SocketState::make_message(const Incoming& incoming) {
 Result<Message, Error> SocketState::finish(Waited waited, const Incoming* incoming) {
   if (incoming != nullptr) return make_message(*incoming);
   if (waited == Waited::kClosed) return closed();
+  if (waited == Waited::kNoMemory) return out_of_memory();
   // Not an error worth remembering: that nothing came is an answer.
   return Unexpected(Error{ErrorCode::kWouldBlock, "nothing arrived in time"});
 }
 
 Result<Message, Error> SocketState::receive(Timeout timeout) {
   Lock lock(mutex_);
+  outbox_.expect_release();
+  Rollback nothing([&] { outbox_.forget_expected(); });
   const Incoming* incoming = nullptr;
   Waiter waiter;
   waiter.any = true;
@@ -253,7 +271,9 @@ Result<Message, Error> SocketState::receive(Timeout timeout) {
     return incoming != nullptr;
   };
   const Waited waited = wait(lock, waiter, timeout, Take(take));
-  return finish(waited, incoming);
+  auto message = finish(waited, incoming);
+  if (message && message->size() > 0) nothing.dismiss();
+  return message;
 }
 
 Result<Message, Error> SocketState::receive_response(RpcHandle rpc, Timeout timeout) {
@@ -265,20 +285,25 @@ Result<Message, Error> SocketState::receive_response(RpcHandle rpc, Timeout time
   if (inbox_.waiter(rpc) != nullptr) {
     return fail(ErrorCode::kInvalidArgument, "another thread waits for this RPC's response");
   }
+  outbox_.expect_release();
+  Rollback nothing([&] { outbox_.forget_expected(); });
   const Incoming* incoming = nullptr;
   Waiter waiter;
   inbox_.set_waiter(rpc, &waiter);
+  Rollback forget([&] { inbox_.set_waiter(rpc, nullptr); });
   const auto take = [&] {
     incoming = inbox_.take_answer(rpc);
     return incoming != nullptr || !inbox_.knows(rpc);
   };
   const Waited waited = wait(lock, waiter, timeout, Take(take));
-  inbox_.set_waiter(rpc, nullptr);
+  forget.run();
   if (waited == Waited::kTaken && incoming == nullptr) {
     return fail(closed_ ? ErrorCode::kClosed : ErrorCode::kCancelled,
                 "the RPC was ended by another thread");
   }
-  return finish(waited, incoming);
+  auto message = finish(waited, incoming);
+  if (message && message->size() > 0) nothing.dismiss();
+  return message;
 }
 
 Result<Message, Error> SocketState::call(const SocketAddress& server,
@@ -287,9 +312,12 @@ Result<Message, Error> SocketState::call(const SocketAddress& server,
   options.is_private = true;
   const auto rpc = send(server, request, options);
   if (!rpc) return Unexpected(rpc.error());
+  // Nobody else knows this RPC: it ends with the call.
+  Rollback give_up([&] { static_cast<void>(abort(*rpc, ErrorCode::kOk).has_value()); });
   auto response = receive_response(*rpc, timeout);
+  if (response || response.error().code == ErrorCode::kNoSuchRpc) give_up.dismiss();
   if (!response && response.error().code == ErrorCode::kWouldBlock) {
-    static_cast<void>(abort(*rpc, ErrorCode::kOk).has_value());
+    give_up.run();
     const std::lock_guard lock(mutex_);
     return fail(ErrorCode::kTimeout, failure_in_words(ErrorCode::kTimeout, server));
   }
@@ -314,11 +342,14 @@ Result<void, Error> SocketState::reply(RpcHandle rpc, std::span<const std::byte>
     return fail(ErrorCode::kNoMemory,
                 "the socket's transmit memory is full of messages on their way; try again");
   }
+  Rollback free([&] { free_block(*memory); });
+  outbox_.reserve_supply();
   if (closed_ || !inbox_.finish_served(rpc)) {
-    free_block(*memory);
+    free.run();
     if (closed_) return closed();
     return gone();
   }
+  free.dismiss();
   transmit(lock, place(SubmissionKind::kReply, rpc), *memory, response);
   return {};
 }
@@ -406,6 +437,7 @@ Result<SocketStatus, Error> SocketState::status() {
   for (; !memory && records > 1; records /= 2)
     memory = channel_.allocate(records / 2 * kRecordBytes);
   if (!memory) return fail(ErrorCode::kNoMemory, "no transmit memory left for a status");
+  Rollback free([&] { free_block(*memory); });
   Submission submission;
   submission.kind = SubmissionKind::kStatus;
   submission.memory = *memory;
@@ -421,9 +453,10 @@ Result<SocketStatus, Error> SocketState::status() {
       status.rpcs.push_back(status_of(record));
     }
   }
-  free_block(*memory);
+  free.run();
   if (!answer) return Unexpected(answer.error());
   if (ended()) return closed();
+  if (answer->code != 0) return out_of_memory();
   return status;
 }
 

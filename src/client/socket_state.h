@@ -59,7 +59,7 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
 
  private:
   using Lock = std::unique_lock<std::mutex>;
-  enum class Waited : std::uint8_t { kTaken, kTimedOut, kClosed };
+  enum class Waited : std::uint8_t { kTaken, kTimedOut, kClosed, kNoMemory };
   // Calls a callable that outlives it.
   class Take {
    public:
@@ -91,17 +91,20 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
     if (waiters_.busy() || descriptor_.used()) tell();
   }
   void tell();
+  // Takes what the engine completed. Throws nothing: a completion for which there is no memory is
+  // kept until the next time, and starved() says so.
   void drain() {
-    if (channel_.has_completions() || outbox_.owes_releases() || channel_.broken()) {
+    if (channel_.has_completions() || outbox_.owes_releases() || channel_.broken() || starved()) {
       take_completions();
     }
   }
+  bool starved() const { return kept_.has_value(); }
   void take_completions();
   void take_completion(const channel::Completion& completion);
   void take_answer(const channel::Completion& completion);
   bool holds_message(const channel::Completion& completion) const;
   // The engine did what no engine does: the socket ends with an error that says so.
-  void break_off(std::string_view what);
+  void break_off(std::string_view literal);
 
   // --- socket_state.cc ---
   // No engine serves this socket any more, or it was shut down.
@@ -112,6 +115,7 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
                 std::span<const std::byte> bytes);
   channel::Submission& place(channel::SubmissionKind kind, RpcHandle rpc = 0);
   void make_room();
+  // The buffer of a message that no application got.
   void release_buffer(std::uint64_t buffer) {
     if (!engine_lost()) outbox_.release(buffer);
   }
@@ -122,6 +126,7 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   void hand_over_message(Lock& lock);
   Result<Message, Error> finish(Waited waited, const Incoming* incoming);
   Message make_message(const Incoming& incoming);
+  void remember_failure(ErrorCode code, const SocketAddress& peer);
   Result<void, Error> check_message(std::size_t bytes, const char* what);
   Unexpected<Error> fail(ErrorCode code, std::string text);
   Unexpected<Error> closed();
@@ -137,10 +142,11 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   WaitQueue waiters_;
   ReadyDescriptor descriptor_;
   bool closed_ = false;
-  std::string broken_;  // what the engine did that it cannot do; empty: nothing
+  std::string_view broken_;  // what the engine did that it cannot do, a literal; empty: nothing
   Error last_error_;
   std::uint64_t next_tag_ = 1;
-  std::vector<Question*> questions_;  // not answered yet
+  std::vector<Question*> questions_;         // not answered yet
+  std::optional<channel::Completion> kept_;  // taken from the ring and waiting for memory
 };
 
 }  // namespace homa::client

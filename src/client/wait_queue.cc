@@ -18,12 +18,11 @@ WaitQueue::WaitQueue(channel::ApplicationEnd& channel, EngineLink& link)
 }
 
 void WaitQueue::enter(Waiter& waiter) {
-  if (!free_indices_.empty()) {
-    waiter.index = free_indices_.back();
-    free_indices_.pop_back();
-    waiter.word = &channel_.wake_word(waiter.index - 1);
-  }
   waiters_.push_back(&waiter);
+  if (free_indices_.empty()) return;
+  waiter.index = free_indices_.back();
+  free_indices_.pop_back();
+  waiter.word = &channel_.wake_word(waiter.index - 1);
 }
 
 void WaitQueue::leave(Waiter& waiter) {

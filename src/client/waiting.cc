@@ -5,7 +5,9 @@
 // waiting leaves none behind.
 #include <algorithm>
 #include <chrono>
+#include <new>
 
+#include "client/guard.h"
 #include "client/socket_state.h"
 #include "engine/engine.h"
 
@@ -28,10 +30,12 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
     return Waited::kTaken;
   }
   if (ended()) return Waited::kClosed;
+  if (starved()) return Waited::kNoMemory;
   if (timeout && *timeout <= Timeout::value_type::zero()) return look_once(lock, take);
   const Time start = engine::clock_now();
   const Time until = deadline_after(start, timeout);
   waiters_.enter(waiter);
+  Rollback leave([&] { waiters_.leave(waiter); });
   Waited result = Waited::kTimedOut;
   for (Time now = start;; now = engine::clock_now()) {
     watch_or_sleep(lock, waiter, now, now - start, until);
@@ -40,12 +44,15 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
       result = Waited::kTaken;
     } else if (ended()) {
       result = Waited::kClosed;
+    } else if (starved()) {
+      result = Waited::kNoMemory;
     } else if (until == kNever || engine::clock_now() < until) {
       continue;
     }
     break;
   }
-  waiters_.leave(waiter);
+  leave.run();
+  if (result == Waited::kClosed) waiters_.notify_all();  // nobody else may tell them
   if (inbox_.ready() > 0) outbox_.waited(engine::clock_now());
   settle();
   link_->end_wait();
@@ -91,6 +98,8 @@ SocketState::Waited SocketState::look_once(Lock& lock, Take take) {
     result = Waited::kTaken;
   } else if (closed_) {
     result = Waited::kClosed;
+  } else if (starved()) {
+    result = Waited::kNoMemory;
   }
   settle();
   if (result == Waited::kTimedOut) descriptor_.nothing_was_there();
@@ -111,9 +120,17 @@ void SocketState::tell() {
 void SocketState::take_completions() {
   channel::Completion completion;
   bool any = false;
-  while (broken_.empty() && channel_.next(&completion)) {
-    take_completion(completion);
-    any = true;
+  try {
+    if (kept_) {
+      take_completion(*kept_);
+      kept_.reset();
+    }
+    while (broken_.empty() && channel_.next(&completion)) {
+      any = true;
+      take_completion(completion);
+    }
+  } catch (const std::bad_alloc&) {
+    if (!kept_) kept_ = completion;
   }
   if (channel_.broken() && broken_.empty()) break_off("wrote impossible indices into the rings");
   if (any) channel_.done_reading();
@@ -170,9 +187,9 @@ void SocketState::take_answer(const channel::Completion& completion) {
   }
 }
 
-void SocketState::break_off(std::string_view what) {
+void SocketState::break_off(std::string_view literal) {
   if (!broken_.empty()) return;
-  broken_ = what;
+  broken_ = literal;
   waiters_.notify_all();
 }
 

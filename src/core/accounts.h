@@ -21,6 +21,7 @@ struct LocalPort {
   PortShare* share = nullptr;  // of the account's memory
   bool closing = false;
   std::uint32_t served = 0;  // requests in progress
+  std::unique_ptr<LocalPort> next_closing;
   boost::intrusive::list_member_hook<> account_hook;
 };
 

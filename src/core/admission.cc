@@ -1,6 +1,7 @@
 #include "core/admission.h"
 
 #include <algorithm>
+#include <new>
 
 #include "base/check.h"
 
@@ -21,6 +22,11 @@ Admission::Admission(const CoreConfig& config)
       ports_(1U << 16),
       was_open_(1U << 16) {}
 
+// One after the other: a long chain of destructors would need much stack.
+Admission::~Admission() {
+  while (closing_) closing_ = std::move(closing_->next_closing);
+}
+
 Result<LocalPort*, ErrorCode> Admission::open(Port port, Account& account,
                                               std::mt19937_64& random) {
   if (raw(port) == 0) {
@@ -33,26 +39,33 @@ Result<LocalPort*, ErrorCode> Admission::open(Port port, Account& account,
   }
   if (raw(port) == 0 || ports_[raw(port)]) return Unexpected(ErrorCode::kInUse);
   auto& opened = ports_[raw(port)];
-  opened = std::make_unique<LocalPort>();
+  try {
+    auto made = std::make_unique<LocalPort>();
+    made->share = &account.pool.open_share(is_client_port(port));
+    opened = std::move(made);
+  } catch (const std::bad_alloc&) {
+    return Unexpected(ErrorCode::kNoMemory);
+  }
   opened->number = port;
   was_open_[raw(port)] = true;
   opened->account = &account;
-  opened->share = &account.pool.open_share(is_client_port(port));
   account.ports.push_back(*opened);
   return opened.get();
 }
 
 void Admission::close(LocalPort& port) {
   port.closing = true;
-  closing_.push_back(std::move(ports_[raw(port.number)]));
+  auto& end = closing_ ? last_closing_->next_closing : closing_;
+  end = std::move(ports_[raw(port.number)]);
+  last_closing_ = end.get();
 }
 
 void Admission::remove_closing() {
-  LocalPort& port = *closing_.front();
+  LocalPort& port = *closing_;
   HOMA_CHECK(port.served == 0);
   port.account->pool.close_share(*port.share);
   port.account->ports.erase(port.account->ports.iterator_to(port));
-  closing_.pop_front();
+  closing_ = std::move(port.next_closing);
 }
 
 }  // namespace homa::core

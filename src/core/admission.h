@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <random>
@@ -21,9 +20,12 @@ namespace homa::core {
 class Admission {
  public:
   explicit Admission(const CoreConfig& config);
+  ~Admission();
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
 
   // --- Ports ---
-  // Port 0: a free client port, chosen at random. kInUse: it is open, or none is free.
+  // Port 0: a free client port, chosen at random. kInUse: it is open, or none is free. kNoMemory.
   Result<LocalPort*, ErrorCode> open(Port port, Account& account, std::mt19937_64& random);
   // nullptr: nobody has opened it.
   LocalPort* find(Port port) const { return ports_[raw(port)].get(); }
@@ -35,7 +37,7 @@ class Admission {
   // From now on nobody has it. What it has in progress is the caller's to end, in its own time.
   void close(LocalPort& port);
   // The port that was closed first and has not been removed; nullptr: none.
-  LocalPort* closing() const { return closing_.empty() ? nullptr : closing_.front().get(); }
+  LocalPort* closing() const { return closing_.get(); }
   // Of closing(), once nothing of it is in progress.
   void remove_closing();
 
@@ -59,7 +61,9 @@ class Admission {
   std::vector<std::unique_ptr<LocalPort>> ports_;  // by number
   std::vector<bool> was_open_;                     // by number: since the host began
   bool starting_ = false;
-  std::deque<std::unique_ptr<LocalPort>> closing_;
+  // A list, so that closing a port needs no memory.
+  std::unique_ptr<LocalPort> closing_;
+  LocalPort* last_closing_ = nullptr;  // if there is one
 };
 
 // --- Inline: once for each request ---

@@ -1,21 +1,27 @@
 #include "core/control_queue.h"
 
 #include <algorithm>
+#include <new>
 
 namespace homa::core {
 namespace {
 constexpr std::uint32_t kCutoffMax = 0x7fffffff;  // on the wire
 }  // namespace
 
+// nullptr: too many wait, or there is no memory.
+TxPacket* ControlQueue::place() try {
+  return waiting_.size() < kMost ? &waiting_.push_slot() : nullptr;
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
+
 template <typename Header>
 void ControlQueue::push(Time now, const Way& to, const Header& header,
                         std::atomic<std::uint64_t>& counter) {
   trace::add(counter);
-  if (waiting_.size() >= kMost) {
-    trace::add(recorder_.counters.controls_dropped);
-    return;
-  }
-  TxPacket& packet = waiting_.push_slot();
+  TxPacket* const place = this->place();
+  if (place == nullptr) return trace::add(recorder_.counters.controls_dropped);
+  TxPacket& packet = *place;
   packet.destination = to.address;
   packet.path = to.path;
   packet.priority = kHighestPriority;

@@ -45,6 +45,7 @@ class ControlQueue {
   void pop() { waiting_.pop(); }
 
  private:
+  TxPacket* place();
   template <typename Header>
   void push(Time now, const Way& to, const Header& header, std::atomic<std::uint64_t>& counter);
 

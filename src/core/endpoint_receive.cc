@@ -159,7 +159,10 @@ Result<Rpc*, DropReason> Endpoint::Impl::admit(Time now, Peer& peer, LocalPort& 
                                                const wire::DataHeader& data) {
   const WireId id = data.common.sender_id;
   auto refusal = admission_.refusal(port, peer, data);
-  Rpc* rpc = refusal ? nullptr : rpcs_.add_served(peer, id, port.number);
+  Rpc* rpc = nullptr;
+  if (!refusal && events_.reserve_for(rpcs_.size() + 1)) {
+    rpc = rpcs_.add_served(peer, id, port.number);
+  }
   if (rpc == nullptr) {
     if (!refusal) refusal = {DropReason::kOverloaded, ErrorCode::kOverloaded};
     if (refusal->answer != ErrorCode::kOk) {

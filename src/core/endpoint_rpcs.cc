@@ -113,7 +113,7 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
   if (request.length > config_.message_bytes_max) return Unexpected(ErrorCode::kTooLong);
   Peer* peer = get_peer(now, request.server);
   if (peer == nullptr) return Unexpected(ErrorCode::kNoMemory);
-  Rpc* rpc = rpcs_.add_client(*peer);
+  Rpc* rpc = events_.reserve_for(rpcs_.size() + 1) ? rpcs_.add_client(*peer) : nullptr;
   if (rpc == nullptr) return Unexpected(ErrorCode::kNoMemory);
   ++client_rpcs_;
   rpc->port = port;

@@ -1,6 +1,16 @@
 #include "core/event_queue.h"
 
+#include <new>
+
 namespace homa::core {
+
+bool EventQueue::reserve_for(std::size_t rpcs) try {
+  constexpr std::size_t kPerRpc = 3;  // a delivery, a failure, the end of what it sends
+  events_.reserve(events_.size() + kPerRpc * rpcs);
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
 
 Event& EventQueue::push(Event::Kind kind, const Rpc& rpc) {
   Event& event = events_.push_slot();

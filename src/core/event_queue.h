@@ -12,6 +12,10 @@ namespace homa::core {
 
 class EventQueue {
  public:
+  // Makes room for all events that so many RPCs in progress may still have, so that none of these
+  // meets a want of memory. False: there is none.
+  [[nodiscard]] bool reserve_for(std::size_t rpcs);
+
   // The whole message of `rpc` is in its buffer: a request (served), or a response.
   void message(const Rpc& rpc);
   void failed(const Rpc& rpc, ErrorCode code);

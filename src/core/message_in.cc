@@ -1,6 +1,7 @@
 #include "core/message_in.h"
 
 #include <algorithm>
+#include <new>
 
 #include "base/check.h"
 
@@ -17,7 +18,7 @@ MessageIn::Added MessageIn::add(ByteRange range) {
   HOMA_CHECK(range.begin < range.end && range.end <= length_);
   if (range.begin < end_) return add_below_end(range);
   if (range.begin > end_) {
-    if (gaps_.size() >= kGapsMax) return Added::kTooManyGaps;
+    if (!make_room_for_gap()) return Added::kTooManyGaps;
     gaps_.push_back({end_, range.begin});
   }
   received_ += range.size();
@@ -25,10 +26,18 @@ MessageIn::Added MessageIn::add(ByteRange range) {
   return Added::kNew;
 }
 
+bool MessageIn::make_room_for_gap() try {
+  if (gaps_.size() >= kGapsMax) return false;
+  if (gaps_.size() == gaps_.capacity()) gaps_.reserve(std::max<std::size_t>(4, 2 * gaps_.size()));
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
 MessageIn::Added MessageIn::add_below_end(ByteRange range) {
   bool is_new = false;
   for (std::size_t i = 0; i < gaps_.size() && gaps_[i].begin < range.end;) {
-    ByteRange& gap = gaps_[i];
+    const ByteRange gap = gaps_[i];
     const ByteRange filled{std::max(gap.begin, range.begin), std::min(gap.end, range.end)};
     if (filled.begin >= filled.end) {
       ++i;
@@ -36,15 +45,15 @@ MessageIn::Added MessageIn::add_below_end(ByteRange range) {
     }
     const ByteRange above{filled.end, gap.end};
     if (filled.begin > gap.begin && above.size() > 0) {  // splits in two
-      if (gaps_.size() >= kGapsMax) return is_new ? Added::kNew : Added::kTooManyGaps;
-      gap.end = filled.begin;
+      if (!make_room_for_gap()) return is_new ? Added::kNew : Added::kTooManyGaps;
+      gaps_[i].end = filled.begin;
       gaps_.insert(gaps_.begin() + static_cast<std::ptrdiff_t>(i) + 1, above);
       ++i;
     } else if (filled.begin > gap.begin) {
-      gap.end = filled.begin;
+      gaps_[i].end = filled.begin;
       ++i;
     } else if (above.size() > 0) {
-      gap = above;
+      gaps_[i] = above;
       ++i;
     } else {
       gaps_.erase(gaps_.begin() + static_cast<std::ptrdiff_t>(i));

@@ -34,6 +34,8 @@ class MessageIn {
   std::span<const ByteRange> gaps() const { return {gaps_.data(), gaps_.size()}; }
 
  private:
+  // False: there are too many gaps, or there is no memory for another one.
+  bool make_room_for_gap();
   Added add_below_end(ByteRange range);
 
   std::uint32_t length_ = 0;

@@ -1,6 +1,7 @@
 #include "core/message_out.h"
 
 #include <algorithm>
+#include <new>
 
 #include "base/check.h"
 
@@ -80,13 +81,21 @@ bool MessageOut::resend(ByteRange range, Priority priority) {
       return true;
     }
   }
-  if (resends_.size() >= kResendsMax) {  // rather too much again than a list without bound
-    Resend& last = resends_.back();
-    last.bytes = {std::min(last.bytes.begin, range.begin), std::max(last.bytes.end, range.end)};
-    return true;
-  }
-  resends_.push_back({range, priority});
+  if (add_resend({range, priority})) return true;
+  if (resends_.empty()) return false;
+  // Sending more than was asked for is better than a list without bound.
+  Resend& last = resends_.back();
+  last.bytes = {std::min(last.bytes.begin, range.begin), std::max(last.bytes.end, range.end)};
   return true;
+}
+
+// False: the list is full, or there is no memory for a longer one.
+bool MessageOut::add_resend(const Resend& resend) try {
+  if (resends_.size() >= kResendsMax) return false;
+  resends_.push_back(resend);
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
 }
 
 MessageOut::Resend MessageOut::next_resend() const {

@@ -83,6 +83,7 @@ class MessageOut {
 
  private:
   std::uint32_t packet_end(std::uint32_t begin) const;
+  bool add_resend(const Resend& resend);
   std::uint32_t packet_begin(std::uint32_t within) const;
 
   std::uint32_t length_ = 0;

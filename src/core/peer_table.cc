@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <new>
 
 #include "base/hash.h"
 
@@ -38,6 +39,20 @@ Peer* PeerTable::find(const Address& address) {
   return last_found_;
 }
 
+// nullptr: there is no memory for a further peer.
+Peer* PeerTable::take() try {
+  if (!unused_.empty()) {
+    Peer* const peer = unused_.back();
+    unused_.pop_back();
+    return peer;
+  }
+  // Forgetting a peer needs no memory later.
+  if (storage_.size() >= unused_.capacity()) unused_.reserve(2 * storage_.size() + 16);
+  return &storage_.emplace_back();
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
+
 Peer* PeerTable::get(Time now, const Address& address, std::uint32_t& collected) {
   collected = 0;
   if (Peer* peer = find(address)) {
@@ -46,8 +61,8 @@ Peer* PeerTable::get(Time now, const Address& address, std::uint32_t& collected)
   }
   while (peers_.size() >= config_.peers_max && collect_one(now)) ++collected;
   if (peers_.size() >= std::size_t{config_.peers_max} * kHardLimitFactor) return nullptr;
-  Peer* peer = unused_.empty() ? &storage_.emplace_back() : unused_.back();
-  if (!unused_.empty()) unused_.pop_back();
+  Peer* peer = take();
+  if (peer == nullptr) return nullptr;
   peer->address = address;
   peer->life = ++lives_;
   peer->last_used = now;

@@ -87,6 +87,7 @@ class PeerTable {
       Peer,
       boost::intrusive::member_hook<Peer, boost::intrusive::list_member_hook<>, &Peer::use_hook>>;
 
+  Peer* take();
   bool collect_one(Time now);
 
   const CoreConfig& config_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <new>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -26,6 +27,15 @@ RpcTable::RpcTable(std::uint32_t rpcs_max, std::uint64_t first_sequence)
 
 RpcTable::~RpcTable() { served_.clear(); }
 
+// A chunk for the next slot. False: there is no memory.
+bool RpcTable::grow() try {
+  chunks_.reserve(chunks_.size() + 1);
+  chunks_.push_back(std::make_unique<Chunk>());
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
 Rpc* RpcTable::take() {
   std::uint32_t slot;
   if (!free_.empty()) {
@@ -33,8 +43,8 @@ Rpc* RpcTable::take() {
     free_.pop_back();
   } else {
     if (used_slots_ >= rpcs_max_) return nullptr;
+    if (used_slots_ / kChunk == chunks_.size() && !grow()) return nullptr;
     slot = used_slots_++;
-    if (slot / kChunk == chunks_.size()) chunks_.push_back(std::make_unique<Chunk>());
   }
   ++live_;
   Rpc& rpc = at(slot);

@@ -122,6 +122,7 @@ class RpcTable {
       boost::intrusive::power_2_buckets<true>, boost::intrusive::constant_time_size<false>>;
 
   Rpc& at(std::uint32_t slot) const { return (*chunks_[slot / kChunk])[slot % kChunk]; }
+  bool grow();
   Rpc* take();
   std::uint64_t next_id(const Rpc& rpc);
 

@@ -250,8 +250,15 @@ void Attachment::continue_status() {
   constexpr std::size_t kRecord = sizeof(channel::StatusRecord);
   const std::span<std::byte> memory =
       *channel_.transmit(status_->request.memory, status_->request.length);
+  Completion completion;
   std::vector<core::RpcInfo> infos;
-  status_->next = context_.endpoint.rpcs(status_->next, kStatusPerStep, infos);
+  try {
+    status_->next = context_.endpoint.rpcs(status_->next, kStatusPerStep, infos);
+  } catch (const std::bad_alloc&) {
+    infos.clear();
+    status_->next = 0;
+    completion.code = static_cast<std::uint8_t>(ErrorCode::kNoMemory);
+  }
   for (const core::RpcInfo& info : infos) {
     if (info.local_port != port_ && info.local_port != client_port_) continue;
     if (memory.size() - status_->bytes < kRecord) {
@@ -263,7 +270,6 @@ void Attachment::continue_status() {
     status_->bytes += kRecord;
   }
   if (status_->next != 0) return;
-  Completion completion;
   completion.kind = CompletionKind::kStatus;
   completion.tag = status_->request.tag;
   completion.length = static_cast<std::uint32_t>(status_->bytes);

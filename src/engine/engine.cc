@@ -65,25 +65,49 @@ Result<channel::Bell, Error> Engine::attach(std::shared_ptr<channel::Region> reg
   if (io_ == nullptr) {
     return failure(ErrorCode::kClosed, "the engine has been closed");
   }
+  if (out_of_memory_) {
+    return failure(ErrorCode::kNoMemory, "the engine ran out of memory; open another host");
+  }
   return attachments_.attach(std::move(region));
 }
 
-std::size_t Engine::step(Time now) {
-  if (io_ == nullptr) return 0;
-  now = forward(now);
-  std::size_t done = 0;
-  if (start_ends_ != kNever) {  // a port has been opened
-    if (starting_ && now >= start_ends_) end_start();
-    done = receive(now) + take_errors(now);
+// Whatever begins is refused when there is no memory, and needs none to end. What else there may be
+// stops the engine: its sockets end with an error, and the process goes on.
+template <typename Work>
+std::size_t Engine::guarded(Work work) {
+  if (io_ == nullptr || out_of_memory_) return 0;
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    stop_for_want_of_memory();
+    return 0;
   }
-  if (time_.timers_fire(now, deadline_, done)) endpoint_.on_time(now);
-  return work(now, done);
 }
 
-std::size_t Engine::flush(Time now) { return io_ == nullptr ? 0 : work(forward(now), 0); }
+void Engine::stop_for_want_of_memory() {
+  out_of_memory_ = true;
+  outgoing_.clear();
+  attachments_.clear();
+}
+
+std::size_t Engine::step(Time now) {
+  return guarded([&] {
+    now = forward(now);
+    std::size_t done = 0;
+    if (start_ends_ != kNever) {  // a port has been opened
+      if (starting_ && now >= start_ends_) end_start();
+      done = receive(now) + take_errors(now);
+    }
+    if (time_.timers_fire(now, deadline_, done)) endpoint_.on_time(now);
+    return work(now, done);
+  });
+}
+
+std::size_t Engine::flush(Time now) {
+  return guarded([&] { return work(forward(now), 0); });
+}
 
 std::size_t Engine::work(Time now, std::size_t done) {
-  if (posted_flag_.load(std::memory_order_acquire)) done += run_posted();
   done += take_submissions(now);
   if (done == 0 && now < deadline_ && !outgoing_.waiting()) {
     attachments_.publish();  // nothing new: an idle look costs little
@@ -200,6 +224,7 @@ std::size_t Engine::transmit(Time now) {
 }
 
 Time Engine::next_deadline() const {
+  if (out_of_memory_) return kNever;
   return time_.by_clock(std::min(endpoint_.next_deadline(), outgoing_.retry()));
 }
 
@@ -215,7 +240,7 @@ void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
   const bool idle = attachments_.announce_sleep(release_wanted);
   // The descriptor is cleared only when it was seen readable. A thread that found the engine asleep
   // may write it later, when the engine is awake for another reason; the next sleep clears that.
-  if (idle && !posted_flag_.load(std::memory_order_seq_cst) && wait(now, until, owner)) {
+  if (idle && !interrupted_.exchange(false, std::memory_order_seq_cst) && wait(now, until, owner)) {
     channel::clear_descriptor(wake_fd_);
   }
   attachments_.announce_awake();
@@ -223,7 +248,7 @@ void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
 
 bool Engine::wait(Time now, Time until, std::unique_lock<std::mutex>* owner) {
   // Nothing is to be received before a port is open, see kStartGrace.
-  const bool looks_away = load_.busy() || start_ends_ == kNever;
+  const bool looks_away = load_.busy() || start_ends_ == kNever || out_of_memory_;
   if (!load_.busy()) until = std::min(until, next_deadline());
   Duration at_most = until == kNever ? kLongestSleep : std::min(until - now, kLongestSleep);
   if (load_.busy()) at_most = std::min(at_most, coalesce_);
@@ -243,7 +268,7 @@ bool Engine::wait(Time now, Time until, std::unique_lock<std::mutex>* owner) {
   for (std::size_t i = 1; i < descriptors.size(); ++i) {
     news = news || (descriptors[i].revents & (i == 1 ? POLLERR : POLLIN | POLLERR)) != 0;
   }
-  if (news) io_->wait(Duration::zero(), -1);
+  if (news && !out_of_memory_) io_->wait(Duration::zero(), -1);
   return descriptors[0].revents != 0;
 }
 
@@ -251,8 +276,10 @@ void Engine::close(Duration at_most) {
   if (io_ == nullptr) return;
   const Time until = clock_now() + at_most;
   send_all(until);  // a reply that was just given leaves before its RPC ends
-  const Time now = forward(clock_now());
-  attachments_.close_all(now);
+  guarded([&] {
+    attachments_.close_all(forward(clock_now()));
+    return std::size_t{1};
+  });
   deadline_ = Time::min();  // there is something to do
   send_all(until);
   attachments_.clear();
@@ -267,26 +294,11 @@ void Engine::send_all(Time until) {
   while (now < until && (flush(now) > 0 || outgoing_.waiting())) now = clock_now();
 }
 
-void Engine::post(std::function<void()> task) {
-  {
-    const std::lock_guard lock(posted_mutex_);
-    posted_.push_back(std::move(task));
-  }
-  posted_flag_.store(true, std::memory_order_seq_cst);
+void Engine::interrupt() {
+  interrupted_.store(true, std::memory_order_seq_cst);
   wake();
 }
 
 void Engine::wake() { attachments_.wake(); }
-
-std::size_t Engine::run_posted() {
-  std::vector<std::function<void()>> tasks;
-  {
-    const std::lock_guard lock(posted_mutex_);
-    tasks.swap(posted_);
-    posted_flag_.store(false, std::memory_order_relaxed);
-  }
-  for (const auto& task : tasks) task();
-  return tasks.size();
-}
 
 }  // namespace homa::engine

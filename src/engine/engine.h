@@ -78,11 +78,13 @@ class Engine {
   // back end. Nothing more happens after it; received messages stay where they are.
   void close(Duration at_most);
 
-  // Any thread: runs `task` in a coming step, on the engine's thread. Wakes the engine.
-  void post(std::function<void()> task);
+  // Any thread: ends a sleep(), also one that is about to begin.
+  void interrupt();
   // Any thread: ends a sleep().
   void wake();
 
+  // False: it was closed, or has stopped because there was no memory.
+  bool running() const { return io_ != nullptr && !out_of_memory_; }
   const core::Endpoint& endpoint() const { return endpoint_; }
   const trace::Counters& counters() const { return recorder_.counters; }  // any thread
   io::IoStatistics io_statistics() const { return io_ ? io_->statistics() : statistics_; }
@@ -106,7 +108,9 @@ class Engine {
   std::size_t take_errors(Time now);
   void tell_path(Time now, const Address& peer);
   void answer_path_questions(Time now);
-  std::size_t run_posted();
+  template <typename Work>
+  std::size_t guarded(Work work);
+  void stop_for_want_of_memory();
   std::size_t take_submissions(Time now);
   void end_start();
   std::size_t dispatch_events(Time now);
@@ -133,9 +137,8 @@ class Engine {
   bool starting_ = true;
   Time start_ends_ = kNever;  // known when a port has been opened
 
-  std::atomic<bool> posted_flag_{false};
-  std::mutex posted_mutex_;
-  std::vector<std::function<void()>> posted_;
+  std::atomic<bool> interrupted_{false};
+  bool out_of_memory_ = false;  // nothing is done any more
 };
 
 }  // namespace homa::engine

@@ -246,7 +246,7 @@ TEST_F(EngineTest, SleepsUntilItsDeadlineAndNotWhenSubmissionsWait) {
   a_.engine->sleep(a_.now, kNever);
   EXPECT_EQ(a_.io->waits, 1);
   a_.engine->step(a_.now);
-  a_.engine->post([] {});
+  a_.engine->interrupt();
   a_.engine->sleep(a_.now, kNever);
   EXPECT_EQ(a_.io->waits, 1);
 }
