@@ -126,6 +126,17 @@ class DissectorTest(unittest.TestCase):
                        (int(v) for v in packet.texts("homa.ack.server_port"))))
         self.assertEqual(got, [(ack["id"], ack["server_port"]) for ack in acks])
 
+    def compare_query(self, packet, expected):
+        """The RPCs that QUERY and STATUS list, and which of them STATUS says are known."""
+        got = list(zip((int(v, 0) for v in packet.texts("homa.query.client_id")),
+                       (int(v) for v in packet.texts("homa.query.server_port"))))
+        rpcs = expected.get("rpcs", [])
+        self.assertEqual(got, [(rpc["id"], rpc["server_port"]) for rpc in rpcs])
+        if "known" in expected:
+            known = packet.number("homa.status.known")
+            self.assertEqual([known >> i & 1 == 1 for i in range(len(rpcs) + 1)],
+                             expected["known"])
+
     def compare(self, packet, expected, types):
         kind = expected["type"]
         if kind == "MALFORMED":
@@ -151,6 +162,7 @@ class DissectorTest(unittest.TestCase):
             self.assertEqual(packet.number("homa.data.segment_offset"), 0xffffffff)
         if kind != "MALFORMED":
             self.compare_acks(packet, expected)
+            self.compare_query(packet, expected)
             self.assertEqual([int(v) for v in packet.texts("homa.cutoffs.cutoff")],
                              expected.get("cutoffs", []))
         self.compare_network(packet, expected)
