@@ -49,7 +49,7 @@ TEST_F(ControlQueueTest, AnAnswerGoesBackToItsSender) {
   received.source_port = Port{50'000};
   received.destination_port = Port{80};
   received.sender_id = WireId{200};
-  queue.unknown(Time{}, peer.address, received);
+  queue.unknown(Time{}, peer.way(), received);
   const auto parsed = wire::parse_common(queue.front().header);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->type, wire::PacketType::kUnknown);
