@@ -17,9 +17,9 @@ extern "C" {
 /* The numbers of homa::ErrorCode; functions return them negated. */
 enum homa_error {
   HOMA_OK = 0,
-  HOMA_ETIMEOUT = 1,       /* the peer did not respond in time */
+  HOMA_ETIMEOUT = 1,       /* the time that the caller gave is up */
   HOMA_ENOSOCKET = 2,      /* no socket is bound to that port at the peer */
-  HOMA_EUNREACHABLE = 3,   /* no Homa at the peer, or no route to it */
+  HOMA_EUNREACHABLE = 3,   /* no Homa was ever heard there, or no route leads there */
   HOMA_ERESTARTED = 4,     /* the server lost the RPC: it died or was restarted */
   HOMA_ECANCELLED = 5,     /* aborted, by this side or by the peer */
   HOMA_EOVERLOADED = 6,    /* the peer refused the request for want of resources */
@@ -33,13 +33,25 @@ enum homa_error {
   HOMA_ENOMEMORY = 14,     /* a configured capacity is exhausted */
   HOMA_ENOTPERMITTED = 15, /* a privilege is missing */
   HOMA_ESYSTEM = 16,       /* an operating system call failed */
-  HOMA_ESTALE = 17         /* refused: so old that it may have run before */
+  HOMA_ESTALE = 17,        /* refused: so old that it may have run before */
+  HOMA_ESILENT = 18,       /* the peer was asked several times and did not answer */
+  HOMA_EGONE = 19          /* the peer answered before; its host now says that no Homa is there */
+};
+
+/* Whether the server executed the request of an RPC that failed. */
+enum homa_executed {
+  HOMA_NOT_EXECUTED = 0,     /* certainly not: it may be sent again */
+  HOMA_PERHAPS_EXECUTED = 1, /* nobody can tell */
+  HOMA_EXECUTED = 2          /* certainly: the answer did not arrive whole */
 };
 
 /* "timeout", "no such socket", ...; `error` as a function returned it, or without its sign. */
 const char* homa_strerror(int error);
 /* The sentence that belongs to the calling thread's last error; valid until its next call. */
 const char* homa_last_error(void);
+/* Of the calling thread's last error: enum homa_executed. HOMA_NOT_EXECUTED also for a call that
+ * was refused before it sent anything. */
+int homa_last_executed(void);
 
 typedef struct homa_host homa_host;         /* one engine; a process needs one */
 typedef struct homa_socket_s homa_socket_t; /* sends requests, or receives them and replies */
@@ -111,8 +123,9 @@ struct homa_message {
   size_t length;
   uint64_t id;
   uint64_t cookie;
-  int32_t kind;  /* enum homa_kind */
-  int32_t error; /* HOMA_FAILURE: enum homa_error */
+  int32_t kind;     /* enum homa_kind */
+  int32_t error;    /* HOMA_FAILURE: enum homa_error */
+  int32_t executed; /* HOMA_FAILURE: enum homa_executed */
   struct homa_address peer;
   void* internal;
 };
@@ -121,7 +134,9 @@ struct homa_message {
  * timeout_us: how long to wait; 0: not at all; negative: for ever. -HOMA_EWOULDBLOCK: none came. An
  * RPC that failed is a message of kind HOMA_FAILURE. */
 int homa_recv(homa_socket_t* socket, uint64_t id, int64_t timeout_us, struct homa_message* message);
-/* Gives the message's bytes back. A message that is released or all zero is nothing. */
+/* Gives the message's bytes back: `data` is NULL then, and `length` 0. What else is known of it
+ * stays, so that a request can be answered by its `id` afterwards. Releasing it again, or one that
+ * is all zero, does nothing. */
 void homa_release(struct homa_message* message);
 
 /* Answers a request by its id. */

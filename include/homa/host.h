@@ -23,8 +23,8 @@ class HostState;
 struct HostConfig {
   // --- Packets ---
   std::string backend = "udp";  // "udp": no privilege needed; "raw": IP protocol 146; "auto"
-  std::string address;          // local IP address; empty: any
-  std::string interface;        // network device; empty: the one that holds `address`
+  std::string address{};        // local IP address; empty: any
+  std::string interface {};     // network device; empty: the one that holds `address`
   std::uint16_t udp_port = kDefaultUdpPort;  // 0: any free port (clients only need that)
   std::uint32_t mtu = 0;                     // 0: the device's
 
@@ -44,10 +44,10 @@ struct HostConfig {
   // While its link is busy, an engine that sleeps looks for packets at this interval instead of
   // waking for each; 0: it always wakes. Not set: by the link, a packet's time below 10 Gbit/s
   // and at most 150 us, else 0.
-  std::optional<std::chrono::microseconds> coalesce;
+  std::optional<std::chrono::microseconds> coalesce{};
   // Keep the machine's processors out of idle states that they leave more slowly than this, as long
   // as the host lives (/dev/cpu_dma_latency: needs root). Not set: the system's own choice.
-  std::optional<std::chrono::microseconds> cpu_latency;
+  std::optional<std::chrono::microseconds> cpu_latency{};
 
   // --- Memory ---
   std::uint64_t receive_bytes = 64 << 20;   // region for incoming messages
@@ -55,16 +55,16 @@ struct HostConfig {
 
   // --- Protocol: any field of core::CoreConfig by name, for instance {"unscheduled_bytes",
   // "20000"}; docs/operating.md lists them. An unknown name or a value out of range is refused.
-  std::map<std::string, std::string> parameters;
+  std::map<std::string, std::string> parameters{};
 
   // --- Faults, for tests: fractions of sent packets ---
   double loss = 0, duplication = 0, reordering = 0;
   std::uint64_t fault_seed = 1;
-  std::string pcap;  // write every packet to this file; empty: no
+  std::string pcap{};  // write every packet to this file; empty: no
 };
 
 struct Counter {
-  std::string name, meaning;
+  std::string name{}, meaning{};
   std::uint64_t value = 0;
 };
 

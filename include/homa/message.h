@@ -41,6 +41,8 @@ class Message {
   const SocketAddress& peer() const { return peer_; }
   std::uint64_t cookie() const { return cookie_; }  // as given to send(); 0 for a request
   ErrorCode error() const { return error_; }        // kOk but for a failure
+  // Of a failure: whether the server executed the request.
+  Executed executed() const { return executed_; }
   std::span<const std::byte> bytes() const { return bytes_; }
   std::size_t size() const { return bytes_.size(); }
 
@@ -51,6 +53,7 @@ class Message {
   friend class client::SocketState;
   Kind kind_ = Kind::kRequest;
   ErrorCode error_ = ErrorCode::kOk;
+  Executed executed_ = Executed::kNo;
   RpcHandle rpc_ = 0;
   std::uint64_t cookie_ = 0;
   std::uint64_t buffer_ = 0;

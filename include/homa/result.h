@@ -2,6 +2,7 @@
 // (C++23), so that it can take this one's place when both compilers have it.
 #pragma once
 
+#include <cstdio>
 #include <cstdlib>
 #include <utility>
 #include <variant>
@@ -19,7 +20,25 @@ class Unexpected {
   E error_;
 };
 
-// value() and operator* on an error, and error() on a value, are bugs of the caller: abort().
+namespace detail {
+// What an error says for itself: its text, where it has one.
+template <typename E>
+const char* words_of(const E& error) {
+  if constexpr (requires { error.text.c_str(); }) return error.text.c_str();
+  return "an error";
+}
+[[noreturn]] inline void stop_for_no_value(const char* error) {
+  std::fprintf(stderr, "homa: the value of a Result was used, which holds an error: %s\n", error);
+  std::abort();
+}
+[[noreturn]] inline void stop_for_no_error() {
+  std::fputs("homa: the error of a Result was used, which holds a value\n", stderr);
+  std::abort();
+}
+}  // namespace detail
+
+// value() and operator* on an error, and error() on a value, are bugs of the caller: they write
+// what was wrong to stderr, the error's text included, and abort().
 template <typename T, typename E>
 class [[nodiscard]] Result {
  public:
@@ -44,17 +63,17 @@ class [[nodiscard]] Result {
   constexpr T value_or(T other) const { return has_value() ? *pointer() : std::move(other); }
 
   constexpr const E& error() const {
-    if (has_value()) std::abort();
+    if (has_value()) detail::stop_for_no_error();
     return *std::get_if<1>(&state_);
   }
 
  private:
   constexpr T* pointer() {
-    if (!has_value()) std::abort();
+    if (!has_value()) detail::stop_for_no_value(detail::words_of(*std::get_if<1>(&state_)));
     return std::get_if<0>(&state_);
   }
   constexpr const T* pointer() const {
-    if (!has_value()) std::abort();
+    if (!has_value()) detail::stop_for_no_value(detail::words_of(*std::get_if<1>(&state_)));
     return std::get_if<0>(&state_);
   }
 
@@ -74,10 +93,10 @@ class [[nodiscard]] Result<void, E> {
   constexpr bool has_value() const { return state_.index() == 0; }
   constexpr explicit operator bool() const { return has_value(); }
   constexpr void value() const {
-    if (!has_value()) std::abort();
+    if (!has_value()) detail::stop_for_no_value(detail::words_of(*std::get_if<1>(&state_)));
   }
   constexpr const E& error() const {
-    if (has_value()) std::abort();
+    if (has_value()) detail::stop_for_no_error();
     return *std::get_if<1>(&state_);
   }
 

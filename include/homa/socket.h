@@ -34,8 +34,8 @@ struct SendOptions {
 struct RpcStatus {
   RpcHandle rpc = 0;
   std::uint64_t wire_id = 0;  // as its client names it on the wire
-  SocketAddress peer;
-  std::string state;  // "sending", "waiting", "receiving", "serving", "replying"
+  SocketAddress peer{};
+  std::string state{};  // "sending", "waiting", "receiving", "serving", "replying"
   std::uint32_t send_length = 0, sent = 0, send_granted = 0;
   std::uint32_t receive_length = 0, received = 0, receive_granted = 0;
   std::uint32_t gaps = 0;
@@ -44,8 +44,8 @@ struct RpcStatus {
 
 struct SocketStatus {
   std::uint16_t port = 0;
-  std::vector<RpcStatus> rpcs;
-  Error last_error;  // of this socket's calls and RPCs; kOk: none yet
+  std::vector<RpcStatus> rpcs{};
+  Error last_error{};  // of this socket's calls and RPCs; kOk: none yet
 };
 
 class Socket {
@@ -59,8 +59,9 @@ class Socket {
   std::uint16_t port() const;
 
   // Starts an RPC: copies `request` (1 byte to the message limit) and returns its id at once.
-  // kTooLong, kInvalidArgument, kClosed, kNoMemory (this socket's transmit memory is full, or it
-  // has rpcs_max RPCs in progress itself; try again). When it takes the host's other sockets and
+  // kTooLong (message_bytes_max, or more than transmit memory ever takes), kInvalidArgument,
+  // kClosed, kNoMemory (this socket's transmit memory is full, or it has rpcs_max RPCs in progress
+  // itself; receive, then try again). When it takes the host's other sockets and
   // the requests that it serves to reach rpcs_max, a failure message with kNoMemory follows.
   Result<RpcHandle, Error> send(const SocketAddress& server, std::span<const std::byte> request,
                                 const SendOptions& options = {});
@@ -74,7 +75,8 @@ class Socket {
   Result<Message, Error> receive_response(RpcHandle rpc, Timeout timeout = std::nullopt);
 
   // send() and receive_response() in one; an RPC that fails gives its error. When the deadline
-  // passes, the RPC is aborted and the error is kTimeout.
+  // passes, the RPC is aborted and the error is kTimeout. Error::executed says whether the server
+  // executed the request.
   Result<Message, Error> call(const SocketAddress& server, std::span<const std::byte> request,
                               Timeout timeout = std::nullopt);
 
@@ -98,6 +100,7 @@ class Socket {
   void shutdown();
   void close();
 
+  // While transmit memory is full of messages: of some dozens of RPCs only.
   Result<SocketStatus, Error> status() const;
 
  private:

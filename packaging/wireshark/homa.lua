@@ -30,15 +30,17 @@ local TYPES = {
 }
 local MINIMUM_BYTES = {
   [DATA] = 56, [GRANT] = 33, [RESEND] = 37, [UNKNOWN] = 28, [BUSY] = 28, [CUTOFFS] = 62,
-  [FREEZE] = 28, [NEED_ACK] = 28, [ACK] = 80, [ERROR] = 29,
+  [FREEZE] = 28, [NEED_ACK] = 28, [ACK] = 80, [ERROR] = 30,
   [QUERY] = 80, [STATUS] = 80,
 }
+local EXECUTED = { [0] = "not executed", [1] = "perhaps executed", [2] = "executed" }
 local ERROR_CODES = {
   [0] = "ok", [1] = "timeout", [2] = "no such socket", [3] = "peer unreachable",
   [4] = "peer restarted", [5] = "cancelled", [6] = "overloaded", [7] = "not a server",
   [8] = "message too long", [9] = "invalid argument", [10] = "no such RPC", [11] = "would block",
   [12] = "closed", [13] = "in use", [14] = "no memory", [15] = "not permitted",
   [16] = "system error", [17] = "stale request",
+  [18] = "peer silent", [19] = "peer gone",
 }
 
 -- Fields -----------------------------------------------------------------------------------------
@@ -83,6 +85,7 @@ field("resend.priority", ProtoField.uint8, "Priority to send at", base.DEC)
 field("cutoffs.cutoff", ProtoField.uint32, "Longest message", base.DEC)
 field("cutoffs.version", ProtoField.uint16, "Version", base.DEC)
 field("error.code", ProtoField.uint8, "Code", base.DEC, ERROR_CODES)
+field("error.executed", ProtoField.uint8, "Request", base.DEC, EXECUTED)
 field("query.count", ProtoField.uint16, "RPCs listed", base.DEC)
 field("query.client_id", ProtoField.uint64, "RPC asked about", base.HEX)
 field("query.server_port", ProtoField.uint16, "Its server port", base.DEC)
@@ -455,6 +458,7 @@ end
 local function add_error(tvb, tree, p)
   p.code = tvb(28, 1):uint()
   tree:add(f.error_code, tvb(28, 1))
+  tree:add(f.error_executed, tvb(29, 1))
   p.text = ERROR_CODES[p.code] or ("code " .. p.code)
 end
 

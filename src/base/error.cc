@@ -22,8 +22,19 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::kNotPermitted: return "not permitted";
     case ErrorCode::kSystem: return "system error";
     case ErrorCode::kStale: return "stale request";
+    case ErrorCode::kPeerSilent: return "peer silent";
+    case ErrorCode::kPeerGone: return "peer gone";
   }
   return "unknown error";
+}
+
+std::string_view to_string(Executed executed) {
+  switch (executed) {
+    case Executed::kNo: return "not executed";
+    case Executed::kPerhaps: return "perhaps executed";
+    case Executed::kYes: return "executed";
+  }
+  return "perhaps executed";
 }
 
 }  // namespace homa

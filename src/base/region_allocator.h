@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 
@@ -33,6 +34,8 @@ class RegionAllocator {
   bool free(std::uint64_t offset);
 
   std::uint64_t capacity() const { return units_ * kUnit; }
+  // What allocate() gives at most when everything is free.
+  std::uint64_t longest() const { return std::bit_floor(units_) * kUnit; }
   std::uint64_t used() const { return used_; }  // in whole blocks
 
  private:

@@ -4,13 +4,13 @@
 
 namespace homa::channel {
 
-ApplicationEnd::ApplicationEnd(std::shared_ptr<Region> region, Bell bell)
+ApplicationEnd::ApplicationEnd(std::shared_ptr<Region> region, Bell bell, std::uint64_t reserved)
     : region_(std::move(region)),
       header_(region_->header()),
       bell_(std::move(bell)),
       submissions_(region_->submissions(), header_.submission_tail, header_.submission_head),
       completions_(region_->completions(), header_.completion_tail, header_.completion_head),
-      allocator_(region_->layout().transmit_bytes) {}
+      allocator_(region_->layout().transmit_bytes - reserved) {}
 
 ApplicationEnd::~ApplicationEnd() { abandon(*region_, bell_); }
 

@@ -19,7 +19,8 @@ namespace homa::channel {
 class ApplicationEnd {
  public:
   // `bell`: what the engine gave when the region was attached to it. Throws std::bad_alloc.
-  ApplicationEnd(std::shared_ptr<Region> region, Bell bell);
+  // `reserved`: bytes at the end of transmit memory that allocate() does not give out.
+  ApplicationEnd(std::shared_ptr<Region> region, Bell bell, std::uint64_t reserved = 0);
   ~ApplicationEnd();  // tells the engine that the application is gone
   ApplicationEnd(const ApplicationEnd&) = delete;
   ApplicationEnd& operator=(const ApplicationEnd&) = delete;
@@ -60,6 +61,9 @@ class ApplicationEnd {
 
   // --- Transmit memory ---
   // Offset of `bytes` (> 0) bytes; nullopt: exhausted.
+  std::uint64_t reserved_begin() const { return allocator_.capacity(); }
+  // What allocate() gives at most when everything is free.
+  std::uint64_t longest() const { return allocator_.longest(); }
   std::optional<std::uint64_t> allocate(std::uint32_t bytes) { return allocator_.allocate(bytes); }
   std::span<std::byte> memory(std::uint64_t offset, std::uint32_t bytes) const;
   // False: no block of this channel begins at `offset`, which may be any number.

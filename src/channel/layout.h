@@ -91,7 +91,8 @@ struct Completion {
   std::uint64_t memory = 0;
   std::uint64_t tag = 0;
   PeerRecord peer;
-  std::array<std::uint8_t, 8> reserved{};
+  std::uint8_t executed = 0;  // kFailure: homa::Executed
+  std::array<std::uint8_t, 7> reserved{};
 };
 
 // An RPC in progress, as kStatus reports it.

@@ -24,18 +24,20 @@ namespace {
 using homa::Error;
 using homa::ErrorCode;
 
-static_assert(HOMA_ESTALE == static_cast<int>(ErrorCode::kStale), "homa_error is ErrorCode");
+static_assert(HOMA_EGONE == static_cast<int>(ErrorCode::kPeerGone), "homa_error is ErrorCode");
+static_assert(HOMA_ESTALE == static_cast<int>(ErrorCode::kStale));
+static_assert(HOMA_EXECUTED == static_cast<int>(homa::Executed::kYes));
 static_assert(HOMA_EWOULDBLOCK == static_cast<int>(ErrorCode::kWouldBlock));
 static_assert(HOMA_FAILURE == static_cast<int>(homa::Message::Kind::kFailure));
 
-thread_local std::string last_error;
+thread_local Error last_error;
 
 // Throws nothing: without memory the code has no sentence of its own.
 int fail(const Error& error) {
   try {
-    last_error = error.text;
+    last_error = error;
   } catch (const std::bad_alloc&) {
-    last_error = "out of memory";  // short enough to need none
+    last_error.text = "out of memory";  // short enough to need none
   }
   return -static_cast<int>(error.code);
 }
@@ -128,6 +130,7 @@ void fill(homa_message* to, homa::Message message, std::unique_ptr<homa::Message
   to->cookie = message.cookie();
   to->kind = static_cast<int32_t>(message.kind());
   to->error = static_cast<int32_t>(message.error());
+  to->executed = static_cast<int32_t>(message.executed());
   to->peer = address_of(message.peer());
   if (place != nullptr) *place = std::move(message);
   to->internal = place.release();
@@ -137,12 +140,14 @@ void fill(homa_message* to, homa::Message message, std::unique_ptr<homa::Message
 
 const char* homa_strerror(int error) {
   const int code = error < 0 ? -error : error;
-  if (code > HOMA_ESTALE) return "unknown error";
+  if (code > HOMA_EGONE) return "unknown error";
   // The words are literals, so they end in a zero.
   return homa::to_string(static_cast<ErrorCode>(code)).data();
 }
 
-const char* homa_last_error(void) { return last_error.c_str(); }
+const char* homa_last_error(void) { return last_error.text.c_str(); }
+
+int homa_last_executed(void) { return static_cast<int>(last_error.executed); }
 
 homa_host* homa_host_open(const homa_host_config* config, int* error) {
   homa_host* opened = nullptr;
@@ -229,7 +234,9 @@ int homa_recv(homa_socket_t* socket, uint64_t id, int64_t timeout_us, homa_messa
 
 void homa_release(homa_message* message) {
   delete static_cast<homa::Message*>(message->internal);
-  *message = homa_message{};
+  message->internal = nullptr;
+  message->data = nullptr;
+  message->length = 0;
 }
 
 int homa_reply(homa_socket_t* socket, const void* response, size_t length, uint64_t id) {
@@ -252,7 +259,7 @@ int homa_invoke(homa_socket_t* socket, const void* request, size_t length,
 
 int homa_abort(homa_socket_t* socket, uint64_t id, int error) {
   const int positive = error < 0 ? -error : error;
-  if (positive > HOMA_ESTALE) return invalid("unknown error code");
+  if (positive > HOMA_EGONE) return invalid("unknown error code");
   const auto code = static_cast<ErrorCode>(positive);
   const auto aborted = id == 0 ? socket->socket.abort_all(code) : socket->socket.abort(id, code);
   return aborted ? 0 : fail(aborted.error());

@@ -128,7 +128,7 @@ HostState::~HostState() { stop(); }
 
 Result<std::shared_ptr<SocketState>, Error> HostState::open_socket(std::uint16_t port) {
   channel::ChannelConfig config;
-  config.transmit_bytes = config_.transmit_bytes;
+  config.transmit_bytes = config_.transmit_bytes + SocketState::kReserveBytes;
   auto region = channel::Region::create(config);
   if (!region) return Unexpected(region.error());
   auto bell = link_->attach(*region);

@@ -13,6 +13,7 @@ Message& Message::operator=(Message&& other) noexcept {
   release();
   kind_ = other.kind_;
   error_ = other.error_;
+  executed_ = other.executed_;
   rpc_ = other.rpc_;
   cookie_ = other.cookie_;
   buffer_ = other.buffer_;

@@ -81,6 +81,8 @@ class Outbox {
   std::optional<std::uint64_t> copy_in(Lock& lock, std::span<const std::byte> bytes);
   // Copies the next piece of a long message behind `done` bytes; returns how many there are then.
   std::size_t copy_next(const Supply& supply, std::span<const std::byte> bytes, std::size_t done);
+  // Longer messages never fit.
+  std::uint64_t longest() const { return channel_.longest(); }
   // A block that was never submitted, or that the engine gave back. False: there is no such block.
   [[nodiscard]] bool free(std::uint64_t memory) { return channel_.free(memory); }
 

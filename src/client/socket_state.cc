@@ -47,7 +47,7 @@ std::uint8_t abort_code(ErrorCode code) {
 SocketState::SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region,
                          channel::Bell bell)
     : link_(std::move(link)),
-      channel_(std::move(region), std::move(bell)),
+      channel_(std::move(region), std::move(bell), kReserveBytes),
       inbox_(link_->limits().rpcs_max),
       outbox_(channel_),
       waiters_(channel_, *link_),
@@ -55,20 +55,22 @@ SocketState::SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<chann
 
 SocketState::~SocketState() { shutdown(); }
 
-Unexpected<Error> SocketState::fail(ErrorCode code, std::string text) {
-  last_error_ = Error{code, std::move(text)};
+Unexpected<Error> SocketState::fail(ErrorCode code, std::string text, Executed executed) {
+  last_error_ = Error{code, std::move(text), executed};
   return Unexpected(last_error_);
 }
 
-Unexpected<Error> SocketState::closed() {
+Unexpected<Error> SocketState::closed(Executed executed) {
   if (!broken_.empty()) {
-    return fail(ErrorCode::kClosed, "the engine behind this socket failed (it " +
-                                        std::string(broken_) + "); open another socket");
+    return fail(ErrorCode::kClosed,
+                "the engine behind this socket failed (it " + std::string(broken_) +
+                    "); open another socket",
+                executed);
   }
   if (!closed_ && channel_.engine_gone()) {
-    return fail(ErrorCode::kClosed, "the engine behind this socket has stopped");
+    return fail(ErrorCode::kClosed, "the engine behind this socket has stopped", executed);
   }
-  return fail(ErrorCode::kClosed, "the socket was closed or shut down");
+  return fail(ErrorCode::kClosed, "the socket was closed or shut down", executed);
 }
 
 void SocketState::make_room() {
@@ -161,6 +163,12 @@ Result<void, Error> SocketState::check_message(std::size_t bytes, const char* wh
                                          std::to_string(longest) + " bytes (message_bytes_max), " +
                                          "not " + std::to_string(bytes));
   }
+  if (const std::uint64_t room = outbox_.longest(); bytes > room) {
+    return fail(ErrorCode::kTooLong, std::string("this socket's transmit memory takes a ") + what +
+                                         " of at most " + std::to_string(room) + " bytes, not " +
+                                         std::to_string(bytes) +
+                                         "; open the host with more transmit memory");
+  }
   return {};
 }
 
@@ -222,11 +230,11 @@ Result<RpcHandle, Error> SocketState::send(const SocketAddress& server,
 }
 
 // Its words may be missing, the message may not: it has been taken from the inbox.
-void SocketState::remember_failure(ErrorCode code, const SocketAddress& peer) {
+void SocketState::remember_failure(ErrorCode code, Executed executed, const SocketAddress& peer) {
   try {
-    last_error_ = Error{code, failure_in_words(code, peer)};
+    last_error_ = failure_in_words(code, executed, peer);
   } catch (const std::bad_alloc&) {
-    last_error_ = Error{code, {}};
+    last_error_ = Error{code, {}, executed};
   }
 }
 
@@ -239,7 +247,8 @@ Message SocketState::make_message(const Incoming& incoming) {
   if (completion.kind == channel::CompletionKind::kFailure) {
     message.kind_ = Message::Kind::kFailure;
     message.error_ = static_cast<ErrorCode>(completion.code);
-    remember_failure(message.error_, message.peer_);
+    message.executed_ = std::min(static_cast<Executed>(completion.executed), Executed::kYes);
+    remember_failure(message.error_, message.executed_, message.peer_);
     return message;
   }
   message.kind_ = completion.kind == channel::CompletionKind::kRequest ? Message::Kind::kRequest
@@ -297,9 +306,10 @@ Result<Message, Error> SocketState::receive_response(RpcHandle rpc, Timeout time
   };
   const Waited waited = wait(lock, waiter, timeout, Take(take));
   forget.run();
+  if (waited == Waited::kClosed) return closed(Executed::kPerhaps);
   if (waited == Waited::kTaken && incoming == nullptr) {
     return fail(closed_ ? ErrorCode::kClosed : ErrorCode::kCancelled,
-                "the RPC was ended by another thread");
+                "the RPC was ended by another thread", Executed::kPerhaps);
   }
   auto message = finish(waited, incoming);
   if (message && message->size() > 0) nothing.dismiss();
@@ -319,10 +329,11 @@ Result<Message, Error> SocketState::call(const SocketAddress& server,
   if (!response && response.error().code == ErrorCode::kWouldBlock) {
     give_up.run();
     const std::lock_guard lock(mutex_);
-    return fail(ErrorCode::kTimeout, failure_in_words(ErrorCode::kTimeout, server));
+    last_error_ = failure_in_words(ErrorCode::kTimeout, Executed::kPerhaps, server);
+    return Unexpected(last_error_);
   }
   if (response && response->kind() == Message::Kind::kFailure) {
-    return Unexpected(Error{response->error(), failure_in_words(response->error(), server)});
+    return Unexpected(failure_in_words(response->error(), response->executed(), server));
   }
   return response;
 }
@@ -426,27 +437,28 @@ void SocketState::shutdown() {
 }
 
 Result<SocketStatus, Error> SocketState::status() {
+  const std::lock_guard one_at_a_time(status_mutex_);  // they share the reserve
   Lock lock(mutex_);
   if (ended()) return closed();
   SocketStatus status;
   status.port = port_;
   status.last_error = last_error_;
-  std::uint32_t records = kStatusRecordsMax;
   constexpr auto kRecordBytes = static_cast<std::uint32_t>(sizeof(channel::StatusRecord));
-  auto memory = channel_.allocate(records * kRecordBytes);
-  for (; !memory && records > 1; records /= 2)
-    memory = channel_.allocate(records / 2 * kRecordBytes);
-  if (!memory) return fail(ErrorCode::kNoMemory, "no transmit memory left for a status");
-  Rollback free([&] { free_block(*memory); });
   Submission submission;
   submission.kind = SubmissionKind::kStatus;
-  submission.memory = *memory;
-  submission.length = records * kRecordBytes;
+  submission.length = kStatusRecordsMax * kRecordBytes;
+  const auto block = channel_.allocate(submission.length);
+  // No room beside the messages: as many RPCs as the reserve holds.
+  submission.memory = block.value_or(channel_.reserved_begin());
+  if (!block) submission.length = static_cast<std::uint32_t>(kReserveBytes);
+  Rollback free([&] {
+    if (block) free_block(*block);
+  });
   const auto answer = ask(lock, submission);
   if (answer && answer->length > submission.length) {
     break_off("wrote a status beyond its room");
   } else if (answer) {
-    const std::span<const std::byte> bytes = channel_.memory(*memory, answer->length);
+    const std::span<const std::byte> bytes = channel_.memory(submission.memory, answer->length);
     for (std::size_t at = 0; at + kRecordBytes <= bytes.size(); at += kRecordBytes) {
       channel::StatusRecord record;
       std::memcpy(&record, bytes.data() + at, sizeof(record));

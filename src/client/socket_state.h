@@ -30,6 +30,9 @@ namespace homa::client {
 
 class SocketState : public std::enable_shared_from_this<SocketState> {
  public:
+  // At the end of a channel's transmit memory, for a status when the rest is full of messages.
+  static constexpr std::uint64_t kReserveBytes = 4096;
+
   SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region,
               channel::Bell bell);
   ~SocketState();
@@ -126,14 +129,16 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   void hand_over_message(Lock& lock);
   Result<Message, Error> finish(Waited waited, const Incoming* incoming);
   Message make_message(const Incoming& incoming);
-  void remember_failure(ErrorCode code, const SocketAddress& peer);
+  void remember_failure(ErrorCode code, Executed executed, const SocketAddress& peer);
   Result<void, Error> check_message(std::size_t bytes, const char* what);
-  Unexpected<Error> fail(ErrorCode code, std::string text);
-  Unexpected<Error> closed();
+  Unexpected<Error> fail(ErrorCode code, std::string text, Executed executed = Executed::kNo);
+  Unexpected<Error> closed(Executed executed = Executed::kNo);
   void abort_locked(RpcHandle rpc, ErrorCode code);
 
   const std::shared_ptr<EngineLink> link_;
   std::uint16_t port_ = 0;
+
+  std::mutex status_mutex_;  // taken before mutex_
 
   std::mutex mutex_;
   channel::ApplicationEnd channel_;

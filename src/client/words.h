@@ -8,7 +8,8 @@
 
 namespace homa::client {
 
-// What happened to an RPC with `peer`, and the cure where there is one.
-std::string failure_in_words(ErrorCode code, const SocketAddress& peer);
+// What happened to an RPC with `peer`, the cure where there is one, and whether the request was
+// executed.
+Error failure_in_words(ErrorCode code, Executed executed, const SocketAddress& peer);
 
 }  // namespace homa::client

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "core/executed.h"
+
 namespace homa::core {
 namespace {
 constexpr std::uint32_t kCutoffMax = 0x7fffffff;  // on the wire
@@ -70,7 +72,8 @@ void ControlQueue::need_ack(Time now, const Rpc& rpc) {
 }
 
 void ControlQueue::error(Time now, const Rpc& rpc, ErrorCode code) {
-  push(now, rpc.way(), wire::ErrorHeader{header_for(rpc), raw(code)},
+  push(now, rpc.way(),
+       wire::ErrorHeader{header_for(rpc), raw(code), raw(executed_at_server(rpc))},
        recorder_.counters.errors_sent);
 }
 
@@ -83,7 +86,8 @@ void ControlQueue::busy(Time now, const Way& to, const wire::CommonHeader& about
 }
 
 void ControlQueue::error(Time now, const Way& to, const wire::CommonHeader& about, ErrorCode code) {
-  push(now, to, wire::ErrorHeader{answer_to(about), raw(code)}, recorder_.counters.errors_sent);
+  push(now, to, wire::ErrorHeader{answer_to(about), raw(code), raw(executed_if_refused(code))},
+       recorder_.counters.errors_sent);
 }
 
 void ControlQueue::cutoffs(Time now, const Way& to, const wire::CommonHeader& about,

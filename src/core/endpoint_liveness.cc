@@ -143,7 +143,7 @@ void Endpoint::Impl::host_is_dead(Time now, Peer& peer) {
   rpcs_.for_each([&](Rpc& rpc) {
     if (rpc.peer != &peer) return;
     if (rpc.is_client || rpc.state == Rpc::State::kReceiving) {
-      fail(now, rpc, ErrorCode::kTimeout, true);
+      fail(now, rpc, ErrorCode::kPeerSilent, true);
     }
   });
   arm_peer(now, peer);

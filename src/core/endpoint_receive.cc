@@ -446,7 +446,15 @@ RxOutcome Endpoint::Impl::on_error(Time now, const RxPacket& packet, Rpc* rpc) {
   if (!error) return drop(now, DropReason::kMalformed, packet, WireId{});
   trace::add(counters_.errors_received);
   if (rpc == nullptr) return kConsumed;
-  const bool known = error->code > raw(ErrorCode::kOk) && error->code <= raw(ErrorCode::kStale);
+  const bool known = error->code > raw(ErrorCode::kOk) && error->code <= raw(ErrorCode::kPeerGone);
+  // What an engine says is true for itself; one before it may have executed the request.
+  const bool same_engine = rpc->peer_incarnation == 0
+                               ? rpc->peer->previous_incarnation == 0
+                               : rpc->peer_incarnation == error->common.incarnation;
+  if (error->executed <= raw(Executed::kYes) &&
+      (same_engine || error->executed != raw(Executed::kNo))) {
+    rpc->peer_says = Executed{error->executed};
+  }
   fail(now, *rpc, known ? ErrorCode{error->code} : ErrorCode::kCancelled, true);
   return kConsumed;
 }

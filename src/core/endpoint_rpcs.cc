@@ -91,7 +91,9 @@ void Endpoint::Impl::close_step(Time now) {
 }
 
 void Endpoint::Impl::end_closed(Time now, Rpc& rpc) {
-  controls_.error(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kNoSuchSocket);
+  // Its application may have begun to work on a request that it has received.
+  const bool refused = !rpc.is_client && rpc.state == Rpc::State::kReceiving;
+  controls_.error(now, rpc, refused ? ErrorCode::kNoSuchSocket : ErrorCode::kCancelled);
   end(now, rpc);
 }
 
@@ -175,7 +177,7 @@ Result<void, ErrorCode> Endpoint::Impl::abort(Time now, RpcId id, ErrorCode code
 
 void Endpoint::Impl::fail(Time now, Rpc& rpc, ErrorCode code, bool report) {
   trace::add(rpc.is_client ? counters_.rpcs_failed : counters_.served_aborted);
-  if (code == ErrorCode::kTimeout) trace::add(counters_.rpcs_timed_out);
+  if (code == ErrorCode::kPeerSilent) trace::add(counters_.rpcs_timed_out);
   trace(now, trace::EventType::rpc_failed, rpc, raw(code), 0);
   if (report && (rpc.is_client || rpc.state == Rpc::State::kServing)) {
     events_.failed(rpc, code);
@@ -245,8 +247,12 @@ void Endpoint::Impl::on_unreachable(Time now, const Unreachable& what) {
     if (rpc != nullptr) fail(now, *rpc, ErrorCode::kNoSuchSocket, true);
     return;
   }
+  // Its engine has ended, or there never was one.
+  const bool was_there = peer->incarnation != 0;
   rpcs_.for_each([&](Rpc& rpc) {
-    if (rpc.peer == peer) fail(now, rpc, ErrorCode::kPeerUnreachable, true);
+    if (rpc.peer != peer) return;
+    const bool gone = was_there || rpc.heard;
+    fail(now, rpc, gone ? ErrorCode::kPeerGone : ErrorCode::kPeerUnreachable, true);
   });
 }
 

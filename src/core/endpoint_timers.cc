@@ -72,7 +72,7 @@ void Endpoint::Impl::check_receiver(Time now, Rpc& rpc) {
     case Silence::Action::kHostIsDead: return host_is_dead(now, *rpc.peer);
     case Silence::Action::kTimeOut:
       if (rpc.is_client) controls_.error(now, rpc, ErrorCode::kCancelled);
-      return fail(now, rpc, ErrorCode::kTimeout, true);
+      return fail(now, rpc, ErrorCode::kPeerSilent, true);
     case Silence::Action::kAsk:
       if (!may_ask(now, rpc)) return;
       ask(now, rpc);

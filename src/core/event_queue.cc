@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "core/executed.h"
+
 namespace homa::core {
 
 bool EventQueue::reserve_for(std::size_t rpcs) try {
@@ -16,6 +18,7 @@ Event& EventQueue::push(Event::Kind kind, const Rpc& rpc) {
   Event& event = events_.push_slot();
   event.kind = kind;
   event.error = ErrorCode::kOk;
+  event.executed = Executed::kNo;
   event.account = rpc.port->account->id;
   event.local_port = rpc.local_port;
   event.peer_port = rpc.peer_port;
@@ -35,7 +38,9 @@ void EventQueue::message(const Rpc& rpc) {
 }
 
 void EventQueue::failed(const Rpc& rpc, ErrorCode code) {
-  push(Event::Kind::kFailed, rpc).error = code;
+  Event& event = push(Event::Kind::kFailed, rpc);
+  event.error = code;
+  if (rpc.is_client) event.executed = executed_at_client(rpc, code);
 }
 
 void EventQueue::transmit_done(const Rpc& rpc) {

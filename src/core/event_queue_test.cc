@@ -42,11 +42,11 @@ TEST_F(EventQueueTest, AMessageSaysWhereItsBytesAre) {
 TEST_F(EventQueueTest, EventsKeepTheirOrderAndCarryNothingOfEarlierOnes) {
   rpc.is_client = false;
   events.message(rpc);
-  events.failed(rpc, ErrorCode::kTimeout);
+  events.failed(rpc, ErrorCode::kPeerSilent);
   events.transmit_done(rpc);
   EXPECT_EQ(events.next()->kind, Event::Kind::kRequest);
   const auto failed = events.next();
-  EXPECT_EQ(failed->error, ErrorCode::kTimeout);
+  EXPECT_EQ(failed->error, ErrorCode::kPeerSilent);
   EXPECT_EQ(failed->length, 0U);
   EXPECT_EQ(failed->buffer, BufferOffset{});
   const auto done = events.next();

@@ -80,6 +80,7 @@ struct Event {
   };
   Kind kind = Kind::kRequest;
   ErrorCode error = ErrorCode::kOk;
+  Executed executed = Executed::kNo;  // kFailed, of an RPC of ours
   Port local_port{};
   AccountId account{};  // of the local port
   Port peer_port{};

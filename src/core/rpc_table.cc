@@ -73,6 +73,7 @@ Rpc* RpcTable::add_client(Peer& peer) {
   if (rpc == nullptr) return nullptr;
   rpc->state = Rpc::State::kCalling;
   rpc->is_client = true;
+  rpc->peer_says = Executed::kPerhaps;
   rpc->peer = &peer;
   const std::uint64_t id = next_id(*rpc);
   rpc->client_id = WireId{id};

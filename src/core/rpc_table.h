@@ -33,7 +33,8 @@ struct Rpc {
 
   State state = State::kFree;
   bool is_client = false;
-  bool heard = false;  // the peer showed that it knows this RPC
+  bool heard = false;                       // the peer showed that it knows this RPC
+  Executed peer_says = Executed::kPerhaps;  // ours: of the request, when the peer ends the RPC
   Port local_port{};
   Port peer_port{};
   PathId path{};  // of the last packet that came for it

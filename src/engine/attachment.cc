@@ -300,6 +300,7 @@ void Attachment::on_response(const core::Event& event) {
 void Attachment::on_failed(const core::Event& event) {
   Completion completion;
   completion.code = static_cast<std::uint8_t>(event.error);
+  completion.executed = static_cast<std::uint8_t>(event.executed);
   completion.peer = PeerRecord::of({event.peer, raw(event.peer_port)});
   if (is_served(event.rpc)) {
     completion.kind = CompletionKind::kServedEnded;

@@ -558,7 +558,7 @@ TEST_F(EngineTest, ClosingSendsWhatWasGivenAndTellsPeers) {
   EXPECT_EQ(response->handle, channel::make_handle(0, 1));
   const auto failure = next(*client, CompletionKind::kFailure);
   ASSERT_TRUE(failure);
-  EXPECT_EQ(static_cast<ErrorCode>(failure->code), ErrorCode::kNoSuchSocket);
+  EXPECT_EQ(static_cast<ErrorCode>(failure->code), ErrorCode::kCancelled);
   EXPECT_EQ(b_.engine->step(b_.now), 0U);
 }
 

@@ -162,7 +162,8 @@ Result<AckHeader, ParseError> parse_ack(std::span<const std::byte> bytes) {
 
 Result<ErrorHeader, ParseError> parse_error(std::span<const std::byte> bytes) {
   if (bytes.size() < kErrorBytes) return failure(ParseError::kTooShort);
-  return ErrorHeader{read_common(bytes.data()), static_cast<std::uint8_t>(bytes[28])};
+  return ErrorHeader{read_common(bytes.data()), static_cast<std::uint8_t>(bytes[28]),
+                     static_cast<std::uint8_t>(bytes[29])};
 }
 
 Result<QueryHeader, ParseError> parse_query(std::span<const std::byte> bytes) {
@@ -252,6 +253,7 @@ std::size_t encode(const AckHeader& h, HeaderBuffer& out) {
 std::size_t encode(const ErrorHeader& h, HeaderBuffer& out) {
   write_common(h.common, PacketType::kError, out.data());
   out[28] = std::byte{h.code};
+  out[29] = std::byte{h.executed};
   return kErrorBytes;
 }
 

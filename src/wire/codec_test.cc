@@ -248,11 +248,12 @@ TEST(AckPacket, CountAboveFiveIsRefused) {
 }
 
 TEST(ErrorPacket, Layout) {
-  const auto bytes = packet(PacketType::kError, "06");
+  const auto bytes = packet(PacketType::kError, "0601");
   const auto header = parsed<ErrorHeader>(bytes);
   expect_common(header.common, PacketType::kError);
   EXPECT_EQ(header.code, 6);
-  EXPECT_EQ(encoded(ErrorHeader{common(PacketType::kData), 6}), to_hex(bytes));
+  EXPECT_EQ(header.executed, 1);
+  EXPECT_EQ(encoded(ErrorHeader{common(PacketType::kData), 6, 1}), to_hex(bytes));
 }
 
 constexpr std::string_view kFiveNames =
@@ -328,7 +329,7 @@ struct Minimum {
 constexpr Minimum kMinima[] = {
     {PacketType::kGrant, 33},   {PacketType::kResend, 37},  {PacketType::kUnknown, 28},
     {PacketType::kBusy, 28},    {PacketType::kCutoffs, 62}, {PacketType::kFreeze, 28},
-    {PacketType::kNeedAck, 28}, {PacketType::kAck, 80},     {PacketType::kError, 29},
+    {PacketType::kNeedAck, 28}, {PacketType::kAck, 80},     {PacketType::kError, 30},
     {PacketType::kQuery, 80},   {PacketType::kStatus, 80},
 };
 

@@ -51,7 +51,7 @@ inline constexpr std::size_t kGrantBytes = 33;
 inline constexpr std::size_t kResendBytes = 37;
 inline constexpr std::size_t kCutoffsBytes = 62;
 inline constexpr std::size_t kAckBytes = 80;
-inline constexpr std::size_t kErrorBytes = 29;
+inline constexpr std::size_t kErrorBytes = 30;
 inline constexpr std::size_t kQueryBytes = 80;
 inline constexpr std::size_t kStatusBytes = 80;
 inline constexpr std::size_t kLargestHeaderBytes = kAckBytes;
@@ -180,7 +180,8 @@ struct StatusHeader {
 struct ErrorHeader {
   static constexpr PacketType kType = PacketType::kError;
   CommonHeader common;
-  std::uint8_t code = 0;  // homa::ErrorCode; an unknown value is "cancelled"
+  std::uint8_t code = 0;      // homa::ErrorCode; an unknown value is "cancelled"
+  std::uint8_t executed = 0;  // homa::Executed, as far as the sender knows; unknown is "perhaps"
 };
 
 using Header =

@@ -196,8 +196,8 @@ TEST(ScenarioLiveness, AHostThatAnswersNoQuestionLosesItsRpcs) {
     16   out    QUERY x to=2
     16.1 in     STATUS x known=1 life=5 peer=2
     17   out    RESEND c offset=1424 length=3576           # one exchange is enough
-    22   event  failed a error=timeout
-    22   event  failed b error=timeout
+    22   event  failed a error=peer-silent
+    22   event  failed b error=peer-silent
     22   check  rpcs=1
     37   out    QUERY x to=2
     37.1 in     STATUS x known=1 life=5 peer=2
@@ -221,7 +221,7 @@ TEST(ScenarioLiveness, PacketsFromBeforeARestartAreNoSignOfLife) {
     10   out    RESEND a
     12   in     BUSY a life=3 drop=unknown-RPC
     15   out    RESEND a
-    20   event  failed a error=timeout
+    20   event  failed a error=peer-silent
     900  end
   )",
                options);
@@ -245,7 +245,7 @@ TEST(ScenarioLiveness, AnRpcAboutWhichALivingHostSaysNothingIsGivenUp) {
     16   in     DATA d length=10 bytes=0-10
     16   event  request d
     20   out    ERROR a error=cancelled
-    20   event  failed a error=timeout
+    20   event  failed a error=peer-silent
     900  end
   )",
                options);
@@ -263,7 +263,7 @@ TEST(ScenarioLiveness, ATimeoutNeedsSeveralQuestions) {
     10   out    RESEND a
     15   out    RESEND a
     20   out    RESEND a
-    25   event  failed a error=timeout
+    25   event  failed a error=peer-silent
     900  end
   )",
                options);

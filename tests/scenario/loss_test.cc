@@ -321,7 +321,7 @@ TEST(ScenarioLoss, AHundredSilentTicksEndAnRpc) {
     85   out    RESEND a
     90   out    RESEND a
     95   out    RESEND a
-    100  event  failed a error=timeout
+    100  event  failed a error=peer-silent
     100  check  rpcs=0
     9000 end
   )");

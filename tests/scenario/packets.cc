@@ -175,6 +175,10 @@ void compare_fields(const Line& line, const PacketFields& fields, const wire::St
 void compare_fields(const Line& line, const PacketFields&, const wire::ErrorHeader& is,
                     Differences& differ) {
   if (line.has("error")) differ.number("error", is.code, error_code(line.word("error")));
+  if (line.has("executed")) {
+    differ.number("executed", is.executed,
+                  static_cast<std::uint8_t>(executed_of(line.word("executed"))));
+  }
 }
 template <typename Bare>
 void compare_fields(const Line&, const PacketFields&, const Bare&, Differences&) {}
@@ -208,7 +212,8 @@ std::string fields_text(const wire::StatusHeader& h) {
   return names_text(h.count, h.rpcs) + " known=" + std::to_string(h.known);
 }
 std::string fields_text(const wire::ErrorHeader& h) {
-  return " error=" + std::string(to_string(static_cast<ErrorCode>(h.code)));
+  return " error=" + std::string(to_string(static_cast<ErrorCode>(h.code))) +
+         " executed=" + std::to_string(h.executed);
 }
 template <typename Bare>
 std::string fields_text(const Bare&) {
@@ -216,6 +221,13 @@ std::string fields_text(const Bare&) {
 }
 
 }  // namespace
+
+Executed executed_of(const std::string& word) {
+  if (word == "no") return Executed::kNo;
+  if (word == "perhaps") return Executed::kPerhaps;
+  if (word == "yes") return Executed::kYes;
+  throw std::invalid_argument("executed is no, perhaps or yes, not " + word);
+}
 
 std::vector<std::byte> encode_packet(const Line& line, const PacketFields& fields) {
   const wire::CommonHeader& common = fields.header;
@@ -237,7 +249,10 @@ std::vector<std::byte> encode_packet(const Line& line, const PacketFields& field
   if (line.what == "QUERY") return bytes_of(query_header(line, fields));
   if (line.what == "STATUS") return bytes_of(status_header(line, fields));
   if (line.what == "ERROR")
-    return bytes_of(wire::ErrorHeader{common, error_code(line.word("error"))});
+    return bytes_of(wire::ErrorHeader{
+        common, error_code(line.word("error")),
+        line.has("executed") ? static_cast<std::uint8_t>(executed_of(line.word("executed")))
+                             : std::uint8_t{1}});
   throw std::invalid_argument("no packet is called " + line.what);
 }
 

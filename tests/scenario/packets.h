@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "homa/error.h"
 #include "scenario/line.h"
 #include "wire/codec.h"
 
@@ -27,5 +28,8 @@ std::vector<std::byte> encode_data(const Line& line, const PacketFields& fields,
 std::string compare_packet(const Line& line, const PacketFields& fields, bool check_rpc,
                            std::span<const std::byte> packet);
 std::string describe_packet(std::span<const std::byte> packet);
+
+// "no", "perhaps" or "yes".
+Executed executed_of(const std::string& word);
 
 }  // namespace homa::test

@@ -282,8 +282,8 @@ TEST(ScenarioRpc, AnAbortedRpcTellsItsServer) {
     3    in     DATA a length=100 bytes=0-100 drop=unknown-RPC
     4    app    start b length=100
     4    out    DATA b bytes=0-100
-    5    app    abort b error=timeout
-    5    out    ERROR b error=timeout
+    5    app    abort b error=peer-silent
+    5    out    ERROR b error=peer-silent
     900  end
   )");
 }
@@ -292,9 +292,66 @@ TEST(ScenarioRpc, AServersRefusalEndsTheRpcAtItsClient) {
   run_scenario(R"(
     0    app    start a length=100
     0    out    DATA a bytes=0-100
-    1    in     ERROR a error=no-such-socket
-    1    event  failed a error=no-such-socket
+    1    in     ERROR a error=no-such-socket executed=no
+    1    event  failed a error=no-such-socket executed=no
     1    check  rpcs=0
+    900  end
+  )");
+}
+
+TEST(ScenarioRpc, AServerThatAbortsARequestSaysThatItHadIt) {
+  run_scenario(R"(
+    0    in     DATA a length=100 bytes=0-100
+    0    event  request a
+    1    app    abort a error=overloaded
+    1    out    ERROR a error=overloaded executed=perhaps
+    2    app    start b length=100
+    2    out    DATA b bytes=0-100
+    3    in     ERROR b error=overloaded executed=perhaps
+    3    event  failed b error=overloaded executed=perhaps
+    900  end
+  )");
+}
+
+// The engine that refuses the request may not be the one that has executed it.
+TEST(ScenarioRpc, ARefusalByAnEngineThatRestartedSaysNothingOfTheOneBefore) {
+  run_scenario(R"(
+    0    app    start b length=100
+    0    out    DATA b bytes=0-100
+    1    in     DATA b length=10 bytes=0-10 life=3
+    1    event  response b
+    2    app    start a length=100
+    2    out    DATA a bytes=0-100 ack=b
+    3    in     ERROR a error=no-such-socket executed=no life=4
+    3    event  failed a error=no-such-socket executed=perhaps
+    900  end
+  )");
+}
+
+TEST(ScenarioRpc, ARequestThatDidNotLeaveWholeWasNotExecuted) {
+  run_scenario(R"(
+    0    app    start a length=200000
+    0    out    DATA a bytes=0-40000
+    1    app    abort a error=cancelled report
+    1    out    ERROR a error=cancelled
+    1    event  failed a error=cancelled executed=no
+    900  end
+  )");
+}
+
+// What its host says: there is no Homa any more (its engine was killed), or there never was one.
+TEST(ScenarioRpc, AnEngineThatDiedIsNotOneThatNeverWas) {
+  run_scenario(R"(
+    0    app    start a length=100
+    0    out    DATA a bytes=0-100
+    5    out    RESEND a offset=0 length=all
+    5.1  in     BUSY a life=3
+    6    icmp   protocol
+    6    event  failed a error=peer-gone executed=perhaps
+    7    app    start b length=100 peer=2
+    7    out    DATA b bytes=0-100 to=2
+    8    icmp   protocol peer=2
+    8    event  failed b error=peer-unreachable executed=perhaps
     900  end
   )");
 }
@@ -318,9 +375,9 @@ TEST(ScenarioRpc, AClosedPortEndsItsRpcsAndRefusesNewOnes) {
     0    app    start b length=100
     0    out    DATA b bytes=0-100
     1    app    close server
-    1    out    ERROR a error=no-such-socket
+    1    out    ERROR a error=cancelled executed=perhaps
     2    in     DATA c length=100 bytes=0-100 drop=no-such-port
-    2    out    ERROR c error=no-such-socket
+    2    out    ERROR c error=no-such-socket executed=no
     3    app    close client
     3    out    ERROR b error=cancelled
     3    check  rpcs=0 region=0

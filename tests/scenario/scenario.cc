@@ -388,6 +388,9 @@ class Runner {
     if (line.has("error")) {
       EXPECT_EQ(error_word(got.event.error), line.word("error"));
     }
+    if (line.has("executed")) {
+      EXPECT_EQ(to_string(got.event.executed), to_string(executed_of(line.word("executed"))));
+    }
   }
 
   template <typename Condition>

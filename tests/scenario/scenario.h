@@ -28,15 +28,15 @@
 //          UNKNOWN|BUSY|NEED_ACK RPC                 ACK RPC [acks=RPC,RPC]
 //          QUERY RPC [rpcs=RPC,RPC]                  STATUS RPC [rpcs=RPC,RPC] known=101
 //          (known: a digit for each RPC)
-//          CUTOFFS version=N values=A,B,..(8)        ERROR RPC error=WORD
+//          CUTOFFS version=N values=A,B,..(8)        ERROR RPC error=WORD [executed=WORD]
 //          any of them with peer=N; life=N: the sender's incarnation (0: a kernel's);
 //          drop=REASON: the endpoint must drop it and say so
 //   out    the same; prio=N is the packet's network priority, to=N the peer that it goes to;
 //          one `out DATA` line with bytes=A-B stands for all the packets of that range
 //   icmp   port|protocol|host [RPC]
-//   event  request|response RPC [length=N], failed RPC [error=WORD], done RPC
-//   check  rpcs=N region=N peers=N granted=N (any of them)
-//   end    nothing more happens until then
+//   event  request|response RPC [length=N], failed RPC [error=WORD] [executed=no|perhaps|yes], done
+//   RPC check  rpcs=N region=N peers=N granted=N (any of them) end    nothing more happens until
+//   then
 //
 // Peer N is 10.0.0.N. The first `known_peers` have had an RPC with us when the table begins: they
 // told us their cutoffs (the defaults, version 1), and no ack is owed to them.

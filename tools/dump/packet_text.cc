@@ -108,6 +108,7 @@ struct PutFields {
   void operator()(const wire::ErrorHeader& error) const {
     out["code"] = error.code;
     out["meaning"] = to_string(static_cast<ErrorCode>(error.code));
+    out["executed"] = to_string(static_cast<Executed>(error.executed));
   }
   void operator()(const wire::UnknownHeader&) const {}
   void operator()(const wire::BusyHeader&) const {}
