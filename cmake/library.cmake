@@ -8,6 +8,8 @@ target_compile_features(homa INTERFACE cxx_std_20)
 set(exports ${PROJECT_SOURCE_DIR}/packaging/libhoma.map)
 # Only what the public headers declare leaves the library; --no-undefined: it needs nobody's help.
 target_link_options(homa PRIVATE -Wl,--version-script=${exports})
+# dlclose() leaves the library where it is: its threads may run in it (docs/operating.md#processes).
+target_link_options(homa PRIVATE -Wl,-z,nodelete)
 if(NOT HOMA_SANITIZE)
   target_link_options(homa PRIVATE -Wl,--no-undefined)
 endif()

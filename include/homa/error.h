@@ -30,6 +30,7 @@ enum class ErrorCode : std::uint8_t {
   kStale = 17,           // the peer refused a request so old that it may have run before
   kPeerSilent = 18,      // the peer was asked several times and did not answer
   kPeerGone = 19,        // the peer answered before, and its host now says that no Homa is there
+  kWrongProcess = 20,    // the host was opened by a process that this one was forked from
 };
 
 // "timeout", "no such socket", ...: stable words for logs and JSON.

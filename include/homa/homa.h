@@ -4,6 +4,7 @@
  * pointer give NULL and put the cause into `error`. homa_last_error() has the sentence.
  * Threads: any thread may call any function at any time; several may wait on one socket.
  * Signals: a call that was interrupted goes on waiting; no message is lost.
+ * fork(): a host stays with the process that opened it; calls of a child give -HOMA_EPROCESS.
  */
 #pragma once
 
@@ -35,7 +36,8 @@ enum homa_error {
   HOMA_ESYSTEM = 16,       /* an operating system call failed */
   HOMA_ESTALE = 17,        /* refused: so old that it may have run before */
   HOMA_ESILENT = 18,       /* the peer was asked several times and did not answer */
-  HOMA_EGONE = 19          /* the peer answered before; its host now says that no Homa is there */
+  HOMA_EGONE = 19,         /* the peer answered before; its host now says that no Homa is there */
+  HOMA_EPROCESS = 20       /* the host belongs to a process that this one was forked from */
 };
 
 /* Whether the server executed the request of an RPC that failed. */

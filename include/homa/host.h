@@ -68,6 +68,8 @@ struct Counter {
   std::uint64_t value = 0;
 };
 
+// fork(): a host and its sockets stay with the process that opened them. In a child every call
+// gives kWrongProcess, and destroying the copies does nothing (docs/operating.md#processes).
 class Host {
  public:
   // The error names what was tried, on what, and what to do. Neither this nor any other function of

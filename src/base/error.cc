@@ -24,6 +24,7 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::kStale: return "stale request";
     case ErrorCode::kPeerSilent: return "peer silent";
     case ErrorCode::kPeerGone: return "peer gone";
+    case ErrorCode::kWrongProcess: return "wrong process";
   }
   return "unknown error";
 }

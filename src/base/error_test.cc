@@ -9,7 +9,7 @@ namespace {
 
 TEST(ErrorCode, EveryCodeHasItsOwnWords) {
   std::set<std::string_view> words;
-  for (unsigned code = 0; code <= 19; ++code) {
+  for (unsigned code = 0; code <= 20; ++code) {
     const auto word = to_string(static_cast<ErrorCode>(code));
     EXPECT_NE(word, "unknown error") << code;
     EXPECT_TRUE(words.insert(word).second) << word;
@@ -17,7 +17,7 @@ TEST(ErrorCode, EveryCodeHasItsOwnWords) {
 }
 
 TEST(ErrorCode, AnyByteFromTheNetworkHasWords) {
-  for (unsigned code = 20; code < 256; ++code) {
+  for (unsigned code = 21; code < 256; ++code) {
     EXPECT_EQ(to_string(static_cast<ErrorCode>(code)), "unknown error");
   }
 }
@@ -32,6 +32,7 @@ TEST(ErrorCode, NumbersAreFixedByWireAndAbi) {
   EXPECT_EQ(static_cast<int>(ErrorCode::kStale), 17);
   EXPECT_EQ(static_cast<int>(ErrorCode::kPeerSilent), 18);
   EXPECT_EQ(static_cast<int>(ErrorCode::kPeerGone), 19);
+  EXPECT_EQ(static_cast<int>(ErrorCode::kWrongProcess), 20);
   EXPECT_EQ(static_cast<int>(Executed::kNo), 0);
   EXPECT_EQ(static_cast<int>(Executed::kPerhaps), 1);
   EXPECT_EQ(static_cast<int>(Executed::kYes), 2);

@@ -12,7 +12,9 @@ ApplicationEnd::ApplicationEnd(std::shared_ptr<Region> region, Bell bell, std::u
       completions_(region_->completions(), header_.completion_tail, header_.completion_head),
       allocator_(region_->layout().transmit_bytes - reserved) {}
 
-ApplicationEnd::~ApplicationEnd() { abandon(*region_, bell_); }
+ApplicationEnd::~ApplicationEnd() {
+  if (!left_to_parent_) abandon(*region_, bell_);
+}
 
 void ApplicationEnd::abandon(Region& region, Bell& bell) {
   region.header().application_gone.store(1, std::memory_order_seq_cst);

@@ -22,6 +22,8 @@ class ApplicationEnd {
   // `reserved`: bytes at the end of transmit memory that allocate() does not give out.
   ApplicationEnd(std::shared_ptr<Region> region, Bell bell, std::uint64_t reserved = 0);
   ~ApplicationEnd();  // tells the engine that the application is gone
+  // In a forked child: the engine is the parent's, and so is this end. Nobody is told anything.
+  void leave_to_parent() { left_to_parent_ = true; }
   ApplicationEnd(const ApplicationEnd&) = delete;
   ApplicationEnd& operator=(const ApplicationEnd&) = delete;
 
@@ -106,6 +108,7 @@ class ApplicationEnd {
   std::shared_ptr<Region> region_;
   Header& header_;
   Bell bell_;
+  bool left_to_parent_ = false;
   RingWriter<Submission> submissions_;
   RingReader<Completion> completions_;
   base::RegionAllocator allocator_;

@@ -24,7 +24,7 @@ namespace {
 using homa::Error;
 using homa::ErrorCode;
 
-static_assert(HOMA_EGONE == static_cast<int>(ErrorCode::kPeerGone), "homa_error is ErrorCode");
+static_assert(HOMA_EPROCESS == static_cast<int>(ErrorCode::kWrongProcess), "homa_error is it");
 static_assert(HOMA_ESTALE == static_cast<int>(ErrorCode::kStale));
 static_assert(HOMA_EXECUTED == static_cast<int>(homa::Executed::kYes));
 static_assert(HOMA_EWOULDBLOCK == static_cast<int>(ErrorCode::kWouldBlock));
@@ -140,7 +140,7 @@ void fill(homa_message* to, homa::Message message, std::unique_ptr<homa::Message
 
 const char* homa_strerror(int error) {
   const int code = error < 0 ? -error : error;
-  if (code > HOMA_EGONE) return "unknown error";
+  if (code > HOMA_EPROCESS) return "unknown error";
   // The words are literals, so they end in a zero.
   return homa::to_string(static_cast<ErrorCode>(code)).data();
 }
@@ -259,7 +259,7 @@ int homa_invoke(homa_socket_t* socket, const void* request, size_t length,
 
 int homa_abort(homa_socket_t* socket, uint64_t id, int error) {
   const int positive = error < 0 ? -error : error;
-  if (positive > HOMA_EGONE) return invalid("unknown error code");
+  if (positive > HOMA_EPROCESS) return invalid("unknown error code");
   const auto code = static_cast<ErrorCode>(positive);
   const auto aborted = id == 0 ? socket->socket.abort_all(code) : socket->socket.abort(id, code);
   return aborted ? 0 : fail(aborted.error());

@@ -53,6 +53,10 @@ class EngineLink {
 
   virtual ~EngineLink() = default;
 
+  // The calling process was forked from the one that the link belongs to: it must not call anything
+  // else here, nor take a lock that is shared with other threads.
+  virtual bool inherited() const = 0;
+
   virtual const LinkLimits& limits() const = 0;
   // Where received messages lie. Completions name offsets in it.
   virtual std::span<const std::byte> receive_memory() const = 0;

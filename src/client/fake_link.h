@@ -18,6 +18,7 @@ inline channel::Bell quiet_bell() {
 
 class FakeLink : public EngineLink {
  public:
+  bool inherited() const override { return false; }
   const LinkLimits& limits() const override { return limits_; }
   std::span<const std::byte> receive_memory() const override { return memory_; }
   Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region>) override {

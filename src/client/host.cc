@@ -6,6 +6,7 @@
 #include "base/types.h"
 #include "client/guard.h"
 #include "client/host_state.h"
+#include "client/process_mark.h"
 #include "client/socket_state.h"
 
 namespace homa {
@@ -33,6 +34,7 @@ Result<Host, Error> Host::open(const HostConfig& config) {
 Result<Socket, Error> Host::open_socket(std::uint16_t port) {
   return client::without_throwing([&]() -> Result<Socket, Error> {
     if (!state_) return failure(ErrorCode::kClosed, "this Host was moved from");
+    if (state_->inherited()) return Unexpected(client::wrong_process());
     auto socket = state_->open_socket(port);
     if (!socket) return Unexpected(socket.error());
     return Socket(std::move(socket).value());
@@ -67,6 +69,6 @@ std::vector<Counter> Host::counters() const {
   }
 }
 
-std::size_t Host::poll() { return state_ ? state_->poll() : 0; }
+std::size_t Host::poll() { return state_ && !state_->inherited() ? state_->poll() : 0; }
 
 }  // namespace homa

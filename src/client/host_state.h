@@ -28,6 +28,7 @@ class HostState {
   // Shuts the sockets down, tells the peers, stops the engine. Received messages stay valid.
   void stop();
 
+  bool inherited() const { return link_->inherited(); }
   Address address() const { return capabilities_.local; }
   std::string description() const;
   std::vector<Counter> counters() const;

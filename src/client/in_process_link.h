@@ -8,6 +8,7 @@
 #include "base/descriptor.h"
 #include "client/engine_link.h"
 #include "client/engine_runner.h"
+#include "client/process_mark.h"
 #include "engine/engine.h"
 
 namespace homa::client {
@@ -21,44 +22,47 @@ class InProcessLink : public EngineLink {
                                                              const LinkLimits& limits,
                                                              const RunnerConfig& config,
                                                              std::uint32_t pollers_max);
-  ~InProcessLink() override;
+  ~InProcessLink() override;  // in a forked child: does nothing and frees nothing
   InProcessLink(const InProcessLink&) = delete;
   InProcessLink& operator=(const InProcessLink&) = delete;
 
+  bool inherited() const override { return mark_.inherited(); }
   const LinkLimits& limits() const override { return limits_; }
   std::span<const std::byte> receive_memory() const override { return receive_memory_; }
   Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region) override;
 
   Hold publish(channel::ApplicationEnd& channel) override;
-  void run(Hold hold) override { runner_.run(std::move(hold)); }
+  void run(Hold hold) override { runner_->run(std::move(hold)); }
   bool leave(channel::ApplicationEnd& channel) override;
   void make_room() override;
 
   bool begin_watch(std::uint32_t watching, Duration waited) override;
   void watch(const Watch& watch, Time now, Time until) override;
   void sleep(const Watch& watch, Time until) override;
-  void interrupt() override { runner_.interrupt(); }
-  void end_wait() override { runner_.pass_on(); }
-  void look() override { runner_.look(); }
+  void interrupt() override { runner_->interrupt(); }
+  void end_wait() override { runner_->pass_on(); }
+  void look() override { runner_->look(); }
 
   // Tells the peers, closes the back end, ends the library's thread. Received messages stay valid.
   void stop();
   const trace::Counters& counters() const { return engine_->counters(); }
   io::IoStatistics io_statistics();
   // Does what is due now, unless a thread drives the engine; returns how much that was.
-  std::size_t poll() { return runner_.look(); }
+  std::size_t poll() { return runner_->look(); }
 
  private:
   InProcessLink(std::unique_ptr<engine::Engine> engine, base::Descriptor wake,
-                const LinkLimits& limits, const RunnerConfig& config, std::uint32_t pollers_max);
+                const LinkLimits& limits, const RunnerConfig& config, std::uint32_t pollers_max,
+                ProcessMark mark);
 
+  const ProcessMark mark_;
   const LinkLimits limits_;
   const RunnerConfig config_;
   const std::uint32_t pollers_max_;
   const base::Descriptor wake_;
-  const std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::Engine> engine_;
   const std::span<const std::byte> receive_memory_;
-  EngineRunner runner_;
+  std::unique_ptr<EngineRunner> runner_;
 };
 
 }  // namespace homa::client

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "client/guard.h"
+#include "client/process_mark.h"
 #include "client/socket_state.h"
 
 namespace homa {
@@ -17,6 +18,7 @@ auto call_open(const std::shared_ptr<SocketState>& socket, Call call) noexcept
     -> decltype(call(*socket)) {
   return client::without_throwing([&]() -> decltype(call(*socket)) {
     if (!socket) return failure(ErrorCode::kClosed, "this Socket was never opened, or was closed");
+    if (socket->inherited()) return Unexpected(client::wrong_process());
     return call(*socket);
   });
 }
@@ -33,7 +35,7 @@ Socket& Socket::operator=(Socket&& other) noexcept {
 
 Socket::~Socket() { close(); }
 
-bool Socket::is_open() const { return state_ && state_->is_open(); }
+bool Socket::is_open() const { return state_ && !state_->inherited() && state_->is_open(); }
 std::uint16_t Socket::port() const { return state_ ? state_->port() : 0; }
 
 Result<RpcHandle, Error> Socket::send(const SocketAddress& server,
@@ -77,12 +79,12 @@ int Socket::descriptor() const {
 }
 
 void Socket::shutdown() {
-  if (state_) state_->shutdown();
+  if (state_ && !state_->inherited()) state_->shutdown();
 }
 
 // Threads that are inside a call keep the state alive until they return with kClosed.
 void Socket::close() {
-  if (state_) state_->shutdown();
+  if (state_ && !state_->inherited()) state_->shutdown();
 }
 
 Result<SocketStatus, Error> Socket::status() const {

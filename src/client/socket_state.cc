@@ -53,7 +53,13 @@ SocketState::SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<chann
       waiters_(channel_, *link_),
       descriptor_(channel_) {}
 
-SocketState::~SocketState() { shutdown(); }
+SocketState::~SocketState() {
+  if (inherited()) {
+    channel_.leave_to_parent();
+  } else {
+    shutdown();
+  }
+}
 
 Unexpected<Error> SocketState::fail(ErrorCode code, std::string text, Executed executed) {
   last_error_ = Error{code, std::move(text), executed};
@@ -109,6 +115,7 @@ void SocketState::hand_over_message(Lock& lock) {
 }
 
 void SocketState::release(std::uint64_t buffer) {
+  if (inherited()) return;
   const std::lock_guard lock(mutex_);
   if (!engine_lost()) outbox_.release_expected(buffer);
 }

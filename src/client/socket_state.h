@@ -54,6 +54,7 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   int descriptor();
   void shutdown();
   bool is_open();
+  bool inherited() const { return link_->inherited(); }
   std::uint16_t port() const { return port_; }
   Result<SocketStatus, Error> status();
 

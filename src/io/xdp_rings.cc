@@ -1,5 +1,6 @@
 #include "io/xdp_rings.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <xdp/xsk.h>
@@ -87,6 +88,8 @@ Result<void, Error> XdpRings::map_memory(const XdpRingsConfig& config) {
                           errno);
   }
   memory_ = static_cast<std::byte*>(memory);
+  // After a fork, the first write to a page would move it away from where the kernel reads it.
+  ::madvise(memory, memory_bytes_, MADV_DONTFORK);
   sent_lengths_.resize(frames);
   for (std::size_t frame = frames; frame > frames - config.ring; --frame) {
     free_.push_back((frame - 1) * frame_bytes_);
@@ -137,6 +140,7 @@ Result<void, Error> XdpRings::open_queue(const XdpRingsConfig& config, std::uint
     return failure(status == -EBUSY ? ErrorCode::kInUse : error.code, error.text + hint);
   }
   queue.fd = xsk_socket__fd(queue.socket);
+  ::fcntl(queue.fd, F_SETFD, FD_CLOEXEC);  // libxdp does not
   descriptors_.push_back(queue.fd);
   xdp_options options{};
   socklen_t size = sizeof options;

@@ -282,8 +282,8 @@ TEST(ScenarioRpc, AnAbortedRpcTellsItsServer) {
     3    in     DATA a length=100 bytes=0-100 drop=unknown-RPC
     4    app    start b length=100
     4    out    DATA b bytes=0-100
-    5    app    abort b error=peer-silent
-    5    out    ERROR b error=peer-silent
+    5    app    abort b error=timeout
+    5    out    ERROR b error=timeout
     900  end
   )");
 }
