@@ -1,68 +1,26 @@
 #include "channel/wake.h"
 
-#include <linux/futex.h>
-#include <sys/eventfd.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdint>
-#include <cstring>
-#include <ctime>
-#include <string>
-
-#include "base/failure.h"
+#include "channel/kernel.h"
 
 namespace homa::channel {
 namespace {
 
 constexpr std::uint32_t kAsleep = 2;  // the word's thread is in the kernel, or about to be
 
-// The words may lie in memory that processes share: no FUTEX_PRIVATE_FLAG.
-long futex(WakeWord& word, int operation, std::uint32_t value, const timespec* deadline) {
-  return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation, value, deadline,
-                   nullptr, FUTEX_BITSET_MATCH_ANY);
-}
-
 }  // namespace
 
 void sleep_on(WakeWord& word, SleepDeadline deadline) {
-  timespec until{};
-  if (deadline) {
-    const auto since_boot = deadline->time_since_epoch();
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
-    until.tv_sec = seconds.count();
-    until.tv_nsec = std::chrono::nanoseconds(since_boot - seconds).count();
-  }
   std::uint32_t seen = 0;
   if (!word.compare_exchange_strong(seen, kAsleep) && seen != kAsleep) return;
-  // FUTEX_WAIT_BITSET takes an absolute time on CLOCK_MONOTONIC, which is what steady_clock reads.
-  futex(word, FUTEX_WAIT_BITSET, kAsleep, deadline ? &until : nullptr);
+  futex_wait(word, kAsleep, deadline);
   seen = kAsleep;
   word.compare_exchange_strong(seen, 0);
 }
 
 void wake(WakeWord& word) {
   if (word.exchange(1, std::memory_order_seq_cst) == kAsleep) {
-    futex(word, FUTEX_WAKE_BITSET, 1, nullptr);
+    futex_wake(word);
   }
-}
-
-Result<int, Error> create_descriptor() {
-  const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd >= 0) return fd;
-  return system_failure("cannot create an eventfd", errno);
-}
-
-void signal_descriptor(int fd) {
-  const std::uint64_t one = 1;
-  // It can only fail when the counter is full, that is, readable.
-  [[maybe_unused]] const auto written = ::write(fd, &one, sizeof(one));
-}
-
-bool clear_descriptor(int fd) {
-  std::uint64_t count = 0;
-  return ::read(fd, &count, sizeof(count)) == sizeof(count);
 }
 
 }  // namespace homa::channel

@@ -49,7 +49,7 @@ class Watch {
 class EngineLink {
  public:
   // Owned: the engine is at rest, and the holder of the lock may run it. Not owned: it runs.
-  using Hold = std::unique_lock<std::mutex>;
+  using Hold = std::unique_lock<channel::Mutex>;
 
   virtual ~EngineLink() = default;
 

@@ -59,7 +59,7 @@ void EngineRunner::drive(const Watch& watch, Time now, Time until) {
 
 std::size_t EngineRunner::step(Time now) {
   // Who waits for the engine gets it: a lock that is given up for an instant is not enough.
-  while (waiting_.load(std::memory_order_relaxed) != 0) std::this_thread::yield();
+  while (waiting_.load(std::memory_order_relaxed) != 0) channel::yield();
   const std::lock_guard lock(mutex_);
   return engine_.step(now);
 }
@@ -69,7 +69,7 @@ std::size_t EngineRunner::sleep(const Watch& watch, Time now, Time until) {
   if (asleep_) {  // the library's thread, on its way out
     hold.unlock();
     interrupt();
-    std::this_thread::yield();
+    channel::yield();
     return 0;
   }
   if (watch.ready() || waiting_.load(std::memory_order_seq_cst) != 0) return 0;

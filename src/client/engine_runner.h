@@ -18,7 +18,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "base/time.h"
@@ -116,7 +115,7 @@ class EngineRunner {
   engine::Engine& engine_;
   const RunnerConfig config_;
 
-  std::mutex mutex_;
+  channel::Mutex mutex_;
   // Under mutex_: a thread is asleep in the engine, which it has given up meanwhile.
   bool asleep_ = false;
   Time asleep_until_{};
@@ -127,10 +126,10 @@ class EngineRunner {
   channel::Atomic<bool> left_to_driver_{false};  // submissions
   channel::Atomic<std::uint32_t> waiting_{0};    // threads in with_engine()
   channel::Atomic<std::uint32_t> sleepers_count_{0};
-  std::mutex sleepers_mutex_;
+  channel::Mutex sleepers_mutex_;
   std::vector<channel::WakeWord*> sleepers_;  // the most recent one last
 
-  std::thread thread_;
+  channel::Thread thread_;
   channel::Atomic<bool> stopping_{false};
   channel::Atomic<bool> parked_{false};  // the library's thread sleeps until a caller ends
   channel::WakeWord library_word_{0};

@@ -1,7 +1,6 @@
 #include "client/in_process_link.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "base/relax.h"
@@ -76,7 +75,7 @@ void InProcessLink::make_room() {
   if (config_.callers_drive) {
     runner_->flush();
   } else {
-    std::this_thread::yield();
+    channel::yield();
   }
 }
 
@@ -91,7 +90,7 @@ void InProcessLink::watch(const Watch& watch, Time now, Time until) {
   for (std::uint32_t looks = 1; !watch.ready(); ++looks) {
     if (looks % kLooksPerClock == 0) {
       if (engine::clock_now() >= poll_until) return;
-      std::this_thread::yield();  // the engine may need this very core to get our message
+      channel::yield();  // the engine may need this very core to get our message
     }
     base::relax();
   }
@@ -99,7 +98,7 @@ void InProcessLink::watch(const Watch& watch, Time now, Time until) {
 
 void InProcessLink::sleep(const Watch& watch, Time until) {
   if (!config_.callers_drive) return sleep_until_woken(watch.word(), until);
-  if (!runner_->add_sleeper(watch.word())) return std::this_thread::yield();
+  if (!runner_->add_sleeper(watch.word())) return channel::yield();
   if (runner_->driven_by_caller()) sleep_until_woken(watch.word(), until);
   runner_->remove_sleeper(watch.word());
 }

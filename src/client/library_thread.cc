@@ -41,7 +41,7 @@ class SignalsBlocked {
 Result<void, Error> EngineRunner::start() {
   const SignalsBlocked inherited;
   try {
-    thread_ = std::thread([this] { run_thread(); });
+    thread_ = channel::Thread([this] { run_thread(); });
   } catch (const std::system_error& failure) {
     return Unexpected(Error{ErrorCode::kSystem,
                             "cannot start the engine's thread: " + failure.code().message() +
@@ -57,7 +57,7 @@ void EngineRunner::stop(Duration close_at_most) {
     interrupt();
     thread_.join();
   }
-  for (bool closed = false; !closed; std::this_thread::yield()) {
+  for (bool closed = false; !closed; channel::yield()) {
     with_engine([&] {
       if (asleep_) return;  // a caller that is on its way out
       engine_.close(close_at_most);
@@ -124,7 +124,7 @@ void EngineRunner::drive_as_library() {
                       deadline - now <= wake_latency;
     if (soon || now - last_work < config_.poll) {
       hold.unlock();
-      std::this_thread::yield();  // the thread that we spin for may need this very core
+      channel::yield();  // the thread that we spin for may need this very core
       continue;
     }
     if (!drives() || stopping_.load(std::memory_order_seq_cst)) break;

@@ -21,7 +21,7 @@ namespace homa::client {
 
 class Outbox {
  public:
-  using Lock = std::unique_lock<std::mutex>;
+  using Lock = std::unique_lock<channel::Mutex>;
   // So many bytes of a message are there when it is submitted, and so many more each time; the
   // engine sends them while the rest is copied.
   static constexpr std::size_t kCopyAtOnce = 64 << 10;

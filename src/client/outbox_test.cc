@@ -31,7 +31,7 @@ class OutboxTest : public ::testing::Test {
   channel::EngineEnd engine_{region_};
   channel::ApplicationEnd application_{region_, quiet_bell()};
   Outbox outbox_{application_};
-  std::mutex mutex_;
+  channel::Mutex mutex_;
 };
 
 TEST_F(OutboxTest, AnEntryHoldsNothingOfTheOneBefore) {

@@ -20,8 +20,7 @@ Result<ProcessMark, Error> ProcessMark::create() {
   if (page == MAP_FAILED) return system_failure("cannot map a page", errno);
   ProcessMark mark(new (page) std::atomic<std::uint32_t>(1));
   if (::madvise(page, page_bytes(), MADV_WIPEONFORK) != 0) {
-    return system_failure("cannot mark a page for fork (Linux 4.14 or later is needed)",
-                                errno);
+    return system_failure("cannot mark a page for fork (Linux 4.14 or later is needed)", errno);
   }
   return mark;
 }

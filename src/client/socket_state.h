@@ -62,7 +62,7 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   void release(std::uint64_t buffer);
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
+  using Lock = std::unique_lock<channel::Mutex>;
   enum class Waited : std::uint8_t { kTaken, kTimedOut, kClosed, kNoMemory };
   // Calls a callable that outlives it.
   class Take {
@@ -139,9 +139,9 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   const std::shared_ptr<EngineLink> link_;
   std::uint16_t port_ = 0;
 
-  std::mutex status_mutex_;  // taken before mutex_
+  channel::Mutex status_mutex_;  // taken before mutex_
 
-  std::mutex mutex_;
+  channel::Mutex mutex_;
   channel::ApplicationEnd channel_;
   Inbox inbox_;
   Outbox outbox_;

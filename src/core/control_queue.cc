@@ -72,8 +72,7 @@ void ControlQueue::need_ack(Time now, const Rpc& rpc) {
 }
 
 void ControlQueue::error(Time now, const Rpc& rpc, ErrorCode code) {
-  push(now, rpc.way(),
-       wire::ErrorHeader{header_for(rpc), raw(code), raw(executed_at_server(rpc))},
+  push(now, rpc.way(), wire::ErrorHeader{header_for(rpc), raw(code), raw(executed_at_server(rpc))},
        recorder_.counters.errors_sent);
 }
 

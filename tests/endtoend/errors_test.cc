@@ -100,6 +100,7 @@ TEST(CInterface, AReleasedRequestCanBeAnswered) {
   config.size = sizeof config;
   config.address = "127.0.0.1";
   config.udp_port = -1;
+  config.parameters = "timeout_ticks=5000";
   homa_host* const host = homa_host_open(&config, nullptr);
   ASSERT_NE(host, nullptr) << homa_last_error();
   homa_socket_t* const server = homa_socket(host, 4000, nullptr);
