@@ -379,6 +379,7 @@ RxOutcome Endpoint::Impl::on_unknown(Time now, Rpc* rpc, const wire::CommonHeade
     fail(now, *rpc, ErrorCode::kPeerRestarted, true);
   } else {
     rpc->heard = false;
+    silence_.begins_again(rpc->silence);
     asked_again(now, *rpc, {0, rpc->out.sent()});
     rpc->out.resend({0, rpc->out.sent()}, data_priority(rpc->out, 0));
     queue_.update(rpc->out);

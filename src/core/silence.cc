@@ -3,6 +3,8 @@
 namespace homa::core {
 namespace {
 constexpr std::uint32_t kBackoffDoublingsMax = 20;
+// One each resend_interval: more than half a second with the defaults, while a server starts.
+constexpr std::uint32_t kBeginningsMax = 120;
 // A client whose host lives may keep its server waiting this many times longer than one that is
 // not heard at all: a kernel that withholds grants does not answer NEED_ACK.
 constexpr int kLivingHostPatience = 6;
@@ -40,6 +42,10 @@ Silence::Verdict Silence::receiver(Time now, SilenceState& state, const Receiver
 void Silence::receiver_asked(Time now, SilenceState& state) const {
   state.unanswered.asked(now, config_);
   ++state.asked;
+}
+
+void Silence::begins_again(SilenceState& state) const {
+  if (++state.begun_again <= kBeginningsMax) state.unanswered.answered();
 }
 
 Silence::Verdict Silence::replier(Time now, SilenceState& state, const Replier& known) const {

@@ -18,12 +18,13 @@ namespace homa::core {
 
 // What is remembered of an RPC's silence; part of the RPC.
 struct SilenceState {
-  Time last_heard{};            // silence counts from here
-  std::uint32_t asked = 0;      // RESEND rounds, or NEED_ACKs, since the peer was last heard
-  std::uint32_t postponed = 0;  // rounds left out since then because our link was busy
-  Unanswered unanswered;        // questions of one who waits for bytes
-  Repairs::Mark repair = 0;     // where the bytes that were asked for last end (Peer::repairs)
-  Time next_need_ack{};         // not before this
+  Time last_heard{};              // silence counts from here
+  std::uint32_t asked = 0;        // RESEND rounds, or NEED_ACKs, since the peer was last heard
+  std::uint32_t postponed = 0;    // rounds left out since then because our link was busy
+  Unanswered unanswered;          // questions of one who waits for bytes
+  std::uint32_t begun_again = 0;  // times that the server said UNKNOWN
+  Repairs::Mark repair = 0;       // where the bytes that were asked for last end (Peer::repairs)
+  Time next_need_ack{};           // not before this
 
   // Silence counts from now on, and questions begin anew.
   void restart(Time now) {
@@ -74,6 +75,9 @@ class Silence {
   Time deadline(const SilenceState& state, Time last_sent) const;
   Verdict receiver(Time now, SilenceState& state, const Receiver& known) const;
   void receiver_asked(Time now, SilenceState& state) const;
+  // The server says that it does not have the request, so it is sent again. That is an answer, but
+  // not for ever: a request that never gets through must fail.
+  void begins_again(SilenceState& state) const;
   Verdict replier(Time now, SilenceState& state, const Replier& known) const;
   // Look again at state.next_need_ack.
   void replier_asked(Time now, SilenceState& state, const Replier& known) const;
