@@ -115,7 +115,7 @@ class Analysis(DissectorTest):
         self.assertIn("no_response", packet.experts())
 
     def test_errors(self):
-        _, error, unknown = self.show([request(0, 10, 10), (SERVER, from_server(ERROR) + b"\6"),
+        _, error, unknown = self.show([request(0, 10, 10), (SERVER, from_server(ERROR) + b"\6\0"),
                                        (SERVER, from_server(UNKNOWN))])
         self.assertIn("error", error.experts())
         self.assertIn("The sender ended this RPC: overloaded", error.experts())
