@@ -34,8 +34,8 @@ BY_TYPE = {
 }
 # Fields that are compared by hand, or that belong to the frame and not to Homa's part.
 OTHERWISE = {"time", "timestamp_ns", "source", "destination", "type", "ack", "acks", "cutoffs",
-             "rpcs", "known", "meaning", "reason", "claimed_type", "bytes", "traffic_class",
-             "hop_limit", "cut", "fragment_offset", "source_udp_port", "destination_udp_port"}
+             "rpcs", "known", "meaning", "executed", "reason", "claimed_type", "bytes",
+             "traffic_class", "hop_limit", "cut", "fragment_offset", "source_udp_port", "destination_udp_port"}
 
 
 def run(*command):
@@ -158,6 +158,10 @@ class DissectorTest(unittest.TestCase):
                 self.assertEqual(int(shown, 0), 0xffffffff)
             else:
                 self.assertEqual(int(shown, 0), int(str(value), 0), f"{kind} {names[name]}")
+        if "executed" in expected:
+            words = ["not executed", "perhaps executed", "executed"]
+            shown = packet.number("homa.error.executed")
+            self.assertEqual(words[shown if shown < len(words) else 1], expected["executed"])
         if kind == "DATA" and "segment_offset" not in expected:
             self.assertEqual(packet.number("homa.data.segment_offset"), 0xffffffff)
         if kind != "MALFORMED":
