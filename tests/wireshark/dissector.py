@@ -35,7 +35,8 @@ BY_TYPE = {
 # Fields that are compared by hand, or that belong to the frame and not to Homa's part.
 OTHERWISE = {"time", "timestamp_ns", "source", "destination", "type", "ack", "acks", "cutoffs",
              "rpcs", "known", "meaning", "executed", "reason", "claimed_type", "bytes",
-             "traffic_class", "hop_limit", "cut", "fragment_offset", "source_udp_port", "destination_udp_port"}
+             "traffic_class", "hop_limit", "cut", "fragment_offset", "source_udp_port",
+             "destination_udp_port"}
 
 
 def run(*command):
