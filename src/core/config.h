@@ -68,8 +68,10 @@ struct CoreConfig {
   // Ask for at most this many unscheduled bytes over all responses we wait for; 0: no limit.
   std::uint32_t incast_bytes_max = 0;
 
-  // Planted for the test bench: never send a GRANT (tests/sim's canary).
-  bool canary_no_grants = false;
+  // Planted for the test bench (tests/sim's canaries):
+  bool canary_no_grants = false;     // never send a GRANT
+  bool canary_deaf = false;          // packets do not show that their host lives
+  bool canary_no_questions = false;  // never ask about an RPC that waits
 
   Result<void, Error> validate() const;
 };

@@ -51,7 +51,9 @@ namespace {
   FIELD(peers_max, "peers", "above this, idle ones are forgotten")                              \
   FIELD(peer_idle, "duration", "silence after which a peer is idle")                            \
   FIELD(incast_bytes_max, "bytes", "unscheduled bytes over all awaited responses; 0: no limit") \
-  FIELD(canary_no_grants, "switch", "planted fault for the test bench: never grant")
+  FIELD(canary_no_grants, "switch", "planted fault for the test bench: never grant")            \
+  FIELD(canary_deaf, "switch", "planted fault: packets do not show that their host lives")      \
+  FIELD(canary_no_questions, "switch", "planted fault: never ask about an RPC that waits")
 
 // How the text of a whole number is read, by the field's unit.
 enum class NumberKind : std::uint8_t { kCount, kBytes, kRate };

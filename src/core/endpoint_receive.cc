@@ -79,7 +79,7 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
 bool Endpoint::Impl::note_packet_of(Time now, Peer& peer, const RxPacket& packet,
                                     std::uint32_t incarnation) {
   if (incarnation != 0 && incarnation == peer.previous_incarnation) return false;
-  peer.liveness.heard(now);
+  if (!config_.canary_deaf) peer.liveness.heard(now);
   peer.path = packet.path;
   if (incarnation == 0 || incarnation == peer.incarnation) return true;
   if (peer.incarnation == 0) {

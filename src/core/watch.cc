@@ -13,7 +13,7 @@ void Watch::add(Time now, Place& place, const CoreConfig& config) {
 // Two reasons to ask: the host has been silent for a while, or so many RPCs wait that it takes one
 // question in this time to ask about each of them once in question_interval_max.
 Time Watch::due(const Liveness& host, std::size_t per_question, const CoreConfig& config) const {
-  if (line_.empty()) return kNever;
+  if (line_.empty() || config.canary_no_questions) return kNever;
   const Duration again = config.resend_interval * config.tick;
   if (host.in_doubt()) return host.last_asked() + again;
   const auto rpcs = static_cast<std::int64_t>(line_.size());

@@ -118,6 +118,41 @@ void choose_faults(Random& random, Scenario& scenario) {
   }
 }
 
+// The fault, and a world in which it has a consequence.
+void plant(Canary canary, Scenario& scenario) {
+  SimConfig& config = scenario.config;
+  core::CoreConfig& core = config.homa.core;
+  switch (canary) {
+    case Canary::kNone: return;
+    case Canary::kNoGrants:
+      core.canary_no_grants = true;
+      config.traffic.workload = "60000";  // needs grants
+      core.unscheduled_bytes = std::min(core.unscheduled_bytes, 10'000U);
+      return;
+    case Canary::kDeaf:
+      core.canary_deaf = true;
+      config.traffic.request_response = true;
+      config.traffic.service_time = milliseconds(400);  // servers are asked meanwhile
+      config.faults = FaultConfig{};
+      scenario.all_must_succeed = true;
+      return;
+    case Canary::kNoQuestions:
+      core.canary_no_questions = true;
+      // All ask one server, which forgets what it works on, and says nothing of its own accord.
+      config.traffic.pattern = TrafficPattern::kReplay;
+      config.traffic.request_response = true;
+      config.traffic.service_time = milliseconds(400);
+      for (HostId host = 1; host < config.topology.hosts; ++host) {
+        config.traffic.replay.push_back({milliseconds(1), host, 0, 100});
+      }
+      config.traffic.messages = config.traffic.replay.size();
+      config.faults = FaultConfig{};
+      config.faults.plan = {{milliseconds(150), Fault::Kind::kRestart, 0},
+                            {kFaultsEnd, Fault::Kind::kFaultsEnd, 0}};
+      return;
+  }
+}
+
 std::string describe(const SimConfig& config) {
   return std::to_string(config.topology.hosts) + " hosts, " +
          std::to_string(config.topology.racks) + " racks, " + config.traffic.workload + " at " +
@@ -129,7 +164,17 @@ std::string describe(const SimConfig& config) {
 
 }  // namespace
 
-Scenario random_scenario(std::uint64_t seed, bool canary) {
+std::string_view to_string(Canary canary) {
+  switch (canary) {
+    case Canary::kNone: return "none";
+    case Canary::kNoGrants: return "no-grants";
+    case Canary::kDeaf: return "deaf";
+    case Canary::kNoQuestions: return "no-questions";
+  }
+  return "?";
+}
+
+Scenario random_scenario(std::uint64_t seed, Canary canary) {
   Random random(derived_seed(seed, 77));
   Scenario scenario;
   SimConfig& config = scenario.config;
@@ -146,11 +191,9 @@ Scenario random_scenario(std::uint64_t seed, bool canary) {
   core::CoreConfig& core = config.homa.core;
   core.grant_tail_bytes =
       random.chance(0.5) ? 0 : static_cast<std::uint32_t>(random.between(1, 100'000));
-  if (canary) {
-    core.canary_no_grants = true;
-    config.traffic.workload = "60000";  // needs grants
-    core.unscheduled_bytes = std::min(core.unscheduled_bytes, 10'000U);
-  }
+  Random service(derived_seed(seed, 78));  // a server may take longer than any timeout
+  if (service.chance(0.2)) config.traffic.service_time = milliseconds(service.between(50, 600));
+  plant(canary, scenario);
   scenario.description = describe(config);
   return scenario;
 }
@@ -174,8 +217,10 @@ ScenarioResult run_scenario(const Scenario& scenario) {
   return result;
 }
 
-std::string replay_command(std::uint64_t seed, bool canary) {
-  return "homa sim check --seed " + std::to_string(seed) + (canary ? " --canary" : "");
+std::string replay_command(std::uint64_t seed, Canary canary) {
+  const std::string with =
+      canary == Canary::kNone ? "" : " --canary " + std::string(to_string(canary));
+  return "homa sim check --seed " + std::to_string(seed) + with;
 }
 
 }  // namespace homa::sim

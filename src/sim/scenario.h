@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/config.h"
@@ -17,9 +18,12 @@ struct Scenario {
   std::string description;
 };
 
-// canary: with the planted bug CoreConfig::canary_no_grants (no grant is ever sent). The checkers
-// must catch it.
-Scenario random_scenario(std::uint64_t seed, bool canary);
+// A planted fault (CoreConfig::canary_...), which the checkers must catch.
+enum class Canary : std::uint8_t { kNone, kNoGrants, kDeaf, kNoQuestions };
+// "none", "no-grants", "deaf", "no-questions".
+std::string_view to_string(Canary canary);
+
+Scenario random_scenario(std::uint64_t seed, Canary canary);
 
 struct ScenarioResult {
   std::uint64_t messages = 0;
@@ -30,6 +34,6 @@ struct ScenarioResult {
 ScenarioResult run_scenario(const Scenario& scenario);
 
 // The command that runs one seed again.
-std::string replay_command(std::uint64_t seed, bool canary);
+std::string replay_command(std::uint64_t seed, Canary canary);
 
 }  // namespace homa::sim

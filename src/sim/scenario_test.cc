@@ -9,7 +9,7 @@ namespace {
 
 TEST(Scenario, EverySeedGivesAValidWorld) {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) {
-    const Scenario scenario = random_scenario(seed, false);
+    const Scenario scenario = random_scenario(seed, Canary::kNone);
     const auto valid = scenario.config.validate();
     ASSERT_TRUE(valid.has_value()) << seed << ": " << valid.error().text;
     EXPECT_TRUE(scenario.config.check);
@@ -18,10 +18,11 @@ TEST(Scenario, EverySeedGivesAValidWorld) {
 }
 
 TEST(Scenario, TheSameSeedGivesTheSameWorldAndOthersGiveOthers) {
-  EXPECT_EQ(random_scenario(7, false).description, random_scenario(7, false).description);
+  EXPECT_EQ(random_scenario(7, Canary::kNone).description,
+            random_scenario(7, Canary::kNone).description);
   std::set<std::string> descriptions;
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
-    descriptions.insert(random_scenario(seed, false).description);
+    descriptions.insert(random_scenario(seed, Canary::kNone).description);
   }
   EXPECT_GT(descriptions.size(), 45U);
 }
@@ -29,7 +30,7 @@ TEST(Scenario, TheSameSeedGivesTheSameWorldAndOthersGiveOthers) {
 TEST(Scenario, WorldsHaveEveryKindOfFault) {
   int losses = 0, links = 0, restarts = 0;
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    const Scenario scenario = random_scenario(seed, false);
+    const Scenario scenario = random_scenario(seed, Canary::kNone);
     losses += scenario.config.faults.links.loss > 0 ? 1 : 0;
     for (const Fault& fault : scenario.config.faults.plan) {
       links += fault.kind == Fault::Kind::kLinkDown ? 1 : 0;
@@ -44,21 +45,21 @@ TEST(Scenario, WorldsHaveEveryKindOfFault) {
 }
 
 TEST(Scenario, TheCanaryNeedsGrantsAndGetsNone) {
-  const Scenario scenario = random_scenario(1, true);
+  const Scenario scenario = random_scenario(1, Canary::kNoGrants);
   EXPECT_TRUE(scenario.config.homa.core.canary_no_grants);
   EXPECT_LE(scenario.config.homa.core.unscheduled_bytes, 10'000U);
   EXPECT_EQ(scenario.config.traffic.workload, "60000");
 }
 
 TEST(Scenario, AnImpossibleWorldIsAViolation) {
-  Scenario scenario = random_scenario(1, false);
+  Scenario scenario = random_scenario(1, Canary::kNone);
   scenario.config.topology.hosts = 0;
   EXPECT_FALSE(run_scenario(scenario).violations.empty());
 }
 
 TEST(Scenario, TheReplayCommandNamesTheSeed) {
-  EXPECT_EQ(replay_command(12, false), "homa sim check --seed 12");
-  EXPECT_EQ(replay_command(12, true), "homa sim check --seed 12 --canary");
+  EXPECT_EQ(replay_command(12, Canary::kNone), "homa sim check --seed 12");
+  EXPECT_EQ(replay_command(12, Canary::kNoGrants), "homa sim check --seed 12 --canary no-grants");
 }
 
 }  // namespace
