@@ -14,7 +14,7 @@ int main(void) {
   config.size = sizeof(config);
   config.address = "127.0.0.1";
   config.udp_port = -1;
-  config.parameters = "timeout_ticks=200 unscheduled_bytes=20k";
+  config.parameters = "timeout_ticks=2000 unscheduled_bytes=20k";
   homa_host* host = homa_host_open(&config, NULL);
   if (host == NULL) {
     fprintf(stderr, "%s\n", homa_last_error());
@@ -38,6 +38,7 @@ int main(void) {
   homa_release(&response);
   homa_release(&response);
 
+  /* A host that has just started answers for ports that were never open after half a second. */
   server.port = 4001;
   if (homa_invoke(calling, "x", 1, &server, 5000000, &response) != -HOMA_ENOSOCKET) return 12;
   if (strcmp(homa_strerror(-HOMA_ETIMEOUT), "timeout") != 0) return 13;
