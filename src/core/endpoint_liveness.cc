@@ -128,9 +128,10 @@ RxOutcome Endpoint::Impl::on_status(Time now, const RxPacket& packet, Peer* peer
       on_unknown(now, rpc, status->common);
     }
   };
-  learn(other_side(status->common.sender_id), (status->known & 1U) != 0);
+  const std::uint32_t bits = status->known;
+  learn(other_side(status->common.sender_id), (bits & 1U) != 0);
   for (std::size_t i = 0; i < status->count; ++i) {
-    learn(status->rpcs[i].client_id, (status->known >> i & 2U) != 0);
+    learn(status->rpcs[i].client_id, (bits >> i & 2U) != 0);
   }
   return kConsumed;
 }
