@@ -24,6 +24,7 @@
 #include "channel/atomic.h"
 #include "channel/layout.h"
 #include "client/engine_link.h"
+#include "client/guard.h"
 #include "engine/engine.h"
 #include "homa/error.h"
 #include "homa/result.h"
@@ -85,12 +86,10 @@ class EngineRunner {
   template <typename Task>
   void with_engine(Task task) {
     waiting_.fetch_add(1, std::memory_order_seq_cst);
+    const Rollback done([&] { waiting_.fetch_sub(1, std::memory_order_seq_cst); });  // if it throws
     interrupt();
-    {
-      const std::lock_guard lock(mutex_);
-      task();
-    }
-    waiting_.fetch_sub(1, std::memory_order_seq_cst);
+    const std::lock_guard lock(mutex_);
+    task();
   }
 
  private:
