@@ -65,6 +65,21 @@ TEST_F(Channel, CompletionsThatFindNoRoomWaitInOrder) {
   EXPECT_FALSE(application_.next(&got));
 }
 
+// The thread that was woken when they were completed may have looked and gone to sleep again.
+TEST_F(Channel, MessagesThatFoundNoRoomWakeTheSleeperWhenTheyAreSeen) {
+  application_.set_sleeper(1);
+  for (std::uint64_t i = 1; i <= 5; ++i) engine_.complete(completion(i), true);
+  engine_.publish();
+  EXPECT_EQ(application_.wake_word(0).exchange(0), 1U);
+  Completion got;
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(application_.next(&got));
+  application_.done_reading();
+  ASSERT_FALSE(application_.next(&got)) << "the fifth is held";
+  engine_.publish();
+  EXPECT_EQ(application_.wake_word(0), 1U);
+  EXPECT_TRUE(application_.next(&got));
+}
+
 TEST_F(Channel, ASleepingEngineIsWokenOnceByWhatItWaitsFor) {
   Submission submission;
   submission.kind = SubmissionKind::kRelease;

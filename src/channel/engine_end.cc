@@ -46,7 +46,9 @@ void EngineEnd::flush_held() {
 }
 
 void EngineEnd::publish_completions() {
+  // Whoever was woken when these were completed could not see them yet.
   if (!held_.empty()) {
+    message_ = true;
     flush_held();
     if (!held_.empty()) {
       header_.completions_held.store(1, std::memory_order_seq_cst);
