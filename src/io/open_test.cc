@@ -70,7 +70,9 @@ TEST(Open, AFaultThatIsNoFractionIsNamed) {
   EXPECT_THAT(error_of(config).text, HasSubstr("loss"));
 }
 
-// In processes of their own, whose limits do not come back.
+// In processes of their own, whose limits do not come back. Not under sanitizers, which need
+// descriptors and address space themselves.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST(OpenDeathTest, EachDescriptorThatIsRefusedIsAnErrorWithItsCause) {
   const auto attempt = [&] {
     const int first_free = dup(0);
@@ -94,7 +96,6 @@ TEST(OpenDeathTest, EachDescriptorThatIsRefusedIsAnErrorWithItsCause) {
   EXPECT_EXIT(attempt(), ::testing::ExitedWithCode(0), "Too many open files");
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need the address space
 TEST(OpenDeathTest, MemoryThatIsRefusedIsAnErrorWithItsCure) {
   const auto attempt = [&] {
     std::ifstream statm("/proc/self/statm");
