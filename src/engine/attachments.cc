@@ -47,8 +47,8 @@ Result<channel::Bell, Error> Attachments::attach(std::shared_ptr<channel::Region
       doorbells_.emplace_back(std::make_shared<channel::Doorbell>());
     }
     reserve(places_.size() + 1);
-    free_.push_back(static_cast<std::uint16_t>(places_.size()));
-    places_.emplace_back();
+    places_.emplace_back();  // may throw; the next line has its room
+    free_.push_back(static_cast<std::uint16_t>(places_.size() - 1));
   }
   const std::uint16_t index = free_.back();
   places_[index].attachment = std::make_unique<Attachment>(
