@@ -45,7 +45,6 @@ HostConfig config_of(bool run_in_callers) {
   config.address = "127.0.0.1";
   config.udp_port = 0;
   config.run_in_callers = run_in_callers;
-  config.poll = std::chrono::microseconds(0);  // spinning is slow where other programs run
   config.receive_bytes = 4 << 20;
   config.transmit_bytes = 1 << 20;
   // A lost packet is asked for soon, and a lost RPC ends soon.
