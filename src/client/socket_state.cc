@@ -431,12 +431,14 @@ bool SocketState::is_open() {
   return !ended();
 }
 
+// Destructors call it, so it needs no memory: buffers go back through the ring alone.
 void SocketState::shutdown() {
   Lock lock(mutex_);
   if (std::exchange(closed_, true)) return;
   drain();
   inbox_.clear([&](const channel::Completion& completion) {
-    if (completion.kind != channel::CompletionKind::kFailure) release_buffer(completion.memory);
+    if (completion.kind == channel::CompletionKind::kFailure) return;
+    place(SubmissionKind::kRelease).memory = completion.memory;
   });
   place(SubmissionKind::kClose);
   waiters_.notify_all();

@@ -243,12 +243,6 @@ int ppoll(pollfd* descriptors, nfds_t count, const timespec* limit, const sigset
   return real(descriptors, count, limit, mask);
 }
 
-ssize_t write(int fd, const void* from, size_t bytes) {
-  if (call_fails("write", ENOMEM)) return -1;
-  static auto* const real = next<ssize_t(int, const void*, size_t)>("write");
-  return real(fd, from, bytes);
-}
-
 ssize_t sendto(int fd, const void* from, size_t bytes, int flags, const sockaddr* to,
                socklen_t length) {
   if (call_fails("sendto", ENOBUFS)) return -1;

@@ -4,6 +4,7 @@
 // A test program that links faults.cc has its own operator new and its own definitions of the
 // system calls below. They stand before libc's and libstdc++'s, also for calls that shared
 // libraries make (std::thread, libmnl). What cannot be reached this way: libc's calls to itself.
+// write() is not among them: the library writes to eventfds only, which does not fail on Linux.
 #pragma once
 
 #include <cstddef>

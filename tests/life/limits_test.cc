@@ -2,6 +2,7 @@
 // while hosts are opened, served, called and closed. Whatever fails, no call throws or ends the
 // process, every error says something, nothing leaks, and the same work succeeds afterwards.
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/resource.h>
 
 #include <array>
@@ -285,6 +286,28 @@ TEST(LimitsOfTheEngine, EachSystemCallFailsOnce) {
   plan.thread = FaultThread::kOthers;
   sweep(
       "engine", [] { return work_in_cpp(kOwnThread); }, plan);
+}
+
+// Destructors have nobody to tell: they must do without memory.
+TEST(LimitsInWords, SocketsWithUnreadMessagesCloseWithoutMemory) {
+  auto host = Host::open(kCallers);
+  ASSERT_TRUE(host);
+  auto server = host->serve(4000);
+  auto client = host->client();
+  ASSERT_TRUE(server && client);
+  const SocketAddress to{host->address(), 4000};
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(client->send(to, std::span(long_message).first(100)));
+  pollfd readable{server->descriptor(), POLLIN, 0};
+  ASSERT_EQ(::poll(&readable, 1, 5'000), 1);
+  ASSERT_TRUE(server->status());  // takes what has come into the socket's inbox
+  FaultPlan plan;
+  plan.kind = FaultKind::kAllocation;
+  plan.persistent = true;
+  test::plan_faults(plan);
+  server->close();
+  client->close();
+  test::end_faults();
+  EXPECT_FALSE(server->is_open());
 }
 
 // What the error of Host::open() is when no call of this name succeeds.
