@@ -22,8 +22,7 @@ namespace homa::io {
 class NetlinkRequest {
  public:
   template <typename Body>
-  NetlinkRequest(std::uint16_t type, std::uint16_t flags, const Body& body)
-      : header_(mnl_nlmsg_put_header(bytes_.data())) {
+  NetlinkRequest(std::uint16_t type, std::uint16_t flags, const Body& body) {
     header_->nlmsg_type = type;
     header_->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
     std::memcpy(mnl_nlmsg_put_extra_header(header_, sizeof body), &body, sizeof body);
@@ -42,7 +41,7 @@ class NetlinkRequest {
 
  private:
   alignas(nlmsghdr) std::array<std::byte, 256> bytes_{};
-  nlmsghdr* header_;
+  nlmsghdr* header_ = mnl_nlmsg_put_header(bytes_.data());
 };
 
 // A message's attributes, or those nested in one of them, by type. Points into the message.
