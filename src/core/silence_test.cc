@@ -49,6 +49,23 @@ TEST_F(SilenceTest, AfterTimeoutTicksOfQuestionsTheRpcIsLost) {
   EXPECT_EQ(look(100), Action::kTimeOut);
 }
 
+TEST_F(SilenceTest, UnknownIsAnAnswer) {
+  EXPECT_EQ(count(Action::kTimeOut, 99), 0);
+  silence.begins_again(state);
+  EXPECT_EQ(look(100), Action::kAsk);
+}
+
+TEST_F(SilenceTest, ARequestThatIsUnknownAgainAndAgainFailsAfterAll) {
+  std::int64_t tick = 1;
+  for (; tick < 2'000 && look(tick) != Action::kTimeOut; ++tick) {
+    if (look(tick) != Action::kAsk) continue;
+    silence.receiver_asked(at(tick), state);
+    silence.begins_again(state);
+  }
+  EXPECT_GT(tick, 500) << "a server that starts must be waited for";
+  EXPECT_LT(tick, 1'000);
+}
+
 TEST_F(SilenceTest, WhoWasNotAskedIsNotLost) {
   EXPECT_EQ(look(100), Action::kAsk);
   EXPECT_EQ(look(10'000), Action::kAsk);
