@@ -142,7 +142,9 @@ Result<std::shared_ptr<SocketState>, Error> HostState::open_socket(std::uint16_t
   }
   if (auto opened = socket->open(port); !opened) return Unexpected(opened.error());
   const std::lock_guard lock(mutex_);
-  std::erase_if(sockets_, [](const auto& other) { return other.expired(); });
+  if (sockets_.size() == sockets_.capacity()) {  // before it grows, so seldom
+    std::erase_if(sockets_, [](const auto& other) { return other.expired(); });
+  }
   sockets_.push_back(socket);
   return socket;
 }
