@@ -12,6 +12,8 @@
 namespace homa::io {
 namespace {
 
+constexpr std::size_t kCacheLine = 64;
+
 std::size_t length_of(const TxFrame& frame) { return frame.header.size() + frame.payload.size(); }
 
 template <typename T>
@@ -46,23 +48,24 @@ socklen_t DatagramSender::name(const Address& destination, SocketName& name) con
   return to_socket_name(destination, port, options_.family, options_.scope, name);
 }
 
-std::size_t DatagramSender::run_length(std::span<const TxFrame> frames) const {
+DatagramSender::Run DatagramSender::next_run(std::span<const TxFrame> frames, bool split) const {
   const TxFrame& first = frames.front();
   const std::size_t length = length_of(first);
-  std::size_t bytes = length;
-  std::size_t count = 1;
-  while (count < std::min(frames.size(), kSegmentsMax)) {
-    const TxFrame& next = frames[count];
+  Run run{1, length};
+  if (!options_.segmentation || split) return run;
+  while (run.frames < std::min(frames.size(), kSegmentsMax)) {
+    const TxFrame& next = frames[run.frames];
     const std::size_t next_length = length_of(next);
-    bytes += next_length;
-    if (next_length > length || bytes > kRunBytesMax || next.priority != first.priority ||
-        next.path != first.path || next.destination != first.destination) {
+    if (next_length > length || run.bytes + next_length > kRunBytesMax ||
+        next.priority != first.priority || next.path != first.path ||
+        next.destination != first.destination) {
       break;
     }
-    ++count;
+    ++run.frames;
+    run.bytes += next_length;
     if (next_length < length) break;  // only the last may be shorter
   }
-  return count;
+  return run;
 }
 
 // An AF_INET6 socket takes IPv6's form for IPv4 addresses, too.
@@ -83,20 +86,37 @@ void DatagramSender::add_path(const TxFrame& frame, Slot& slot, msghdr& message)
   }
 }
 
-void DatagramSender::build_message(std::size_t index, std::span<const TxFrame> run,
-                                   std::size_t& iovec_index) {
+iovec DatagramSender::put_together(std::span<const TxFrame> run) {
+  std::byte* const begin = stage_.data() + staged_;
+  std::byte* to = begin;
+  for (const TxFrame& frame : run) {
+    std::memcpy(to, frame.header.data(), frame.header.size());
+    to += frame.header.size();
+    if (frame.payload.empty()) continue;
+    std::memcpy(to, frame.payload.data(), frame.payload.size());
+    to += frame.payload.size();
+  }
+  const auto length = static_cast<std::size_t>(to - begin);
+  staged_ += (length + kCacheLine - 1) / kCacheLine * kCacheLine;
+  return {begin, length};
+}
+
+void DatagramSender::build_message(std::size_t index, std::span<const TxFrame> run) {
   const TxFrame& first = run.front();
   Slot& slot = slots_[index];
   msghdr& message = messages_[index].msg_hdr;
   slot.frames = run.size();
   message.msg_name = &slot.name;
   message.msg_namelen = name(first.destination, slot.name);
-  message.msg_iov = &iovecs_[iovec_index];
-  for (const TxFrame& frame : run) {
-    set(iovecs_[iovec_index++], frame.header);
-    if (!frame.payload.empty()) set(iovecs_[iovec_index++], frame.payload);
+  message.msg_iov = &iovecs_[2 * index];
+  if (run.size() > 1 || length_of(first) <= kCopyMax) {
+    message.msg_iov[0] = put_together(run);
+    message.msg_iovlen = 1;
+  } else {
+    set(message.msg_iov[0], first.header);
+    set(message.msg_iov[1], first.payload);
+    message.msg_iovlen = first.payload.empty() ? 1 : 2;
   }
-  message.msg_iovlen = static_cast<std::size_t>(&iovecs_[iovec_index] - message.msg_iov);
   message.msg_control = nullptr;
   message.msg_controllen = 0;
   if (first.priority != kSocketPriority) {
@@ -112,13 +132,13 @@ void DatagramSender::build_message(std::size_t index, std::span<const TxFrame> r
 }
 
 std::size_t DatagramSender::build(std::span<const TxFrame> frames, bool split) {
-  frames = frames.first(std::min(frames.size(), kBatch));
   std::size_t messages = 0;
-  std::size_t iovecs = 0;
-  while (!frames.empty() && reachable(frames.front().destination)) {
-    const std::size_t run = options_.segmentation && !split ? run_length(frames) : 1;
-    build_message(messages++, frames.first(run), iovecs);
-    frames = frames.subspan(run);
+  staged_ = 0;
+  while (messages < kBatch && !frames.empty() && reachable(frames.front().destination)) {
+    const Run run = next_run(frames, split);
+    if (staged_ + run.bytes > kStageBytes) break;
+    build_message(messages++, frames.first(run.frames));
+    frames = frames.subspan(run.frames);
   }
   return messages;
 }

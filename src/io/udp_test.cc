@@ -41,6 +41,33 @@ TEST_P(Udp, RunsCostOneSystemCallAndArriveWhole) {
   EXPECT_LT(b_->statistics().receive_calls, 40U);
 }
 
+TEST_P(Udp, MoreRunsThanOneCallTakesArriveWhole) {
+  if (!a_->capabilities().segmentation) GTEST_SKIP() << "this kernel has no UDP segmentation";
+  std::vector<Bytes> packets;
+  for (std::uint32_t i = 0; i < 128; ++i) packets.push_back(make_packet(1400, i));
+  std::vector<TxFrame> frames;
+  for (const Bytes& packet : packets) frames.push_back(frame_of(packet, b_address_, 5));
+  EXPECT_EQ(a_->send(frames), 128U);
+  EXPECT_EQ(a_->statistics().send_calls, 2U);
+  const auto received = receive_n(*b_, 128);
+  ASSERT_EQ(received.size(), 128U);
+  for (std::size_t i = 0; i < 128; ++i) EXPECT_EQ(received[i].bytes, packets[i]) << i;
+}
+
+TEST_P(Udp, ShortAndLongPacketsThatFormNoRunLeaveByOneCall) {
+  std::vector<Bytes> packets;
+  for (std::uint32_t i = 0; i < 40; ++i) packets.push_back(make_packet(i % 2 == 0 ? 64 : 1400, i));
+  std::vector<TxFrame> frames;
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    frames.push_back(frame_of(packets[i], b_address_, static_cast<std::uint8_t>(i % 8)));
+  }
+  EXPECT_EQ(a_->send(frames), 40U);
+  EXPECT_EQ(a_->statistics().send_calls, 1U);
+  const auto received = receive_n(*b_, 40);
+  ASSERT_EQ(received.size(), 40U);
+  for (std::size_t i = 0; i < 40; ++i) EXPECT_EQ(received[i].bytes, packets[i]) << i;
+}
+
 TEST_P(Udp, RunsEndAtTheKernelsLimits) {
   std::vector<Bytes> packets;
   for (std::uint32_t i = 0; i < 150; ++i) packets.push_back(make_packet(i < 70 ? 100 : 1400, i));
