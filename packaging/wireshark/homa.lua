@@ -22,16 +22,17 @@ local STRETCHES_MAX = 1000       -- of a message with more separate stretches no
 
 local DATA, GRANT, RESEND, UNKNOWN, BUSY = 0x10, 0x11, 0x12, 0x13, 0x14
 local CUTOFFS, FREEZE, NEED_ACK, ACK, ERROR = 0x15, 0x16, 0x17, 0x18, 0x20
-local QUERY, STATUS = 0x21, 0x22
+local QUERY, STATUS, CHALLENGE, ANSWER = 0x21, 0x22, 0x23, 0x24
 local TYPES = {
   [DATA] = "DATA", [GRANT] = "GRANT", [RESEND] = "RESEND", [UNKNOWN] = "UNKNOWN", [BUSY] = "BUSY",
   [CUTOFFS] = "CUTOFFS", [FREEZE] = "FREEZE", [NEED_ACK] = "NEED_ACK", [ACK] = "ACK",
   [ERROR] = "ERROR", [QUERY] = "QUERY", [STATUS] = "STATUS",
+  [CHALLENGE] = "CHALLENGE", [ANSWER] = "ANSWER",
 }
 local MINIMUM_BYTES = {
   [DATA] = 56, [GRANT] = 33, [RESEND] = 37, [UNKNOWN] = 28, [BUSY] = 28, [CUTOFFS] = 62,
   [FREEZE] = 28, [NEED_ACK] = 28, [ACK] = 80, [ERROR] = 30,
-  [QUERY] = 80, [STATUS] = 80,
+  [QUERY] = 80, [STATUS] = 80, [CHALLENGE] = 36, [ANSWER] = 36,
 }
 local EXECUTED = { [0] = "not executed", [1] = "perhaps executed", [2] = "executed" }
 local ERROR_CODES = {
@@ -92,6 +93,7 @@ field("query.client_id", ProtoField.uint64, "RPC asked about", base.HEX)
 field("query.server_port", ProtoField.uint16, "Its server port", base.DEC)
 field("status.count", ProtoField.uint8, "RPCs listed", base.DEC)
 field("status.known", ProtoField.uint8, "Known (bit 0: the RPC of the header)", base.HEX)
+field("nonce", ProtoField.uint64, "Nonce", base.HEX)
 field("unparsed", ProtoField.bytes, "Bytes that were not understood")
 
 -- What no packet says by itself. rpc.*: of the RPC as a whole, the same in all of its packets.
@@ -483,10 +485,15 @@ local function add_status(tvb, tree, p)
   return add_rpcs(tvb, tree, p, tvb(28, 1):uint())
 end
 
+local function add_nonce(tvb, tree)
+  tree:add(f.nonce, tvb(28, 8))
+end
+
 -- Type -> adds its fields to the tree and to `p`; returns why a receiver drops it, if it does.
 local ADD = {
   [DATA] = add_data, [GRANT] = add_grant, [RESEND] = add_resend, [CUTOFFS] = add_cutoffs,
   [ACK] = add_acks, [ERROR] = add_error, [QUERY] = add_query, [STATUS] = add_status,
+  [CHALLENGE] = add_nonce, [ANSWER] = add_nonce,
 }
 
 local function network_priority(v6)

@@ -105,6 +105,16 @@ void ControlQueue::status(Time now, const Way& to, const wire::StatusHeader& sta
   push(now, to, status, recorder_.counters.status_sent);
 }
 
+void ControlQueue::challenge(Time now, const Way& to, const wire::CommonHeader& header,
+                             std::uint64_t nonce) {
+  push(now, to, wire::ChallengeHeader{header, nonce}, recorder_.counters.challenges_sent);
+}
+
+void ControlQueue::answer(Time now, const Way& to, const wire::CommonHeader& challenge,
+                          std::uint64_t nonce) {
+  push(now, to, wire::AnswerHeader{answer_to(challenge), nonce}, recorder_.counters.answers_sent);
+}
+
 void ControlQueue::ack(Time now, const Way& to, const wire::CommonHeader& common, AckBook& book) {
   wire::AckHeader header;
   header.common = common;

@@ -29,6 +29,9 @@ class ControlQueue {
   void need_ack(Time now, const Rpc& rpc);
   void error(Time now, const Rpc& rpc, ErrorCode code);
 
+  // --- About a peer; `header` names any RPC with it ---
+  void challenge(Time now, const Way& to, const wire::CommonHeader& header, std::uint64_t nonce);
+
   // --- In answer to a packet that may belong to no RPC ---
   wire::CommonHeader answer_to(const wire::CommonHeader& received) const;
   void unknown(Time now, const Way& to, const wire::CommonHeader& about);
@@ -37,6 +40,7 @@ class ControlQueue {
   void cutoffs(Time now, const Way& to, const wire::CommonHeader& about,
                const PriorityMap& priorities);
   void status(Time now, const Way& to, const wire::StatusHeader& status);
+  void answer(Time now, const Way& to, const wire::CommonHeader& challenge, std::uint64_t nonce);
   // With all acks in `book`; the id in `common` is one more (docs/protocol.md#acks).
   void ack(Time now, const Way& to, const wire::CommonHeader& common, AckBook& book);
 

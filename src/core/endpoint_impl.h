@@ -89,6 +89,12 @@ class Endpoint::Impl {
   void heard(Time now, Rpc& rpc);
   void complete(Time now, Rpc& rpc);
 
+  // --- endpoint_identity.cc: who is where ---
+  void challenge(Time now, Peer& peer, const wire::CommonHeader& about);
+  RxOutcome on_challenge(Time now, const RxPacket& packet);
+  RxOutcome on_answer(Time now, const RxPacket& packet, Peer* peer);
+  void address_proved(Peer& peer);
+
   // --- endpoint_rpcs.cc: the life of an RPC ---
   void fail(Time now, Rpc& rpc, ErrorCode code, bool report);
   void end(Time now, Rpc& rpc);  // frees the record and what it holds

@@ -69,6 +69,8 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
     case PacketType::kError: return on_error(now, packet, rpc);
     case PacketType::kQuery: return on_query(now, packet, peer);
     case PacketType::kStatus: return on_status(now, packet, peer);
+    case PacketType::kChallenge: return on_challenge(now, packet);
+    case PacketType::kAnswer: return on_answer(now, packet, peer);
     case PacketType::kData: break;
   }
   return drop(now, DropReason::kMalformed, packet, common.sender_id);
@@ -98,6 +100,7 @@ void Endpoint::Impl::heard(Time now, Rpc& rpc) {
   if (rpc.state != Rpc::State::kReplying) rpc.silence.asked = 0;
   if (!rpc.heard) {
     rpc.heard = true;
+    if (rpc.is_client) address_proved(*rpc.peer);  // it knows the id that we sent it
     if (rpc.peer_incarnation == 0) rpc.peer_incarnation = rpc.peer->incarnation;
     // One packet out, and the first answer to it: a round trip, and what the server took.
     const MessageOut& out = rpc.out;

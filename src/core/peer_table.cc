@@ -81,6 +81,8 @@ void PeerTable::restart(Peer& peer, std::uint32_t incarnation) {
   peer.cutoff_version = 0;
   peer.cutoffs_were_sent = false;
   peer.acks = AckBook{};
+  peer.proved = false;
+  peer.challenge = Challenge{};
 }
 
 void PeerTable::touch(Time now, Peer& peer) {

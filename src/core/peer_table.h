@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "core/ack_book.h"
+#include "core/challenge.h"
 #include "core/config.h"
 #include "core/grant_scheduler.h"
 #include "core/liveness.h"
@@ -31,6 +32,10 @@ struct Peer {
   std::uint32_t incarnation = 0;  // of its engine; 0: not heard yet, or a kernel
   std::uint32_t previous_incarnation = 0;  // before its last restart; 0: none
   std::uint32_t rpcs = 0;                  // in progress with it: keeps it from being collected
+  // It receives what is sent to its address: it sent back what nobody else could know. Never true
+  // of a kernel's address, unless that answered an RPC of ours.
+  bool proved = false;
+  Challenge challenge;  // whether it is at its address
   Time last_used{};
   Cutoffs cutoffs{};
   std::uint16_t cutoff_version = 0;  // of `cutoffs`; 0: none arrived

@@ -41,6 +41,11 @@ namespace homa::trace {
   NAME(queries_received, "QUERY packets received")                                                 \
   NAME(status_sent, "STATUS packets sent")                                                         \
   NAME(status_received, "STATUS packets received")                                                 \
+  NAME(challenges_sent, "CHALLENGE packets sent: is the peer where it seems to be?")               \
+  NAME(challenges_received, "CHALLENGE packets received")                                          \
+  NAME(answers_sent, "ANSWER packets sent")                                                        \
+  NAME(answers_received, "ANSWER packets received")                                                \
+  NAME(addresses_proved, "times that a peer proved its address")                                   \
   NAME(hosts_silent, "times that a peer answered no question and all its RPCs ended")              \
   NAME(retransmitted_packets, "DATA packets sent again")                                           \
   NAME(retransmitted_bytes, "DATA payload bytes sent again")                                       \

@@ -182,6 +182,18 @@ Result<StatusHeader, ParseError> parse_status(std::span<const std::byte> bytes) 
   return StatusHeader{read_common(at), count, static_cast<std::uint8_t>(at[29]), read_names(at)};
 }
 
+Result<ChallengeHeader, ParseError> parse_challenge(std::span<const std::byte> bytes) {
+  if (bytes.size() < kChallengeBytes) return failure(ParseError::kTooShort);
+  const std::byte* at = bytes.data();
+  return ChallengeHeader{read_common(at), load_big_endian<std::uint64_t>(at + 28)};
+}
+
+Result<AnswerHeader, ParseError> parse_answer(std::span<const std::byte> bytes) {
+  if (bytes.size() < kAnswerBytes) return failure(ParseError::kTooShort);
+  const std::byte* at = bytes.data();
+  return AnswerHeader{read_common(at), load_big_endian<std::uint64_t>(at + 28)};
+}
+
 Result<Header, ParseError> parse(std::span<const std::byte> bytes) {
   const auto wrap = [](auto&& parsed) -> Result<Header, ParseError> {
     if (!parsed) return failure(parsed.error());
@@ -202,6 +214,8 @@ Result<Header, ParseError> parse(std::span<const std::byte> bytes) {
     case PacketType::kError: return wrap(parse_error(bytes));
     case PacketType::kQuery: return wrap(parse_query(bytes));
     case PacketType::kStatus: return wrap(parse_status(bytes));
+    case PacketType::kChallenge: return wrap(parse_challenge(bytes));
+    case PacketType::kAnswer: return wrap(parse_answer(bytes));
   }
   return failure(ParseError::kUnknownType);
 }
@@ -272,6 +286,18 @@ std::size_t encode(const StatusHeader& h, HeaderBuffer& out) {
   return kStatusBytes;
 }
 
+std::size_t encode(const ChallengeHeader& h, HeaderBuffer& out) {
+  write_common(h.common, PacketType::kChallenge, out.data());
+  store_big_endian(out.data() + 28, h.nonce);
+  return kChallengeBytes;
+}
+
+std::size_t encode(const AnswerHeader& h, HeaderBuffer& out) {
+  write_common(h.common, PacketType::kAnswer, out.data());
+  store_big_endian(out.data() + 28, h.nonce);
+  return kAnswerBytes;
+}
+
 std::size_t encode(const UnknownHeader& h, HeaderBuffer& out) {
   return encode_bare(h, PacketType::kUnknown, out);
 }
@@ -299,6 +325,8 @@ std::string_view to_string(PacketType type) {
     case PacketType::kError: return "ERROR";
     case PacketType::kQuery: return "QUERY";
     case PacketType::kStatus: return "STATUS";
+    case PacketType::kChallenge: return "CHALLENGE";
+    case PacketType::kAnswer: return "ANSWER";
   }
   return "?";
 }

@@ -33,6 +33,8 @@ Result<AckHeader, ParseError> parse_ack(std::span<const std::byte> bytes);
 Result<ErrorHeader, ParseError> parse_error(std::span<const std::byte> bytes);
 Result<QueryHeader, ParseError> parse_query(std::span<const std::byte> bytes);
 Result<StatusHeader, ParseError> parse_status(std::span<const std::byte> bytes);
+Result<ChallengeHeader, ParseError> parse_challenge(std::span<const std::byte> bytes);
+Result<AnswerHeader, ParseError> parse_answer(std::span<const std::byte> bytes);
 
 // Each writes the header to `out`, sets the type, and returns the number of bytes written. A DATA
 // header's payload is not written; it follows the header in the packet.
@@ -48,5 +50,7 @@ std::size_t encode(const AckHeader& header, HeaderBuffer& out);
 std::size_t encode(const ErrorHeader& header, HeaderBuffer& out);
 std::size_t encode(const QueryHeader& header, HeaderBuffer& out);
 std::size_t encode(const StatusHeader& header, HeaderBuffer& out);
+std::size_t encode(const ChallengeHeader& header, HeaderBuffer& out);
+std::size_t encode(const AnswerHeader& header, HeaderBuffer& out);
 
 }  // namespace homa::wire

@@ -293,6 +293,22 @@ TEST(QueryAndStatusPackets, CountAboveFiveIsRefused) {
   EXPECT_EQ(reason(packet(PacketType::kStatus, "06 00" + names)), ParseError::kTooManyNames);
 }
 
+TEST(ChallengeAndAnswerPackets, Layout) {
+  const auto challenge = packet(PacketType::kChallenge, "0123456789abcdef");
+  EXPECT_EQ(challenge.size(), kChallengeBytes);
+  const auto asked = parsed<ChallengeHeader>(challenge);
+  expect_common(asked.common, PacketType::kChallenge);
+  EXPECT_EQ(asked.nonce, 0x0123456789abcdef);
+  EXPECT_EQ(encoded(asked), to_hex(challenge));
+
+  const auto answer = packet(PacketType::kAnswer, "0123456789abcdef");
+  EXPECT_EQ(answer.size(), kAnswerBytes);
+  const auto answered = parsed<AnswerHeader>(answer);
+  expect_common(answered.common, PacketType::kAnswer);
+  EXPECT_EQ(answered.nonce, 0x0123456789abcdef);
+  EXPECT_EQ(encoded(answered), to_hex(answer));
+}
+
 template <typename H>
 class BareHeader : public testing::Test {};
 
@@ -330,7 +346,8 @@ constexpr Minimum kMinima[] = {
     {PacketType::kGrant, 33},   {PacketType::kResend, 37},  {PacketType::kUnknown, 28},
     {PacketType::kBusy, 28},    {PacketType::kCutoffs, 62}, {PacketType::kFreeze, 28},
     {PacketType::kNeedAck, 28}, {PacketType::kAck, 80},     {PacketType::kError, 30},
-    {PacketType::kQuery, 80},   {PacketType::kStatus, 80},
+    {PacketType::kQuery, 80},   {PacketType::kStatus, 80},  {PacketType::kChallenge, 36},
+    {PacketType::kAnswer, 36},
 };
 
 TEST(Parse, EveryTypeHasItsMinimumLength) {
@@ -360,7 +377,7 @@ TEST(Parse, ControlPacketsMayHaveBytesBehindThem) {
 
 TEST(Parse, EveryOtherTypeIsUnknown) {
   for (unsigned type = 0; type < 256; ++type) {
-    if ((type >= 0x10 && type <= 0x18) || (type >= 0x20 && type <= 0x22)) continue;
+    if ((type >= 0x10 && type <= 0x18) || (type >= 0x20 && type <= 0x24)) continue;
     auto bytes = packet(static_cast<PacketType>(type));
     bytes.resize(100);
     EXPECT_EQ(reason(bytes), ParseError::kUnknownType) << type;
@@ -390,7 +407,7 @@ TEST(Words, EveryTypeAndEveryReasonHasItsOwn) {
     const auto word = to_string(static_cast<PacketType>(type));
     if (word != "?") words.push_back(word);
   }
-  EXPECT_EQ(words.size(), 12U);
+  EXPECT_EQ(words.size(), 14U);
   for (std::size_t i = 0; i < kParseErrors; ++i) {
     words.push_back(to_string(static_cast<ParseError>(i)));
     EXPECT_NE(words.back(), "?");

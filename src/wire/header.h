@@ -28,9 +28,11 @@ enum class PacketType : std::uint8_t {
   kNeedAck = 0x17,
   kAck = 0x18,
   // Ours: kernel peers drop and count them.
-  kError = 0x20,   // docs/protocol.md#errors
-  kQuery = 0x21,   // docs/protocol.md#query-and-status
-  kStatus = 0x22,  // docs/protocol.md#query-and-status
+  kError = 0x20,      // docs/protocol.md#errors
+  kQuery = 0x21,      // docs/protocol.md#query-and-status
+  kStatus = 0x22,     // docs/protocol.md#query-and-status
+  kChallenge = 0x23,  // docs/protocol.md#challenge-and-answer
+  kAnswer = 0x24,     // docs/protocol.md#challenge-and-answer
 };
 
 enum class ParseError : std::uint8_t {
@@ -54,6 +56,8 @@ inline constexpr std::size_t kAckBytes = 80;
 inline constexpr std::size_t kErrorBytes = 30;
 inline constexpr std::size_t kQueryBytes = 80;
 inline constexpr std::size_t kStatusBytes = 80;
+inline constexpr std::size_t kChallengeBytes = 36;
+inline constexpr std::size_t kAnswerBytes = 36;
 inline constexpr std::size_t kLargestHeaderBytes = kAckBytes;
 inline constexpr std::size_t kNamesPerPacket = 5;  // listed in ACK, QUERY and STATUS
 inline constexpr std::uint32_t kExplicitOffsetAbsent = 0xffffffff;  // segment offset: use sequence
@@ -176,6 +180,24 @@ struct StatusHeader {
   std::array<RpcName, kNamesPerPacket> rpcs{};
 };
 
+// Ours: a random number goes to an address. Whoever is there sends it back, which proves that.
+//
+//   0                28          36
+//   | common header  | nonce (8) |
+//
+struct ChallengeHeader {
+  static constexpr PacketType kType = PacketType::kChallenge;
+  CommonHeader common;
+  std::uint64_t nonce = 0;
+};
+
+// Ours: the answer, with the nonce of the challenge.
+struct AnswerHeader {
+  static constexpr PacketType kType = PacketType::kAnswer;
+  CommonHeader common;
+  std::uint64_t nonce = 0;
+};
+
 // Ours: the sender ended this RPC, and why.
 struct ErrorHeader {
   static constexpr PacketType kType = PacketType::kError;
@@ -184,8 +206,8 @@ struct ErrorHeader {
   std::uint8_t executed = 0;  // homa::Executed, as far as the sender knows; unknown is "perhaps"
 };
 
-using Header =
-    std::variant<DataHeader, GrantHeader, ResendHeader, UnknownHeader, BusyHeader, CutoffsHeader,
-                 FreezeHeader, NeedAckHeader, AckHeader, ErrorHeader, QueryHeader, StatusHeader>;
+using Header = std::variant<DataHeader, GrantHeader, ResendHeader, UnknownHeader, BusyHeader,
+                            CutoffsHeader, FreezeHeader, NeedAckHeader, AckHeader, ErrorHeader,
+                            QueryHeader, StatusHeader, ChallengeHeader, AnswerHeader>;
 
 }  // namespace homa::wire

@@ -133,12 +133,12 @@ WireId Host::choose_id(base::ByteReader& input) {
 
 void Host::crafted_packet(base::ByteReader& input) {
   static constexpr std::array kTypes = {
-      wire::PacketType::kData,    wire::PacketType::kGrant,  wire::PacketType::kResend,
-      wire::PacketType::kUnknown, wire::PacketType::kBusy,   wire::PacketType::kCutoffs,
-      wire::PacketType::kNeedAck, wire::PacketType::kAck,    wire::PacketType::kError,
-      wire::PacketType::kFreeze,  wire::PacketType::kData,   wire::PacketType::kData,
-      wire::PacketType::kData,    wire::PacketType::kResend, wire::PacketType::kQuery,
-      wire::PacketType::kStatus};
+      wire::PacketType::kData,    wire::PacketType::kGrant,     wire::PacketType::kResend,
+      wire::PacketType::kUnknown, wire::PacketType::kBusy,      wire::PacketType::kCutoffs,
+      wire::PacketType::kNeedAck, wire::PacketType::kAck,       wire::PacketType::kError,
+      wire::PacketType::kFreeze,  wire::PacketType::kData,      wire::PacketType::kData,
+      wire::PacketType::kData,    wire::PacketType::kResend,    wire::PacketType::kQuery,
+      wire::PacketType::kStatus,  wire::PacketType::kChallenge, wire::PacketType::kAnswer};
   const auto choice = input.read<std::uint8_t>();
   const Address& from = kPeers[choice >> 6];
   wire::DataHeader data;

@@ -172,6 +172,14 @@ void compare_fields(const Line& line, const PacketFields& fields, const wire::St
   differ.number("known", is.known, expected.known);
   compare_names(is.rpcs, expected.rpcs, differ);
 }
+void compare_fields(const Line& line, const PacketFields&, const wire::ChallengeHeader& is,
+                    Differences& differ) {
+  differ.field(line, "nonce", is.nonce);
+}
+void compare_fields(const Line& line, const PacketFields&, const wire::AnswerHeader& is,
+                    Differences& differ) {
+  differ.field(line, "nonce", is.nonce);
+}
 void compare_fields(const Line& line, const PacketFields&, const wire::ErrorHeader& is,
                     Differences& differ) {
   if (line.has("error")) differ.number("error", is.code, error_code(line.word("error")));
@@ -211,6 +219,10 @@ std::string fields_text(const wire::QueryHeader& h) { return names_text(h.count,
 std::string fields_text(const wire::StatusHeader& h) {
   return names_text(h.count, h.rpcs) + " known=" + std::to_string(h.known);
 }
+std::string fields_text(const wire::ChallengeHeader& h) {
+  return " nonce=" + std::to_string(h.nonce);
+}
+std::string fields_text(const wire::AnswerHeader& h) { return " nonce=" + std::to_string(h.nonce); }
 std::string fields_text(const wire::ErrorHeader& h) {
   return " error=" + std::string(to_string(static_cast<ErrorCode>(h.code))) +
          " executed=" + std::to_string(h.executed);
@@ -248,6 +260,10 @@ std::vector<std::byte> encode_packet(const Line& line, const PacketFields& field
   if (line.what == "ACK") return bytes_of(ack_header(line, fields));
   if (line.what == "QUERY") return bytes_of(query_header(line, fields));
   if (line.what == "STATUS") return bytes_of(status_header(line, fields));
+  if (line.what == "CHALLENGE") {
+    return bytes_of(wire::ChallengeHeader{common, line.number("nonce")});
+  }
+  if (line.what == "ANSWER") return bytes_of(wire::AnswerHeader{common, line.number("nonce")});
   if (line.what == "ERROR")
     return bytes_of(wire::ErrorHeader{
         common, error_code(line.word("error")),

@@ -31,6 +31,7 @@ BY_TYPE = {
     "ERROR": {"code": "homa.error.code"},
     "QUERY": {"count": "homa.query.count"},
     "STATUS": {"count": "homa.status.count"},
+    "CHALLENGE": {"nonce": "homa.nonce"}, "ANSWER": {"nonce": "homa.nonce"},
 }
 # Fields that are compared by hand, or that belong to the frame and not to Homa's part.
 OTHERWISE = {"time", "timestamp_ns", "source", "destination", "type", "ack", "acks", "cutoffs",

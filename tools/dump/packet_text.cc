@@ -105,6 +105,8 @@ struct PutFields {
       out["known"].push_back((status.known >> i & 1U) != 0);
     }
   }
+  void operator()(const wire::ChallengeHeader& challenge) const { out["nonce"] = challenge.nonce; }
+  void operator()(const wire::AnswerHeader& answer) const { out["nonce"] = answer.nonce; }
   void operator()(const wire::ErrorHeader& error) const {
     out["code"] = error.code;
     out["meaning"] = to_string(static_cast<ErrorCode>(error.code));
