@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
 #include "base/failure.h"
 
 namespace homa::base {
@@ -74,6 +75,17 @@ Result<Mapping, Error> Mapping::open(int descriptor, std::uint64_t bytes_max) {
   const auto mapped = mapping.map(bytes, MAP_SHARED | MAP_NORESERVE);
   if (!mapped) return Unexpected(mapped.error());
   return mapping;
+}
+
+void Mapping::discard(std::uint64_t offset, std::uint64_t bytes) const {
+  static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  HOMA_CHECK(offset <= bytes_.size() && bytes <= bytes_.size() - offset);
+  const std::uint64_t begin = (offset + page - 1) / page * page;
+  const std::uint64_t end = (offset + bytes) / page * page;
+  if (begin >= end) return;
+  // Dropping the pages of a memfd from this process's map alone would not free them.
+  const int advice = descriptor_ >= 0 ? MADV_REMOVE : MADV_DONTNEED;
+  static_cast<void>(::madvise(bytes_.data() + begin, end - begin, advice));
 }
 
 Mapping::Mapping(Mapping&& other) noexcept

@@ -27,6 +27,9 @@ class Mapping {
   ~Mapping();
 
   std::span<std::byte> bytes() const { return bytes_; }
+  // Gives the whole pages among these bytes back to the system: they cost nothing and read as zero
+  // until they are written again. If the system refuses (locked memory), nothing happens.
+  void discard(std::uint64_t offset, std::uint64_t bytes) const;
   // The memfd, to be passed to another process; -1: the memory is private.
   int descriptor() const { return descriptor_; }
 

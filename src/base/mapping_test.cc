@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace homa::base {
@@ -35,6 +37,30 @@ TEST(Mapping, SharedMemoryIsSeenThroughItsDescriptor) {
   EXPECT_EQ(opened->bytes().size(), kBytes);
   made->bytes()[77] = std::byte{5};
   EXPECT_EQ(opened->bytes()[77], std::byte{5});
+}
+
+// Whole pages go back to the system; the bytes around them stay.
+TEST(Mapping, DiscardedPagesCostNothingAndReadAsZero) {
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  for (const bool shared : {false, true}) {
+    const auto mapping = shared ? Mapping::create_shared(16 * page) : Mapping::create(16 * page);
+    ASSERT_TRUE(mapping);
+    std::fill(mapping->bytes().begin(), mapping->bytes().end(), std::byte{1});
+    mapping->discard(page - 1, 4 * page);
+    EXPECT_EQ(std::count(mapping->bytes().begin(), mapping->bytes().end(), std::byte{0}),
+              static_cast<std::ptrdiff_t>(3 * page))
+        << shared;
+    EXPECT_EQ(mapping->bytes()[page - 1], std::byte{1});
+    EXPECT_EQ(mapping->bytes()[4 * page], std::byte{1});
+    mapping->discard(1, page - 1);  // no whole page
+    EXPECT_EQ(mapping->bytes()[1], std::byte{1});
+  }
+  const auto memory = Mapping::create_shared(16 * page);
+  std::fill(memory->bytes().begin(), memory->bytes().end(), std::byte{1});
+  memory->discard(0, 16 * page);
+  struct stat status {};
+  ASSERT_EQ(::fstat(memory->descriptor(), &status), 0);
+  EXPECT_EQ(status.st_blocks, 0);
 }
 
 TEST(Mapping, SharedMemoryCannotBeResized) {

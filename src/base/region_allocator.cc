@@ -12,9 +12,12 @@ namespace homa::base {
 RegionAllocator::RegionAllocator(std::uint64_t region_bytes)
     : units_(std::min(region_bytes / kUnit, std::uint64_t{kNone} - 1)) {
   heads_.fill(kNone);
-  auto blocks = Mapping::create(std::max<std::uint64_t>(units_, 1) * sizeof(Block));
-  if (!blocks) throw std::bad_alloc();
-  blocks_ = std::move(blocks).value();
+  slabs_count_ = static_cast<std::size_t>((capacity() + kSlab - 1) / kSlab);
+  slabs_begin_ = static_cast<std::size_t>(std::max<std::uint64_t>(units_, 1) * sizeof(Block));
+  auto tables = Mapping::create(slabs_begin_ + slabs_count_ * sizeof(Slab));
+  if (!tables) throw std::bad_alloc();
+  tables_ = std::move(tables).value();
+  pass_at_ = slabs_count_;
 }
 
 unsigned RegionAllocator::order_of(std::uint64_t bytes) {
@@ -76,8 +79,10 @@ std::optional<std::uint32_t> RegionAllocator::take_quick(unsigned order) {
 }
 
 std::optional<std::uint32_t> RegionAllocator::take(unsigned order) {
-  const auto unit = split(order);
-  return unit ? unit : extend(order);
+  auto unit = split(order);
+  if (!unit) unit = extend(order);
+  if (unit) enter_slabs(*unit, order);
+  return unit;
 }
 
 // The smallest free block that is large enough, its lower part.
@@ -108,6 +113,7 @@ std::optional<std::uint32_t> RegionAllocator::extend(unsigned order) {
 }
 
 void RegionAllocator::put(std::uint32_t unit, unsigned order) {
+  leave_slabs(unit, order);
   at(unit).state = 0;
   while (order + 1 < kOrders) {
     const std::uint64_t buddy = unit ^ size_of(order);
@@ -158,6 +164,59 @@ void RegionAllocator::flush_quick() {
   for (unsigned order = 0; order < kQuickOrders; ++order) {
     while (const auto unit = take_quick(order)) put(*unit, order);
   }
+}
+
+std::span<RegionAllocator::Slab> RegionAllocator::slabs_of(std::uint32_t unit,
+                                                           unsigned order) const {
+  constexpr std::uint64_t kUnits = kSlab / kUnit;
+  const std::uint64_t first = unit / kUnits;
+  const std::uint64_t count = std::max<std::uint64_t>(size_of(order) / kUnits, 1);
+  return slabs().subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+}
+
+void RegionAllocator::enter_slabs(std::uint32_t unit, unsigned order) {
+  for (Slab& slab : slabs_of(unit, order)) {
+    if (slab.idle()) --idle_slabs_;
+    ++slab.blocks;
+    slab.resident = true;
+  }
+}
+
+void RegionAllocator::leave_slabs(std::uint32_t unit, unsigned order) {
+  for (Slab& slab : slabs_of(unit, order)) {
+    --slab.blocks;
+    slab.freed_in = pass_;
+    if (slab.idle()) ++idle_slabs_;
+  }
+}
+
+void RegionAllocator::begin_pass() {
+  flush_quick();
+  ++pass_;
+  pass_at_ = 0;
+}
+
+std::optional<RegionAllocator::Range> RegionAllocator::next_unused(std::uint64_t bytes_max,
+                                                                   std::size_t looks) {
+  const std::span<Slab> slabs = this->slabs();
+  // Passes are counted modulo 65536: a slab that is idle for that long was given back before.
+  const auto unused = [&](const Slab& slab) {
+    return slab.idle() && static_cast<std::uint16_t>(pass_ - slab.freed_in) > 1;
+  };
+  while (pass_at_ < slabs.size() && looks > 0 && !unused(slabs[pass_at_])) {
+    ++pass_at_;
+    --looks;
+  }
+  const std::size_t first = pass_at_;
+  while (pass_at_ < slabs.size() && unused(slabs[pass_at_]) &&
+         (pass_at_ - first + 1) * kSlab <= std::max(bytes_max, kSlab)) {
+    slabs[pass_at_].resident = false;
+    --idle_slabs_;
+    ++pass_at_;
+  }
+  if (pass_at_ == first) return std::nullopt;
+  const std::uint64_t begin = first * kSlab;
+  return Range{begin, std::min(pass_at_ * kSlab, capacity()) - begin};
 }
 
 }  // namespace homa::base

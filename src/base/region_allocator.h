@@ -4,14 +4,18 @@
 // of itself (in addresses; pages that nobody writes cost nothing). Blocks come from the beginning
 // of the region as long as it has room there, so that a region of which little is used costs little
 // memory, here and where its bytes lie. Small blocks that are freed wait in short stacks to be used
-// again, still warm in the cache. O(log size) at most, no allocation after construction. One
-// thread.
+// again, still warm in the cache. O(log size) at most, and O(bytes / kSlab) for long blocks; no
+// allocation after construction. One thread.
+//
+// Whoever owns the bytes can give the pages of free ones back to the system: begin_pass() about
+// once a second, then next_unused() until it has none.
 #pragma once
 
 #include <array>
 #include <bit>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/mapping.h"
 
@@ -38,6 +42,22 @@ class RegionAllocator {
   std::uint64_t longest() const { return std::bit_floor(units_) * kUnit; }
   std::uint64_t used() const { return used_; }  // in whole blocks
 
+  // --- Pages of free memory ---
+  struct Range {
+    std::uint64_t offset;
+    std::uint64_t bytes;
+  };
+  static constexpr std::uint64_t kSlab = 256 << 10;  // pages are given back in such pieces
+  // Blocks that wait to be used again become free.
+  void begin_pass();
+  // Bytes that nobody has had since before the last pass began, and that were used before that:
+  // their contents may be discarded, and must be before the next call here, whatever it is.
+  // nullopt: the pass is over. O(bytes_max / kSlab + looks).
+  std::optional<Range> next_unused(std::uint64_t bytes_max, std::size_t looks);
+  bool pass_over() const { return pass_at_ >= slabs_count_; }
+  // A later pass has nothing to give back, as long as nobody gets memory meanwhile.
+  bool settled() const { return idle_slabs_ == 0; }
+
  private:
   static constexpr unsigned kOrders = 33;      // blocks of kUnit << 0 .. kUnit << 32
   static constexpr unsigned kQuickOrders = 6;  // up to 8 KiB
@@ -57,10 +77,21 @@ class RegionAllocator {
     std::uint32_t count = 0;
   };
 
+  // Memory in which blocks lie.
+  struct Slab {
+    std::uint32_t blocks = 0;    // that were taken and lie here, at least in part
+    std::uint16_t freed_in = 0;  // the pass before which the last of them was given back
+    bool resident = false;       // it was used since its pages were given back
+    bool idle() const { return resident && blocks == 0; }
+  };
+
   static unsigned order_of(std::uint64_t bytes);
   static constexpr std::uint64_t size_of(unsigned order) { return std::uint64_t{1} << order; }
   Block& at(std::uint64_t unit) const {
-    return reinterpret_cast<Block*>(blocks_.bytes().data())[unit];
+    return reinterpret_cast<Block*>(tables_.bytes().data())[unit];
+  }
+  std::span<Slab> slabs() const {
+    return {reinterpret_cast<Slab*>(tables_.bytes().data() + slabs_begin_), slabs_count_};
   }
   std::optional<std::uint32_t> take_quick(unsigned order);
   std::optional<std::uint32_t> take(unsigned order);
@@ -72,13 +103,21 @@ class RegionAllocator {
   void link(std::uint32_t unit, unsigned order);
   void unlink(std::uint32_t unit, unsigned order);
   void flush_quick();
+  std::span<Slab> slabs_of(std::uint32_t unit, unsigned order) const;
+  void enter_slabs(std::uint32_t unit, unsigned order);
+  void leave_slabs(std::uint32_t unit, unsigned order);
 
   std::uint64_t units_;
   std::uint64_t used_ = 0;
-  std::uint64_t frontier_ = 0;  // units from here on are free and belong to no block
-  Mapping blocks_;
+  std::uint64_t frontier_ = 0;                // units from here on are free and belong to no block
+  Mapping tables_;                            // blocks, then slabs
   std::array<std::uint32_t, kOrders> heads_;  // of the lists of free blocks
   std::array<Quick, kQuickOrders> quick_;
+
+  std::size_t slabs_begin_ = 0, slabs_count_ = 0;
+  std::size_t idle_slabs_ = 0;
+  std::size_t pass_at_ = 0;  // the slab that the pass looks at next
+  std::uint16_t pass_ = 0;
 };
 
 }  // namespace homa::base

@@ -90,5 +90,91 @@ TEST(RegionAllocator, BlocksNeverOverlapAndAllComesBack) {
   EXPECT_TRUE(region.allocate(2 << 20)) << "free blocks did not join again";
 }
 
+// All that a pass has to give back.
+std::vector<RegionAllocator::Range> pass(RegionAllocator& region) {
+  std::vector<RegionAllocator::Range> ranges;
+  region.begin_pass();
+  while (!region.pass_over()) {
+    if (const auto range = region.next_unused(1 << 20, 16)) ranges.push_back(*range);
+  }
+  return ranges;
+}
+
+std::uint64_t bytes_of(const std::vector<RegionAllocator::Range>& ranges) {
+  std::uint64_t bytes = 0;
+  for (const auto& range : ranges) bytes += range.bytes;
+  return bytes;
+}
+
+TEST(RegionAllocator, MemoryThatWasFreeForAPassIsGivenBackOnce) {
+  RegionAllocator region(16 << 20);
+  std::vector<std::uint64_t> burst;
+  for (int i = 0; i < 16; ++i) burst.push_back(*region.allocate(1 << 20));
+  EXPECT_EQ(bytes_of(pass(region)), 0U);
+  for (const std::uint64_t block : burst) ASSERT_TRUE(region.free(block));
+  EXPECT_FALSE(region.settled());
+  EXPECT_EQ(bytes_of(pass(region)), 0U) << "it may be used again at once";
+  const auto ranges = pass(region);
+  EXPECT_EQ(bytes_of(ranges), 16U << 20);
+  for (const auto& range : ranges) EXPECT_LE(range.bytes, 1U << 20);
+  EXPECT_TRUE(region.settled());
+  EXPECT_EQ(bytes_of(pass(region)), 0U);
+}
+
+TEST(RegionAllocator, SmallBlocksThatWaitToBeUsedAgainKeepNoPages) {
+  RegionAllocator region(4 << 20);
+  std::vector<std::uint64_t> burst;
+  for (int i = 0; i < 512; ++i) burst.push_back(*region.allocate(8 << 10));
+  for (const std::uint64_t block : burst) ASSERT_TRUE(region.free(block));
+  EXPECT_EQ(bytes_of(pass(region)), 0U);
+  EXPECT_EQ(bytes_of(pass(region)), 4U << 20);
+  EXPECT_TRUE(region.settled());
+}
+
+TEST(RegionAllocator, MemoryInUseIsNotGivenBackAndHoldsNothingElseBack) {
+  RegionAllocator region(16 << 20);
+  std::vector<std::uint64_t> burst;
+  for (int i = 0; i < 16; ++i) burst.push_back(*region.allocate(1 << 20));
+  const std::uint64_t kept = burst[11];
+  for (const std::uint64_t block : burst) {
+    if (block != kept) {
+      ASSERT_TRUE(region.free(block));
+    }
+  }
+  pass(region);
+  std::uint64_t bytes = 0;
+  for (const auto& range : pass(region)) {
+    EXPECT_TRUE(range.offset + range.bytes <= kept || range.offset >= kept + (1 << 20));
+    bytes += range.bytes;
+  }
+  EXPECT_EQ(bytes, 15U << 20);
+  // What is used again later is given back again later.
+  ASSERT_TRUE(region.free(*region.allocate(1 << 20)));
+  pass(region);
+  EXPECT_EQ(bytes_of(pass(region)), 1U << 20);
+}
+
+TEST(RegionAllocator, MemoryThatIsUsedInEveryPassStays) {
+  RegionAllocator region(16 << 20);
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(region.free(*region.allocate(1 << 20)));
+    EXPECT_EQ(bytes_of(pass(region)), 0U);
+  }
+}
+
+TEST(RegionAllocator, AStepOfAPassLooksAtAFewSlabsOnly) {
+  RegionAllocator region(64 << 20);
+  const auto first = region.allocate(60 << 20);
+  ASSERT_TRUE(region.free(*first));
+  ASSERT_TRUE(region.free(*region.allocate(60 << 20)));
+  const auto kept = region.allocate(32 << 20);  // 128 slabs
+  ASSERT_TRUE(kept);
+  pass(region);
+  region.begin_pass();
+  std::size_t steps = 0;
+  while (!region.next_unused(1, 8)) ++steps;
+  EXPECT_EQ(steps, 15U);
+}
+
 }  // namespace
 }  // namespace homa::base

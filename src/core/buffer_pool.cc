@@ -179,4 +179,20 @@ MessageBuffer* BufferPool::serve_waiting() {
   return nullptr;
 }
 
+void BufferPool::begin_pass() {
+  if (zones_) zones_->begin_pass();
+}
+
+UnusedMemory BufferPool::pass_step(std::uint64_t bytes_max) {
+  UnusedMemory step;
+  if (!zones_) return step;
+  if (const auto range = zones_->next_unused(bytes_max, kSlabLooks)) {
+    step.begin = BufferOffset{range->offset};
+    step.bytes = range->bytes;
+  }
+  step.pass_over = zones_->pass_over();
+  step.settled = step.pass_over && zones_->settled();
+  return step;
+}
+
 }  // namespace homa::core

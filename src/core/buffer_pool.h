@@ -74,10 +74,16 @@ class BufferPool {
   // nullptr after drop() and release(). Looks at kLooks ports at most.
   MessageBuffer* serve_waiting();
 
+  // A pass over the memory finds pages that nobody has used since the pass before. begin_pass(),
+  // then step() until the pass is over; the owner of the memory discards what it gives.
+  void begin_pass();
+  UnusedMemory pass_step(std::uint64_t bytes_max);
+
   std::uint64_t used() const { return zones_ ? zones_->used() : 0; }
 
  private:
   static constexpr int kLooks = 32;
+  static constexpr std::size_t kSlabLooks = 1024;
   using Turns = boost::intrusive::list<
       PortShare, boost::intrusive::member_hook<PortShare, boost::intrusive::list_member_hook<>,
                                                &PortShare::turn_hook>>;

@@ -53,6 +53,13 @@ std::size_t Endpoint::poll_transmit(Time now, const LinkFeedback& link, std::spa
 bool Endpoint::transmits() const { return impl_->transmits(); }
 std::optional<Event> Endpoint::poll_event() { return impl_->poll_event(); }
 Time Endpoint::next_deadline() const { return impl_->next_deadline(); }
+void Endpoint::begin_memory_pass(AccountId id) {
+  if (Account* account = impl_->accounts_.find(id)) account->pool.begin_pass();
+}
+UnusedMemory Endpoint::memory_pass_step(AccountId id, std::uint64_t bytes_max) {
+  Account* account = impl_->accounts_.find(id);
+  return account == nullptr ? UnusedMemory{} : account->pool.pass_step(bytes_max);
+}
 
 const CoreConfig& Endpoint::config() const { return impl_->config_; }
 std::uint32_t Endpoint::incarnation() const { return impl_->incarnation_; }

@@ -114,6 +114,13 @@ class Endpoint {
   // nothing happens, when that is no such buffer: all three may come from another process.
   bool release(Time now, AccountId account, BufferOffset buffer, std::uint32_t length);
 
+  // --- Pages of receive memory (docs/operating.md#memory) ---
+  // About once a second: begin_memory_pass(), then memory_pass_step() until it says that the pass
+  // is over. The owner gives the pages that a step found back to the system before anything else.
+  // A step finds at most `bytes_max`, and looks at a bounded part of the memory.
+  void begin_memory_pass(AccountId account);
+  UnusedMemory memory_pass_step(AccountId account, std::uint64_t bytes_max);
+
   // --- To the network and applications ---
   // Fills `out` with what may be sent now; returns how many. Control packets first, then DATA by
   // SRPT, held back by the link model. 0: nothing, or not yet (see next_deadline()). Work for each

@@ -52,4 +52,24 @@ std::uint64_t MemoryZones::used() const {
   return used;
 }
 
+void MemoryZones::begin_pass() {
+  for (const Zone& zone : zones_) zone.allocator->begin_pass();
+  pass_zone_ = 0;
+}
+
+std::optional<base::RegionAllocator::Range> MemoryZones::next_unused(std::uint64_t bytes_max,
+                                                                     std::size_t looks) {
+  if (pass_over()) return std::nullopt;
+  const Zone& zone = zones_[pass_zone_];
+  auto range = zone.allocator->next_unused(bytes_max, looks);
+  if (zone.allocator->pass_over()) ++pass_zone_;
+  if (range) range->offset += zone.begin;
+  return range;
+}
+
+bool MemoryZones::settled() const {
+  return std::all_of(zones_.begin(), zones_.end(),
+                     [](const Zone& zone) { return zone.allocator->settled(); });
+}
+
 }  // namespace homa::core

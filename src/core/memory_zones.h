@@ -56,6 +56,12 @@ class MemoryZones {
     while (zone + 1U < zones_.size() && offset >= zones_[zone + 1U].begin) ++zone;
     return zones_[zone].allocator->free(offset - zones_[zone].begin, length) ? zone : kNone;
   }
+  // As RegionAllocator has it, over all zones.
+  void begin_pass();
+  std::optional<base::RegionAllocator::Range> next_unused(std::uint64_t bytes_max,
+                                                          std::size_t looks);
+  bool pass_over() const { return pass_zone_ >= zones_.size(); }
+  bool settled() const;
 
  private:
   struct Zone {
@@ -68,6 +74,7 @@ class MemoryZones {
   int longest_order_;        // binary logarithm of the longest message's block
   std::vector<Zone> zones_;  // by address
   std::array<Choice, kClasses> choices_;
+  std::size_t pass_zone_ = kZonesMax;  // where the pass is
 };
 
 }  // namespace homa::core

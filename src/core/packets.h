@@ -92,6 +92,14 @@ struct Event {
   TransmitToken transmit_token{};
 };
 
+// Free pages of an account's receive memory, as one step of a pass over it found them.
+struct UnusedMemory {
+  BufferOffset begin{};
+  std::uint64_t bytes = 0;  // 0: this step found none
+  bool pass_over = true;    // no further step is needed
+  bool settled = true;      // later passes find nothing, unless messages arrive
+};
+
 // A packet to send: header bytes, then payload [payload_offset, +payload_length) of the message
 // named by transmit_token.
 struct TxPacket {

@@ -235,6 +235,13 @@ void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
                  recorder_.counters.bytes_sent.load(std::memory_order_relaxed));
   }
   if (!load_.busy() && next_deadline() <= now) return;
+  if (!load_.busy() && !out_of_memory_) {
+    const std::uint64_t received =
+        recorder_.counters.bytes_received.load(std::memory_order_relaxed);
+    const Time due = idle_memory_.due(received);
+    if (due <= now) return idle_memory_.step(now, received, endpoint_, receive_.memory());
+    until = std::min(until, due);
+  }
   const bool release_wanted =
       endpoint_.receive_region_used() > endpoint_.config().receive_region_bytes / 2;
   const bool idle = attachments_.announce_sleep(release_wanted);

@@ -23,6 +23,7 @@
 #include "core/endpoint.h"
 #include "engine/attachments.h"
 #include "engine/engine_time.h"
+#include "engine/idle_memory.h"
 #include "engine/link_load.h"
 #include "engine/outgoing.h"
 #include "engine/receive_region.h"
@@ -66,8 +67,9 @@ class Engine {
   // When the next step has something to do if nothing arrives; kNever: idle.
   Time next_deadline() const;
 
-  // Sleeps until there is something to do, but not beyond `until`. Submitters wake it. While the
-  // link is busy, it looks away for `coalesce` instead: packets and deadlines wait so long, and
+  // Sleeps until there is something to do, but not beyond `until`. Submitters wake it. A part of
+  // receive memory that is due to go back to the system goes first; then it does not sleep. While
+  // the link is busy, it looks away for `coalesce` instead: packets and deadlines wait so long, and
   // what came meanwhile is one batch, because a wake-up costs more than a packet.
   // `owner`: the lock that owns the engine. It is given up during the sleep, if the back end allows
   // that: others may then do anything but sleep() and close(), and wake() the sleeper when they
@@ -131,6 +133,7 @@ class Engine {
   Attachments attachments_;
   Outgoing outgoing_;
   EngineTime time_;
+  IdleMemory idle_memory_;
   std::array<io::RxFrame, kBatch> received_;
   std::array<io::IoError, 8> errors_;
   Time deadline_{};  // the endpoint's, when work() last ended
