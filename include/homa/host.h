@@ -31,7 +31,8 @@ struct HostConfig {
   // --- Engine ---
   // The engine is run by a thread that waits in a call of this host. When no thread has waited for
   // `takeover`, a thread of the library runs it, until one waits again: so packets are answered
-  // while the application is busy. 10 us to 10 s.
+  // while the application is busy. It may find that out four times `takeover` later, where threads
+  // came and went before. 10 us to 10 s.
   std::chrono::microseconds takeover{1000};
   // False: only the library's thread runs the engine. Each message then costs a hand-over between
   // threads, and a call returns without having sent anything itself.

@@ -92,8 +92,8 @@ class Socket {
   // A descriptor for poll, select or epoll: readable while there are messages to receive (or the
   // socket was shut down). Level-triggered; owned by the socket; never read or written by the
   // caller. After it reports readable, receive with timeout 0 until kWouldBlock. When a thread has
-  // waited in a call of this host, it may follow HostConfig::takeover later. -1: the socket is not
-  // open, or the process may open no more descriptors (status() says so).
+  // waited in a call of this host, it may follow twice HostConfig::takeover later. -1: the socket
+  // is not open, or the process may open no more descriptors (status() says so).
   int descriptor() const;
 
   // Ends the socket for all threads: waiters wake with kClosed, RPCs end, peers learn of it.

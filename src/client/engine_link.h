@@ -90,6 +90,8 @@ class EngineLink {
   virtual void interrupt() = 0;
   // A thread that called sleep() or watch() waits no more.
   virtual void end_wait() = 0;
+  // The application asked for a descriptor: it may wait there, too, and then drives nothing.
+  virtual void expect_descriptors() = 0;
   // For who does not want to wait: takes what has arrived, if that can be done at once.
   virtual void look() = 0;
 };

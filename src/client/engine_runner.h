@@ -66,6 +66,8 @@ class EngineRunner {
   // When nobody drives: wakes a sleeper to do it. Whoever stops waiting calls it, for it may have
   // been woken for that.
   void pass_on();
+  // From now on the application may also wait for a descriptor, where it does not drive.
+  void expect_descriptors() { descriptors_.store(true, std::memory_order_relaxed); }
   // Ends the sleep of the thread that drives, also of one that is about to sleep.
   void interrupt() { engine_.interrupt(); }
 
@@ -123,6 +125,7 @@ class EngineRunner {
   channel::Atomic<State> state_{State::kNobody};
   channel::Atomic<std::uint64_t> changes_{0};    // how often a caller began or ended
   channel::Atomic<bool> left_to_driver_{false};  // submissions
+  channel::Atomic<bool> descriptors_{false};     // the application waits for some, too
   channel::Atomic<std::uint32_t> waiting_{0};    // threads in with_engine()
   channel::Atomic<std::uint32_t> sleepers_count_{0};
   channel::Mutex sleepers_mutex_;

@@ -39,6 +39,7 @@ class FakeLink : public EngineLink {
   void sleep(const Watch&, Time) override { engine(); }
   void interrupt() override { ++interrupts; }
   void end_wait() override {}
+  void expect_descriptors() override {}
   void look() override { engine(); }
 
   // What the engine does when it is given the chance.

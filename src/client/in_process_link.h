@@ -41,6 +41,7 @@ class InProcessLink : public EngineLink {
   void sleep(const Watch& watch, Time until) override;
   void interrupt() override { runner_->interrupt(); }
   void end_wait() override { runner_->pass_on(); }
+  void expect_descriptors() override { runner_->expect_descriptors(); }
   void look() override { runner_->look(); }
 
   // Tells the peers, closes the back end, ends the library's thread. Received messages stay valid.

@@ -1,7 +1,8 @@
 // The library's own thread: drives the engine while no caller does. See engine_runner.h.
 //
-// It looks once in `takeover` whether callers come and go. When one has driven for long, the thread
-// parks, and is woken when that caller ends: an idle application costs nothing.
+// It looks from time to time whether callers come and go: see look_interval.h. When one has driven
+// for long, the thread parks, and is woken when that caller ends: an idle application costs
+// nothing.
 #include <pthread.h>
 
 #include <csignal>
@@ -9,6 +10,7 @@
 
 #include "channel/wake.h"
 #include "client/engine_runner.h"
+#include "client/look_interval.h"
 #include "client/sleeping.h"
 
 namespace homa::client {
@@ -18,7 +20,7 @@ namespace {
 // slower.
 constexpr Duration kSpinAtMost{25'000};
 constexpr Duration kWakeLatencyMax{100'000};  // beyond, the machine was busy, not slow to wake
-constexpr std::uint32_t kLooksBeforeParking = 64;
+constexpr std::uint32_t kLooksBeforeParking = 16;
 
 // Signals are for the application's threads.
 class SignalsBlocked {
@@ -81,14 +83,16 @@ void EngineRunner::run_thread() {
 void EngineRunner::wait_until_idle() {
   std::uint32_t unchanged = 0;
   std::uint64_t seen = changes_.load(std::memory_order_relaxed);
+  LookInterval interval(config_.takeover);
   while (!stopping_.load(std::memory_order_seq_cst)) {
-    nap(engine::clock_now() + config_.takeover);
+    nap(engine::clock_now() + interval.next(descriptors_.load(std::memory_order_relaxed)));
     const std::uint64_t changes = changes_.load(std::memory_order_relaxed);
     const State state = state_.load(std::memory_order_seq_cst);
     unchanged = changes == seen ? unchanged + 1 : 0;
     seen = changes;
     if (state == State::kNobody && unchanged > 0) return;
     if (state == State::kCaller && unchanged >= kLooksBeforeParking) park();
+    interval.looked(state == State::kNobody);
   }
 }
 

@@ -421,6 +421,7 @@ int SocketState::descriptor() {
     last_error_ = descriptor.error();
     return -1;
   }
+  link_->expect_descriptors();
   drain();
   settle();
   return *descriptor;

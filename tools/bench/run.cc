@@ -31,7 +31,7 @@ constexpr Nanoseconds kSetupLimit = std::chrono::seconds(20);
 constexpr double kGrowthSustained = 0.02;
 constexpr double kBusyLimit = 0.97;
 // Hosts whose processors are busier than that wait for them more than they run.
-constexpr double kCrowded = 0.9;
+constexpr double kCrowded = 0.97;
 constexpr Nanoseconds kCrowdedWindow = std::chrono::seconds(1);
 
 // --- One host's process ---------------------------------------------------------------------
