@@ -3,7 +3,9 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -48,6 +50,8 @@ int guarded(Work work) {
   try {
     return work();
   } catch (const std::bad_alloc&) {
+    return fail(homa::client::out_of_memory().error());
+  } catch (const std::length_error&) {
     return fail(homa::client::out_of_memory().error());
   }
 }
@@ -120,6 +124,13 @@ homa::Result<homa::HostConfig, Error> config_of(const homa_host_config& from) {
   return config;
 }
 
+// The code that a C program gives, with or without its sign; nullopt: there is no such code.
+std::optional<ErrorCode> code_of(int error) {
+  // Of the smallest int there is no positive counterpart.
+  if (error < -HOMA_EPROCESS || error > HOMA_EPROCESS) return std::nullopt;
+  return static_cast<ErrorCode>(error < 0 ? -error : error);
+}
+
 // `place`: where the message stays until homa_release(), if it has bytes.
 void fill(homa_message* to, homa::Message message, std::unique_ptr<homa::Message> place) {
   if (message.bytes().empty()) place.reset();
@@ -139,10 +150,9 @@ void fill(homa_message* to, homa::Message message, std::unique_ptr<homa::Message
 }  // namespace
 
 const char* homa_strerror(int error) {
-  const int code = error < 0 ? -error : error;
-  if (code > HOMA_EPROCESS) return "unknown error";
+  const auto code = code_of(error);
   // The words are literals, so they end in a zero.
-  return homa::to_string(static_cast<ErrorCode>(code)).data();
+  return code ? homa::to_string(*code).data() : "unknown error";
 }
 
 const char* homa_last_error(void) { return last_error.text.c_str(); }
@@ -258,9 +268,8 @@ int homa_invoke(homa_socket_t* socket, const void* request, size_t length,
 }
 
 int homa_abort(homa_socket_t* socket, uint64_t id, int error) {
-  const int positive = error < 0 ? -error : error;
-  if (positive > HOMA_EPROCESS) return invalid("unknown error code");
-  const auto code = static_cast<ErrorCode>(positive);
-  const auto aborted = id == 0 ? socket->socket.abort_all(code) : socket->socket.abort(id, code);
+  const auto code = code_of(error);
+  if (!code) return invalid("unknown error code");
+  const auto aborted = id == 0 ? socket->socket.abort_all(*code) : socket->socket.abort(id, *code);
   return aborted ? 0 : fail(aborted.error());
 }

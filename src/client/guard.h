@@ -2,6 +2,7 @@
 #pragma once
 
 #include <new>
+#include <stdexcept>
 #include <system_error>
 
 #include "base/failure.h"
@@ -11,13 +12,16 @@ namespace homa::client {
 // Short enough to need no allocation.
 inline Unexpected<Error> out_of_memory() { return failure(ErrorCode::kNoMemory, "out of memory"); }
 
-// Runs `work`, which returns a Result. A failed allocation gives kNoMemory, and nothing is half
-// done: whatever throws below does so before it changes anything, or undoes it.
+// Runs `work`, which returns a Result. A failed allocation gives kNoMemory, and so does a size that
+// no container can have. Nothing is half done: whatever throws below does so before it changes
+// anything, or undoes it.
 template <typename Work>
 auto without_throwing(Work work) noexcept -> decltype(work()) {
   try {
     return work();
   } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  } catch (const std::length_error&) {
     return out_of_memory();
   }
 }

@@ -65,10 +65,12 @@ std::string rate_in_words(std::uint64_t bits_per_second) {
 }
 
 Result<void, Error> validate(const HostConfig& config) {
-  constexpr std::chrono::microseconds kNone{0};
-  if (config.poll < kNone || config.coalesce.value_or(kNone) < kNone) {
+  constexpr std::chrono::microseconds kNone{0}, kLongest{std::chrono::hours(24)};
+  for (const auto& time : {config.poll, config.coalesce.value_or(kNone)}) {
+    if (time >= kNone && time <= kLongest) continue;
     return Unexpected(
-        Error{ErrorCode::kInvalidArgument, "HostConfig: poll and coalesce cannot be negative"});
+        Error{ErrorCode::kInvalidArgument, "HostConfig: poll and coalesce are 0 to 24 hours, not " +
+                                               std::to_string(time.count()) + " microseconds"});
   }
   constexpr std::chrono::microseconds kSoonest{10}, kLatest{10'000'000};
   if (config.takeover < kSoonest || config.takeover > kLatest) {

@@ -1,4 +1,5 @@
-// Parameters of one endpoint. Immutable once the endpoint exists; validate() names what is wrong.
+// Parameters of one endpoint. Immutable once the endpoint exists; validate() has the range of each
+// and names what is wrong.
 #pragma once
 
 #include <array>
