@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <cstring>
@@ -46,6 +47,13 @@ struct Address {
   constexpr bool is_link_local() const { return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80; }
 
   friend constexpr auto operator<=>(const Address&, const Address&) = default;
+  // By words: hosts compare addresses for each packet.
+  friend constexpr bool operator==(const Address& a, const Address& b) {
+    const auto ip_a = std::bit_cast<std::array<std::uint64_t, 2>>(a.ip);
+    const auto ip_b = std::bit_cast<std::array<std::uint64_t, 2>>(b.ip);
+    return ip_a[0] == ip_b[0] && ip_a[1] == ip_b[1] && a.udp_port == b.udp_port &&
+           a.scope == b.scope;
+  }
 };
 
 // One Homa socket on a host. Ports 1..32767 belong to servers, 32768..65535 to clients.

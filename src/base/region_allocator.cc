@@ -20,37 +20,6 @@ RegionAllocator::RegionAllocator(std::uint64_t region_bytes)
   pass_at_ = slabs_count_;
 }
 
-unsigned RegionAllocator::order_of(std::uint64_t bytes) {
-  const std::uint64_t units = (bytes + kUnit - 1) / kUnit;
-  return units <= 1 ? 0 : static_cast<unsigned>(std::bit_width(units - 1));
-}
-
-std::optional<std::uint64_t> RegionAllocator::allocate(std::uint64_t bytes) {
-  if (bytes == 0 || bytes > capacity()) return std::nullopt;
-  const unsigned order = order_of(bytes);
-  auto unit = take_quick(order);
-  if (!unit) unit = take(order);
-  if (!unit) {
-    flush_quick();
-    unit = take(order);
-  }
-  if (!unit) return std::nullopt;
-  at(*unit).state = static_cast<std::uint8_t>(kUsed | order);
-  used_ += kUnit << order;
-  return std::uint64_t{*unit} * kUnit;
-}
-
-bool RegionAllocator::free(std::uint64_t offset, std::uint64_t bytes) {
-  if (offset % kUnit != 0 || offset / kUnit >= frontier_ || bytes == 0 || bytes > capacity()) {
-    return false;
-  }
-  const auto unit = static_cast<std::uint32_t>(offset / kUnit);
-  const unsigned order = order_of(bytes);
-  if (at(unit).state != (kUsed | order)) return false;
-  give_back(unit, order);
-  return true;
-}
-
 bool RegionAllocator::free(std::uint64_t offset) {
   if (offset % kUnit != 0 || offset / kUnit >= frontier_) return false;
   const auto unit = static_cast<std::uint32_t>(offset / kUnit);
@@ -60,27 +29,14 @@ bool RegionAllocator::free(std::uint64_t offset) {
   return true;
 }
 
-void RegionAllocator::give_back(std::uint32_t unit, unsigned order) {
-  used_ -= kUnit << order;
-  if (order >= kQuickOrders || quick_[order].count >= kQuickDepth) return put(unit, order);
-  Quick& quick = quick_[order];
-  at(unit).state = static_cast<std::uint8_t>(kQuick | order);
-  at(unit).next = std::exchange(quick.first, unit);
-  ++quick.count;
-}
-
-std::optional<std::uint32_t> RegionAllocator::take_quick(unsigned order) {
-  if (order >= kQuickOrders || quick_[order].count == 0) return std::nullopt;
-  Quick& quick = quick_[order];
-  --quick.count;
-  const std::uint32_t unit = quick.first;
-  quick.first = at(unit).next;
-  return unit;
-}
-
 std::optional<std::uint32_t> RegionAllocator::take(unsigned order) {
   auto unit = split(order);
   if (!unit) unit = extend(order);
+  if (!unit) {
+    flush_quick();
+    unit = split(order);
+    if (!unit) unit = extend(order);
+  }
   if (unit) enter_slabs(*unit, order);
   return unit;
 }
@@ -162,7 +118,7 @@ void RegionAllocator::unlink(std::uint32_t unit, unsigned order) {
 
 void RegionAllocator::flush_quick() {
   for (unsigned order = 0; order < kQuickOrders; ++order) {
-    while (const auto unit = take_quick(order)) put(*unit, order);
+    while (has_quick(order)) put(take_quick(order), order);
   }
 }
 

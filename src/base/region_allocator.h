@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "base/mapping.h"
 
@@ -85,7 +86,9 @@ class RegionAllocator {
     bool idle() const { return resident && blocks == 0; }
   };
 
-  static unsigned order_of(std::uint64_t bytes);
+  static unsigned order_of(std::uint64_t bytes) {
+    return bytes <= kUnit ? 0 : static_cast<unsigned>(std::bit_width((bytes - 1) / kUnit));
+  }
   static constexpr std::uint64_t size_of(unsigned order) { return std::uint64_t{1} << order; }
   Block& at(std::uint64_t unit) const {
     return reinterpret_cast<Block*>(tables_.bytes().data())[unit];
@@ -93,7 +96,8 @@ class RegionAllocator {
   std::span<Slab> slabs() const {
     return {reinterpret_cast<Slab*>(tables_.bytes().data() + slabs_begin_), slabs_count_};
   }
-  std::optional<std::uint32_t> take_quick(unsigned order);
+  bool has_quick(unsigned order) const { return order < kQuickOrders && quick_[order].count > 0; }
+  std::uint32_t take_quick(unsigned order);  // only if has_quick()
   std::optional<std::uint32_t> take(unsigned order);
   std::optional<std::uint32_t> split(unsigned order);
   std::optional<std::uint32_t> extend(unsigned order);
@@ -119,5 +123,49 @@ class RegionAllocator {
   std::size_t pass_at_ = 0;  // the slab that the pass looks at next
   std::uint16_t pass_ = 0;
 };
+
+// --- Inline: once for each message ---
+
+inline std::uint32_t RegionAllocator::take_quick(unsigned order) {
+  Quick& quick = quick_[order];
+  --quick.count;
+  return std::exchange(quick.first, at(quick.first).next);
+}
+
+inline std::optional<std::uint64_t> RegionAllocator::allocate(std::uint64_t bytes) {
+  if (bytes == 0 || bytes > capacity()) return std::nullopt;
+  const unsigned order = order_of(bytes);
+  std::uint32_t unit;
+  if (has_quick(order)) [[likely]] {
+    unit = take_quick(order);
+  } else {
+    const auto taken = take(order);
+    if (!taken) return std::nullopt;
+    unit = *taken;
+  }
+  at(unit).state = static_cast<std::uint8_t>(kUsed | order);
+  used_ += kUnit << order;
+  return std::uint64_t{unit} * kUnit;
+}
+
+inline bool RegionAllocator::free(std::uint64_t offset, std::uint64_t bytes) {
+  if (offset % kUnit != 0 || offset / kUnit >= frontier_ || bytes == 0) return false;
+  const auto unit = static_cast<std::uint32_t>(offset / kUnit);
+  const unsigned order = order_of(bytes);
+  if (at(unit).state != (kUsed | order)) return false;
+  give_back(unit, order);
+  return true;
+}
+
+inline void RegionAllocator::give_back(std::uint32_t unit, unsigned order) {
+  used_ -= kUnit << order;
+  if (order >= kQuickOrders || quick_[order].count >= kQuickDepth) [[unlikely]] {
+    return put(unit, order);
+  }
+  Quick& quick = quick_[order];
+  at(unit).state = static_cast<std::uint8_t>(kQuick | order);
+  at(unit).next = std::exchange(quick.first, unit);
+  ++quick.count;
+}
 
 }  // namespace homa::base

@@ -14,10 +14,6 @@ Account& Accounts::open(std::uint64_t receive_bytes) {
   return **slot;
 }
 
-Account* Accounts::find(AccountId id) {
-  return raw(id) < slots_.size() ? slots_[raw(id)].get() : nullptr;
-}
-
 void Accounts::remove(Account& account) {
   HOMA_CHECK(account.ports.empty() && account.id != kDefaultAccount);
   slots_[raw(account.id)].reset();

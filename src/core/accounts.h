@@ -51,7 +51,7 @@ class Accounts {
 
   Account& open(std::uint64_t receive_bytes);
   // nullptr: no such account (any more).
-  Account* find(AccountId id);
+  Account* find(AccountId id) { return raw(id) < slots_.size() ? slots_[raw(id)].get() : nullptr; }
   // An account without ports goes; its id may be given again.
   void remove(Account& account);
   std::uint64_t receive_bytes_used() const;  // of all of them

@@ -104,10 +104,7 @@ bool BufferPool::get(MessageBuffer& buffer, PortShare& share, std::uint32_t leng
   }
   const std::uint64_t bytes = MemoryZones::block_bytes(length);
   const unsigned message_class = zones_->class_of(bytes);
-  if (share.waiting[message_class].empty()) {
-    if (allot_in(zones_->choice(message_class)[0], buffer, bytes)) return true;
-    if (allot(buffer, message_class, bytes)) return true;
-  }
+  if (share.waiting[message_class].empty() && allot(buffer, message_class, bytes)) return true;
   share.waiting[message_class].push_back(buffer);
   if (!share.turn_hook.is_linked()) turns_[share.responses ? 0 : 1].push_back(share);
   return false;
@@ -121,7 +118,7 @@ inline void BufferPool::take_back(PortShare& share, std::size_t zone, std::uint3
   if (!share.open && is_empty(share)) unused_.push_back(&share);
 }
 
-void BufferPool::drop(MessageBuffer& buffer) {
+void BufferPool::take_from(MessageBuffer& buffer) {
   if (buffer.waits()) {
     auto& waiting = buffer.share->waiting[class_of(buffer)];
     waiting.erase(waiting.iterator_to(buffer));

@@ -62,7 +62,9 @@ class BufferPool {
   // Room for a message of `length` bytes. False: there is none, and the message waits. O(log pool).
   bool get(MessageBuffer& buffer, PortShare& share, std::uint32_t length);
   // The message ends: it gives its buffer back, or stops waiting.
-  void drop(MessageBuffer& buffer);
+  void drop(MessageBuffer& buffer) {
+    if (buffer.held || buffer.waits()) take_from(buffer);
+  }
   // The message is complete: its buffer is the application's, until release().
   void hand_over(MessageBuffer& buffer) { buffer.held = false; }
   // The application gives back what was handed over. False, and nothing happens, when that is no
@@ -94,6 +96,7 @@ class BufferPool {
     std::uint64_t requests_left = 0;  // what requests may still take
   };
 
+  void take_from(MessageBuffer& buffer);
   bool allot(MessageBuffer& buffer, unsigned message_class, std::uint64_t bytes);
   bool allot_in(std::uint8_t zone, MessageBuffer& buffer, std::uint64_t bytes);
   unsigned class_of(const MessageBuffer& buffer) const {

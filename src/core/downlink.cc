@@ -20,8 +20,7 @@ Downlink::Downlink(const CoreConfig& config)
                                                    bits_per_second_))) {}
 
 // A backlog of this model is worth no more than slack_: what came in a burst came at once.
-void Downlink::received(Time now, std::uint64_t bytes) {
-  if (bits_per_second_ == 0) return;
+void Downlink::occupy(Time now, std::uint64_t bytes) {
   if (now > busy_until_ + slack_) {
     last_idle_ = now;
     busy_until_ = now;

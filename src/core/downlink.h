@@ -15,11 +15,15 @@ class Downlink {
   explicit Downlink(const CoreConfig& config);
 
   // A packet of `bytes` (Homa header and payload) arrived.
-  void received(Time now, std::uint64_t bytes);
+  void received(Time now, std::uint64_t bytes) {
+    if (bits_per_second_ != 0) occupy(now, bytes);
+  }
   // Was the link idle at some time from `since` on? True for a link of unknown rate.
   bool idle_since(Time now, Time since) const;
 
  private:
+  void occupy(Time now, std::uint64_t bytes);
+
   std::uint64_t bits_per_second_;  // 0: unknown
   std::uint64_t overhead_bytes_;
   Duration slack_;

@@ -3,6 +3,7 @@
 // endpoint_paths.cc and endpoint_rpcs.cc.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -63,6 +64,7 @@ class Endpoint::Impl {
   friend class Endpoint;
 
   // --- endpoint_receive.cc: one packet ---
+  RxOutcome on_control(Time now, const RxPacket& packet);
   RxOutcome dispatch(Time now, const RxPacket& packet, const wire::CommonHeader& common);
   RxOutcome on_data(Time now, const RxPacket& packet);
   RxOutcome on_request_data(Time now, const RxPacket& packet, const wire::DataHeader& data);
@@ -103,17 +105,29 @@ class Endpoint::Impl {
   void close_step(Time now);
   void end_closed(Time now, Rpc& rpc);  // of a port that was closed
   void start_out(Rpc& rpc, std::uint32_t length, TransmitToken token, std::uint32_t pending);
-  Peer* get_peer(Time now, const Address& address);
+  Peer* get_peer(Time now, const Address& address) {
+    Peer* known = peers_.find(address);
+    if (known == nullptr) return new_peer(now, address);
+    peers_.touch(now, *known);
+    return known;
+  }
+  Peer* new_peer(Time now, const Address& address);
   // Does this side send a message of the RPC now?
   static bool sending(const Rpc& rpc) {
     return rpc.state == (rpc.is_client ? Rpc::State::kCalling : Rpc::State::kReplying);
   }
 
   // --- endpoint_paths.cc: packet sizes ---
-  void ask_path(Peer& peer);
+  void ask_path(Peer& peer) {
+    if (peer.path_asked != path_generation_) ask_path_anew(peer);
+  }
+  void ask_path_anew(Peer& peer);
   void size_packets(Time now, MessageOut& message);
   void asked_again(Time now, Rpc& rpc, ByteRange range);
-  void sent_whole(Rpc& rpc);
+  // All of what the RPC sends has arrived.
+  static void sent_whole(Rpc& rpc) {
+    rpc.peer->mtu.arrived(std::min(rpc.out.payload_max(), rpc.out.length()));
+  }
   // The RPC that a packet of ours, as an ICMP message quotes it, belonged to.
   Rpc* find_quoted(Peer& peer, const wire::CommonHeader& quoted);
 

@@ -13,9 +13,9 @@ constexpr std::uint32_t kPayloadMost = 65'000;
 
 }  // namespace
 
-void Endpoint::Impl::ask_path(Peer& peer) {
+void Endpoint::Impl::ask_path_anew(Peer& peer) {
   if (!peer.mtu.known()) peer.mtu.set_limit(config_.payload_bytes_max);
-  if (peer.path_asked == path_generation_ || path_questions_.size() >= kPathQuestionsMax) return;
+  if (path_questions_.size() >= kPathQuestionsMax) return;
   peer.path_asked = path_generation_;
   path_questions_.push_slot() = peer.address;
 }
@@ -54,11 +54,6 @@ void Endpoint::Impl::asked_again(Time now, Rpc& rpc, ByteRange range) {
     trace::add(counters_.messages_cut);
     out.resize(mtu.payload());
   }
-}
-
-// All of what the RPC sends has arrived.
-void Endpoint::Impl::sent_whole(Rpc& rpc) {
-  rpc.peer->mtu.arrived(std::min(rpc.out.payload_max(), rpc.out.length()));
 }
 
 Rpc* Endpoint::Impl::find_quoted(Peer& peer, const wire::CommonHeader& quoted) {

@@ -20,7 +20,10 @@ RxOutcome Endpoint::Impl::on_packet(Time now, const RxPacket& packet) {
   last_now_ = now;
   trace::add(counters_.packets_received);
   downlink_.received(now, packet.bytes.size());
-  if (wire::is_data(packet.bytes)) return on_data(now, packet);
+  return wire::is_data(packet.bytes) ? on_data(now, packet) : on_control(now, packet);
+}
+
+RxOutcome Endpoint::Impl::on_control(Time now, const RxPacket& packet) {
   const auto common = wire::parse_common(packet.bytes);
   if (!common) return drop(now, DropReason::kMalformed, packet, WireId{});
   if (raw(common->sender_id) < 2) return drop(now, DropReason::kMismatch, packet, WireId{});

@@ -97,7 +97,7 @@ void Endpoint::Impl::end_closed(Time now, Rpc& rpc) {
   end(now, rpc);
 }
 
-Peer* Endpoint::Impl::get_peer(Time now, const Address& address) {
+Peer* Endpoint::Impl::new_peer(Time now, const Address& address) {
   const std::size_t before = peers_.size();
   std::uint32_t collected = 0;
   Peer* peer = peers_.get(now, address, collected);

@@ -6,9 +6,8 @@
 
 namespace homa::core {
 
-bool EventQueue::reserve_for(std::size_t rpcs) try {
-  constexpr std::size_t kPerRpc = 3;  // a delivery, a failure, the end of what it sends
-  events_.reserve(events_.size() + kPerRpc * rpcs);
+bool EventQueue::grow(std::size_t events) try {
+  events_.reserve(events);
   return true;
 } catch (const std::bad_alloc&) {
   return false;
@@ -44,14 +43,14 @@ void EventQueue::failed(const Rpc& rpc, ErrorCode code) {
 }
 
 void EventQueue::transmit_done(const Rpc& rpc) {
-  push(Event::Kind::kTransmitDone, rpc).transmit_token = rpc.out.token();
+  Event& event = events_.push_slot();
+  event.kind = Event::Kind::kTransmitDone;
+  event.transmit_token = rpc.out.token();
 }
 
 std::optional<Event> EventQueue::next() {
   if (events_.empty()) return std::nullopt;
-  const Event event = events_.front();
-  events_.pop();
-  return event;
+  return events_.pop();
 }
 
 }  // namespace homa::core

@@ -14,7 +14,10 @@ class EventQueue {
  public:
   // Makes room for all events that so many RPCs in progress may still have, so that none of these
   // meets a want of memory. False: there is none.
-  [[nodiscard]] bool reserve_for(std::size_t rpcs);
+  [[nodiscard]] bool reserve_for(std::size_t rpcs) {
+    const std::size_t events = events_.size() + kPerRpc * rpcs;
+    return events <= events_.capacity() || grow(events);
+  }
 
   // The whole message of `rpc` is in its buffer: a request (served), or a response.
   void message(const Rpc& rpc);
@@ -24,6 +27,9 @@ class EventQueue {
   std::optional<Event> next();
 
  private:
+  static constexpr std::size_t kPerRpc = 3;  // a delivery, a failure, the end of what it sends
+
+  bool grow(std::size_t events);
   Event& push(Event::Kind kind, const Rpc& rpc);
 
   base::GrowingQueue<Event> events_;

@@ -76,7 +76,7 @@ struct Event {
     kRequest,       // a whole request arrived: length bytes at `buffer`, until release()
     kResponse,      // a whole response arrived; the RPC is over, its buffer stays until release()
     kFailed,        // an RPC of ours ended without response, or (served) before it was answered
-    kTransmitDone,  // transmit_token's bytes are needed no more
+    kTransmitDone,  // transmit_token's bytes are needed no more; no other field counts
   };
   Kind kind = Kind::kRequest;
   ErrorCode error = ErrorCode::kOk;

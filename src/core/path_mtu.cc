@@ -19,8 +19,8 @@ void PathMtu::set_limit(std::uint32_t payload_max) {
   too_big_ = limit_ + 1;
 }
 
-std::uint32_t PathMtu::begin_message(Time now, std::uint32_t length) {
-  if (payload_ == limit_ || length <= payload_ || now < next_try_) return payload_;
+std::uint32_t PathMtu::choose(Time now) {
+  if (now < next_try_) return payload_;
   if (tried_ != 0 && now < try_ends_) return payload_;
   if (too_big_ - payload_ <= kCloseEnough) {  // found; much later once more from the top
     too_big_ = limit_ + 1;
@@ -34,12 +34,9 @@ std::uint32_t PathMtu::begin_message(Time now, std::uint32_t length) {
   return tried_;
 }
 
-void PathMtu::arrived(std::uint32_t payload) {
-  if (tried_ != 0 && payload == tried_) {
-    payload_ = tried_;
-    tried_ = failures_ = 0;
-  }
-  if (payload >= struck_) strikes_ = 0;
+void PathMtu::try_arrived() {
+  payload_ = tried_;
+  tried_ = failures_ = 0;
 }
 
 // Packets of `payload` bytes do not arrive.

@@ -23,10 +23,15 @@ class PathMtu {
   std::uint32_t payload() const { return payload_; }
   // What the packets of a message that begins now may have: payload(), or a larger size to try. One
   // message at a time tries, and only one that is longer than payload().
-  std::uint32_t begin_message(Time now, std::uint32_t length);
+  std::uint32_t begin_message(Time now, std::uint32_t length) {
+    return payload_ == limit_ || length <= payload_ ? payload_ : choose(now);
+  }
 
   // A message whose longest packet had `payload` bytes has arrived whole.
-  void arrived(std::uint32_t payload);
+  void arrived(std::uint32_t payload) {
+    if (payload >= struck_) strikes_ = 0;
+    if (tried_ != 0 && payload == tried_) try_arrived();
+  }
   // The peer asked again for bytes that went in packets of `payload` bytes. Rounds of questions
   // closer than `apart` count once. True: such packets must be cut to payload().
   bool asked_again(Time now, Duration apart, std::uint32_t payload);
@@ -38,6 +43,8 @@ class PathMtu {
   static constexpr Duration kTryTime{1'000'000'000};         // then a try has come to nothing
   static constexpr Duration kTryAgainTime{600'000'000'000};  // the way may have become wider
 
+  std::uint32_t choose(Time now);
+  void try_arrived();
   void fall(std::uint32_t payload);
 
   std::uint32_t limit_ = 0;

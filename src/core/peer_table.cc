@@ -9,7 +9,6 @@
 
 namespace homa::core {
 namespace {
-constexpr Duration kTouchGranularity{1'000'000'000};
 // Peers in use may exceed peers_max by this factor before newcomers are refused.
 constexpr std::size_t kHardLimitFactor = 4;
 }  // namespace
@@ -31,8 +30,7 @@ PeerTable::~PeerTable() {
   peers_.clear();
 }
 
-Peer* PeerTable::find(const Address& address) {
-  if (last_found_ != nullptr && last_found_->address == address) return last_found_;
+Peer* PeerTable::look_up(const Address& address) {
   const auto found = peers_.find(address, Hash{}, Equal{});
   if (found == peers_.end()) return nullptr;
   last_found_ = &*found;
@@ -85,8 +83,7 @@ void PeerTable::restart(Peer& peer, std::uint32_t incarnation) {
   peer.challenge = Challenge{};
 }
 
-void PeerTable::touch(Time now, Peer& peer) {
-  if (now - peer.last_used < kTouchGranularity) return;
+void PeerTable::move_to_end(Time now, Peer& peer) {
   peer.last_used = now;
   by_use_.splice(by_use_.end(), by_use_, by_use_.iterator_to(peer));
 }

@@ -64,13 +64,18 @@ class PeerTable {
   explicit PeerTable(const CoreConfig& config);
   ~PeerTable();
 
-  Peer* find(const Address& address);
+  Peer* find(const Address& address) {
+    const bool again = last_found_ != nullptr && last_found_->address == address;
+    return again ? last_found_ : look_up(address);
+  }
   // Finds or makes. nullptr: full, and nobody is idle.
   Peer* get(Time now, const Address& address, std::uint32_t& collected);
   // The peer's engine restarted: nothing known of its requests holds any longer.
   void restart(Peer& peer, std::uint32_t incarnation);
   // Notes that the peer is in use; cheap when called often.
-  void touch(Time now, Peer& peer);
+  void touch(Time now, Peer& peer) {
+    if (now - peer.last_used >= kTouchGranularity) move_to_end(now, peer);
+  }
   std::size_t size() const { return peers_.size(); }
 
  private:
@@ -92,6 +97,11 @@ class PeerTable {
       Peer,
       boost::intrusive::member_hook<Peer, boost::intrusive::list_member_hook<>, &Peer::use_hook>>;
 
+  // Of last_used and of the order by use.
+  static constexpr Duration kTouchGranularity{1'000'000'000};
+
+  void move_to_end(Time now, Peer& peer);
+  Peer* look_up(const Address& address);
   Peer* take();
   bool collect_one(Time now);
 

@@ -5,37 +5,34 @@
 namespace homa::core {
 
 void SendQueue::update(MessageOut& message) {
-  const bool is_small = message.length() < small_below_;
-  if (message.sendable()) {
-    if (is_small) {
-      if (!message.small_hook.is_linked()) small_.push_back(message);
-    } else if (!message.srpt_hook.is_linked()) {
-      srpt_.insert(message);
-      by_age_.insert(by_age_.end(), message);
+  const bool sendable = message.sendable();
+  if (message.length() >= small_below_) {
+    if (sendable != message.srpt_hook.is_linked()) {
+      sendable ? add_paced(message) : remove_paced(message);
     }
-  } else {
-    if (message.small_hook.is_linked()) small_.erase(small_.iterator_to(message));
-    if (message.srpt_hook.is_linked()) {
-      srpt_.erase(srpt_.iterator_to(message));
-      by_age_.erase(by_age_.iterator_to(message));
-    }
+  } else if (sendable != message.small_hook.is_linked()) {
+    sendable ? small_.push_back(message) : remove_from(small_, message);
   }
-  if (message.must_resend() != message.resend_hook.is_linked()) {
-    if (message.must_resend()) {
-      resends_.push_back(message);
-    } else {
-      resends_.erase(resends_.iterator_to(message));
-    }
+  const bool resends = message.must_resend();
+  if (resends != message.resend_hook.is_linked()) {
+    resends ? resends_.push_back(message) : remove_from(resends_, message);
   }
 }
 
 void SendQueue::remove(MessageOut& message) {
-  if (message.small_hook.is_linked()) small_.erase(small_.iterator_to(message));
-  if (message.resend_hook.is_linked()) resends_.erase(resends_.iterator_to(message));
-  if (message.srpt_hook.is_linked()) {
-    srpt_.erase(srpt_.iterator_to(message));
-    by_age_.erase(by_age_.iterator_to(message));
-  }
+  if (message.small_hook.is_linked()) remove_from(small_, message);
+  if (message.srpt_hook.is_linked()) remove_paced(message);
+  if (message.resend_hook.is_linked()) remove_from(resends_, message);
+}
+
+void SendQueue::add_paced(MessageOut& message) {
+  srpt_.insert(message);
+  by_age_.insert(by_age_.end(), message);
+}
+
+void SendQueue::remove_paced(MessageOut& message) {
+  srpt_.erase(srpt_.iterator_to(message));
+  by_age_.erase(by_age_.iterator_to(message));
 }
 
 MessageOut* SendQueue::next_paced() {

@@ -46,11 +46,19 @@ class SendQueue {
   template <auto Hook>
   using ListOf = boost::intrusive::list<
       MessageOut,
-      boost::intrusive::member_hook<MessageOut, boost::intrusive::list_member_hook<>, Hook>>;
+      boost::intrusive::member_hook<MessageOut, boost::intrusive::list_member_hook<>, Hook>,
+      boost::intrusive::constant_time_size<false>>;
   template <auto Hook, typename Order>
   using SetOf = boost::intrusive::set<
       MessageOut, boost::intrusive::compare<Order>,
       boost::intrusive::member_hook<MessageOut, boost::intrusive::set_member_hook<>, Hook>>;
+
+  template <typename List>
+  static void remove_from(List& list, MessageOut& message) {
+    list.erase(list.iterator_to(message));
+  }
+  void add_paced(MessageOut& message);
+  void remove_paced(MessageOut& message);
 
   std::uint32_t small_below_;
   std::uint32_t fifo_per_mille_;
