@@ -1,4 +1,5 @@
 // A host: one Homa engine (protocol, packets, clock) and the sockets on it. A process needs one.
+// The engine is in this process, or in homad, which has one for all programs of a machine.
 #pragma once
 
 #include <chrono>
@@ -20,7 +21,19 @@ namespace client {
 class HostState;
 }
 
+enum class EngineChoice : std::uint8_t {
+  kAuto,    // homad's where its socket answers and nothing is asked for that only an own engine
+            // does (Packets, parameters, Faults, coalesce, cpu_latency); else an own one
+  kOwn,     // an engine in this process
+  kDaemon,  // homad's; an error where there is none
+};
+
 struct HostConfig {
+  EngineChoice engine = EngineChoice::kAuto;
+  // Where homad listens; empty: the environment variable HOMA_DAEMON, else /run/homa/homad.sock.
+  // "off" there: kAuto means kOwn.
+  std::string daemon_socket{};
+
   // --- Packets ---
   std::string backend = "udp";  // "udp": no privilege needed; "raw": IP protocol 146; "auto"
   std::string address{};        // local IP address; empty: any
@@ -87,7 +100,8 @@ class Host {
   Result<Socket, Error> serve(std::uint16_t port);
 
   Address address() const;  // as peers see it; UDP port included
-  // "udp 10.0.0.1%54321, mtu 1500, 10 Gbit/s". Empty when there is no memory for it.
+  // "udp 10.0.0.1%54321, packets of 1472 bytes, 10 Gbit/s"; with "homad, " in front where the
+  // engine is homad's. Empty when there is no memory for it.
   std::string description() const;
   std::vector<Counter> counters() const;  // the same
 

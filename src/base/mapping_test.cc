@@ -94,5 +94,31 @@ TEST(Mapping, MovingTakesTheMemoryAlong) {
   EXPECT_EQ(made.bytes().size(), kBytes);
 }
 
+TEST(Mapping, MemoryOfHugePagesIsRefused) {
+  const int huge = ::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+  if (huge < 0) GTEST_SKIP() << "this kernel has no huge pages";
+  ASSERT_EQ(::ftruncate(huge, 2 << 20), 0);
+  ASSERT_EQ(::fcntl(huge, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+  const auto mapping = Mapping::open(huge, 4 << 20);
+  ASSERT_FALSE(mapping);
+  EXPECT_EQ(mapping.error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST(Mapping, ItsOwnerSaysWhetherAllPagesAreThere) {
+  EXPECT_TRUE(Mapping::create_populated(1 << 20).value().populated());
+  EXPECT_FALSE(Mapping::create_shared(1 << 20).value().populated());
+}
+
+TEST(Mapping, CanBeForReadingOnly) {
+  Mapping mapping = Mapping::create_shared(4096).value();
+  mapping.bytes()[0] = std::byte{1};
+  ASSERT_TRUE(mapping.forbid_others_to_write());
+  EXPECT_FALSE(Mapping::open(::dup(mapping.descriptor()), 4096));
+  const auto reader = Mapping::open_to_read(::dup(mapping.descriptor()), 4096);
+  ASSERT_TRUE(reader) << reader.error().text;
+  mapping.bytes()[0] = std::byte{2};
+  EXPECT_EQ(reader->bytes()[0], std::byte{2});
+}
+
 }  // namespace
 }  // namespace homa::base

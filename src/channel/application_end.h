@@ -88,6 +88,7 @@ class ApplicationEnd {
   bool disarm_descriptor() {
     return header_.descriptor_armed.exchange(0, std::memory_order_seq_cst) != 0;
   }
+  Region& region() { return *region_; }
   // What the engine writes: see Region::open_descriptor(), which goes before all of these.
   Result<int, Error> open_descriptor() { return region_->open_descriptor(); }
   void signal_descriptor() {

@@ -129,6 +129,11 @@ Result<int, Error> Region::open_descriptor() {
   return signal_->reader();
 }
 
+void Region::set_signal(Signal signal) {
+  signal_.emplace(std::move(signal));
+  signal_open_.store(true, std::memory_order_release);
+}
+
 template <typename T>
 std::span<T> Region::part(std::uint64_t offset, std::size_t count) const {
   HOMA_CHECK(offset + sizeof(T) * count <= mapping_.bytes().size());

@@ -43,10 +43,14 @@ class Region {
   std::span<WakeWord> wake_words() const;
   std::span<std::byte> transmit() const;
   const base::Mapping& memory() const { return mapping_; }
+  // For an end that passes the memory on to nobody: a descriptor less.
+  void close_descriptor() { mapping_.close_descriptor(); }
 
   // A descriptor that is readable while the application has messages to receive. Few ask for it, so
   // it is made when the application first does: kSystem. One thread at a time.
   Result<int, Error> open_descriptor();
+  // The engine's end in another process: what to raise, instead of the one before.
+  void set_signal(Signal signal);
   // nullptr: nobody asked for it. Any thread.
   const Signal* signal() const {
     return signal_open_.load(std::memory_order_acquire) ? &*signal_ : nullptr;

@@ -18,6 +18,17 @@ Result<Signal, Error> Signal::create() {
   return Signal(base::Descriptor(ends[0]), base::Descriptor(ends[1]));
 }
 
+Result<Signal, Error> Signal::of_writer(base::Descriptor writer) {
+  int domain = 0, type = 0;
+  socklen_t length = sizeof(int);
+  if (::getsockopt(writer.get(), SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0 ||
+      ::getsockopt(writer.get(), SOL_SOCKET, SO_TYPE, &type, &length) != 0 || domain != AF_UNIX ||
+      type != SOCK_DGRAM) {
+    return failure(ErrorCode::kInvalidArgument, "a signal has to be a datagram socket of a pair");
+  }
+  return Signal(base::Descriptor(), std::move(writer));
+}
+
 void Signal::raise() const {
   const std::byte one{1};
   // It fails when the reader's queue is full, that is, readable, or when the reader broke it.

@@ -16,8 +16,11 @@ namespace homa::channel {
 class Signal {
  public:
   static Result<Signal, Error> create();  // kSystem
+  // The end that raises, as another process passed it. kInvalidArgument: it is no such socket.
+  static Result<Signal, Error> of_writer(base::Descriptor writer);
 
   int reader() const { return reader_.get(); }  // to be polled for reading
+  int writer() const { return writer_.get(); }  // for another process that is to raise it
   void raise() const;                           // makes it readable
   bool clear() const;                           // and unreadable; whether it was readable
 

@@ -1,8 +1,8 @@
 // How a socket reaches an engine. Nothing else in a socket knows who runs the engine, or where.
 //
-// A socket's channel (its rings and its transmit memory) is handed over by attach(). After that,
-// the link says when the engine looks at the channel: publish() and run() after submissions,
-// begin_watch(), watch() and sleep() while a thread waits for completions.
+// A socket's channel (its rings and its transmit memory) is made by attach(). After that, the link
+// says when the engine looks at the channel: publish() and run() after submissions, begin_watch(),
+// watch() and sleep() while a thread waits for completions.
 //
 // Threads: every member may be called by any thread, unless it says otherwise. A link outlives the
 // sockets on it and the messages that they received, because it owns the receive memory.
@@ -13,11 +13,14 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "channel/application_end.h"
 #include "channel/region.h"
 #include "homa/error.h"
+#include "homa/host.h"
 #include "homa/result.h"
 
 namespace homa::client {
@@ -46,6 +49,14 @@ class Watch {
   channel::WakeWord* word_;
 };
 
+// Who uses an engine, and is told when it is there no more.
+class EngineUser {
+ public:
+  virtual ~EngineUser() = default;
+  // By any thread, without a lock of the link's.
+  virtual void engine_lost() = 0;
+};
+
 class EngineLink {
  public:
   // Owned: the engine is at rest, and the holder of the lock may run it. Not owned: it runs.
@@ -60,9 +71,18 @@ class EngineLink {
   virtual const LinkLimits& limits() const = 0;
   // Where received messages lie. Completions name offsets in it.
   virtual std::span<const std::byte> receive_memory() const = 0;
-  // The engine serves the channel from now on, until one of its ends is gone. The result is for the
-  // channel's ApplicationEnd. kNoMemory, kClosed.
-  virtual Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region) = 0;
+  // A new channel, which the engine serves until one of its ends is gone; it is to open `port` (0:
+  // a client's). The result is for its ApplicationEnd. kNoMemory, kClosed, kNotPermitted.
+  struct Attached {
+    std::shared_ptr<channel::Region> region;
+    channel::Bell bell;
+  };
+  virtual Result<Attached, Error> attach(const channel::ChannelConfig& config,
+                                         std::uint16_t port) = 0;
+  // Tells `user`, as long as it lives, when the engine is lost. Throws std::bad_alloc.
+  virtual void add_user(std::weak_ptr<EngineUser> user) = 0;
+  // Before the region's descriptor is used: the engine must be able to raise it. kSystem.
+  virtual Result<void, Error> share_signal(channel::Region& region) = 0;
 
   // --- Handing over ---
   // Makes what was submitted visible to the engine, and wakes it if it sleeps and nobody else will
@@ -94,6 +114,15 @@ class EngineLink {
   virtual void expect_descriptors() = 0;
   // For who does not want to wait: takes what has arrived, if that can be done at once.
   virtual void look() = 0;
+
+  // --- The host ---
+  // Tells the peers and ends. Received messages stay valid.
+  virtual void stop() = 0;
+  virtual Address address() const = 0;
+  virtual std::string description() const = 0;
+  virtual std::vector<Counter> counters() = 0;
+  // Does what is due now, unless a thread drives the engine; returns how much that was.
+  virtual std::size_t poll() = 0;
 };
 
 }  // namespace homa::client

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "channel/engine_end.h"
@@ -21,9 +22,11 @@ class FakeLink : public EngineLink {
   bool inherited() const override { return false; }
   const LinkLimits& limits() const override { return limits_; }
   std::span<const std::byte> receive_memory() const override { return memory_; }
-  Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region>) override {
-    return quiet_bell();
+  Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t) override {
+    return Attached{channel::Region::create(config).value(), quiet_bell()};
   }
+  void add_user(std::weak_ptr<EngineUser>) override {}
+  Result<void, Error> share_signal(channel::Region&) override { return {}; }
   Hold publish(channel::ApplicationEnd& channel) override {
     channel.publish();
     return {};
@@ -41,6 +44,11 @@ class FakeLink : public EngineLink {
   void end_wait() override {}
   void expect_descriptors() override {}
   void look() override { engine(); }
+  void stop() override {}
+  Address address() const override { return {}; }
+  std::string description() const override { return "no engine"; }
+  std::vector<Counter> counters() override { return {}; }
+  std::size_t poll() override { return 0; }
 
   // What the engine does when it is given the chance.
   std::function<void()> engine = [] {};

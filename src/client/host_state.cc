@@ -1,68 +1,18 @@
 #include "client/host_state.h"
 
-#include <sys/random.h>
-
-#include <cerrno>
-#include <cstring>
 #include <new>
 #include <utility>
 
 #include "base/failure.h"
 #include "channel/wake.h"
 #include "client/cpu_latency.h"
+#include "client/daemon_link.h"
+#include "client/in_process_link.h"
+#include "client/make_engine.h"
 #include "client/socket_state.h"
-#include "core/config_fields.h"
-#include "engine/defaults.h"
-#include "io/open.h"
 
 namespace homa::client {
 namespace {
-
-io::IoConfig make_io_config(const HostConfig& config) {
-  io::IoConfig io;
-  io.backend = config.backend;
-  io.address = config.address;
-  io.interface = config.interface;
-  io.udp_port = config.udp_port;
-  io.mtu = config.mtu;
-  io.faults.loss = config.loss;
-  io.faults.duplication = config.duplication;
-  io.faults.reordering = config.reordering;
-  io.faults.seed = config.fault_seed;
-  io.pcap = config.pcap;
-  return io;
-}
-
-Result<core::CoreConfig, Error> make_core_config(const HostConfig& config,
-                                                 const io::IoCapabilities& capabilities) {
-  core::CoreConfig core = engine::defaults_for(capabilities);
-  core.receive_region_bytes = config.receive_bytes;
-  if (auto set = core::set_fields(core, config.parameters); !set) return Unexpected(set.error());
-  if (core.receive_region_bytes < core.message_bytes_max) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument,
-                            "receive memory (" + std::to_string(core.receive_region_bytes) +
-                                " bytes) holds no message of message_bytes_max (" +
-                                std::to_string(core.message_bytes_max) + ")"});
-  }
-  if (auto valid = core.validate(); !valid) return Unexpected(valid.error());
-  return core;
-}
-
-Result<std::uint64_t, Error> random_seed() {
-  std::uint64_t seed = 0;
-  if (::getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
-    return system_failure("cannot get random numbers", errno);
-  }
-  return seed;
-}
-
-std::string rate_in_words(std::uint64_t bits_per_second) {
-  if (bits_per_second == 0) return "link rate unknown, unpaced";
-  if (bits_per_second % 1'000'000'000 == 0) {
-    return std::to_string(bits_per_second / 1'000'000'000) + " Gbit/s";
-  }
-  return std::to_string(bits_per_second / 1'000'000) + " Mbit/s";
-}
 
 Result<void, Error> validate(const HostConfig& config) {
   constexpr std::chrono::microseconds kNone{0}, kLongest{std::chrono::hours(24)};
@@ -83,65 +33,97 @@ Result<void, Error> validate(const HostConfig& config) {
   return channel.validate();
 }
 
-}  // namespace
+// What only an engine of one's own does, by name; nullptr: nothing of that is asked for.
+const char* wish_for_own_engine(const HostConfig& config) {
+  const HostConfig usual;
+  if (config.backend != usual.backend) return "backend";
+  if (!config.address.empty()) return "address";
+  if (!config.interface.empty()) return "interface";
+  if (config.udp_port != usual.udp_port && config.udp_port != 0) return "udp_port";
+  if (config.mtu != 0) return "mtu";
+  if (config.coalesce) return "coalesce";
+  if (config.cpu_latency) return "cpu_latency";
+  if (!config.parameters.empty()) return "parameters";
+  if (config.loss > 0 || config.duplication > 0 || config.reordering > 0) return "faults";
+  if (!config.pcap.empty()) return "pcap";
+  return nullptr;
+}
 
-HostState::HostState(const HostConfig& config, const core::CoreConfig& core_config,
-                     const io::IoCapabilities& capabilities, std::shared_ptr<InProcessLink> link,
-                     base::Descriptor cpu_latency)
-    : config_(config),
-      core_config_(core_config),
-      capabilities_(capabilities),
-      cpu_latency_(std::move(cpu_latency)),
-      link_(std::move(link)) {}
+std::string describe(const MadeEngine& made, const HostConfig& config) {
+  std::string text = made.description;
+  if (!config.run_in_callers) text += ", run by the library's thread only";
+  return made.note.empty() ? text : text + " (" + made.note + ")";
+}
 
-Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& config) {
-  if (auto valid = validate(config); !valid) return Unexpected(valid.error());
-  auto io = io::open(make_io_config(config));
-  if (!io) return Unexpected(io.error());
-  const io::IoCapabilities capabilities = (*io)->capabilities();
-  const auto core = make_core_config(config, capabilities);
-  if (!core) return Unexpected(core.error());
-  const auto seed = random_seed();
-  if (!seed) return Unexpected(seed.error());
+Result<std::shared_ptr<EngineLink>, Error> own_engine(const HostConfig& config) {
   const auto wake_fd = channel::create_descriptor();
   if (!wake_fd) return Unexpected(wake_fd.error());
   base::Descriptor wake(*wake_fd);
-  base::Descriptor cpu_latency;
+  auto made = make_engine(config, wake.get());
+  if (!made) return Unexpected(made.error());
+  InProcessLink::Facts facts{made->address, describe(*made, config), {}};
   if (config.cpu_latency) {
     auto limit = limit_cpu_latency(*config.cpu_latency);
     if (!limit) return Unexpected(limit.error());
-    cpu_latency = std::move(limit).value();
+    facts.cpu_latency = std::move(limit).value();
   }
-  auto engine = engine::Engine::create(
-      *core, std::move(io).value(), *seed, wake.get(),
-      config.coalesce ? Duration(*config.coalesce) : engine::coalesce_for(*core));
-  if (!engine) return Unexpected(engine.error());
+  const core::CoreConfig& core = made->engine->endpoint().config();
+  const LinkLimits limits{core.rpcs_max, core.message_bytes_max, config.transmit_bytes};
   auto link = InProcessLink::start(
-      std::move(engine).value(), std::move(wake),
-      LinkLimits{core->rpcs_max, core->message_bytes_max, config.transmit_bytes},
+      std::move(made->engine), std::move(wake), limits,
       RunnerConfig{Duration(config.poll), Duration(config.takeover), config.run_in_callers},
-      config.pollers_max);
+      config.pollers_max, std::move(facts));
   if (!link) return Unexpected(link.error());
-  return std::shared_ptr<HostState>(
-      new HostState(config, *core, capabilities, std::move(link).value(), std::move(cpu_latency)));
+  return std::shared_ptr<EngineLink>(std::move(link).value());
+}
+
+Result<std::shared_ptr<EngineLink>, Error> find_engine(const HostConfig& config) {
+  if (config.engine == EngineChoice::kOwn) return own_engine(config);
+  const bool insists = config.engine == EngineChoice::kDaemon;
+  const std::string path = daemon_socket(config.daemon_socket);
+  if (path.empty() && !insists) return own_engine(config);
+  if (const char* wish = wish_for_own_engine(config)) {
+    if (!insists) return own_engine(config);
+    return failure(ErrorCode::kInvalidArgument, std::string("HostConfig::") + wish +
+                                                    " is for an engine of one's own; homad's " +
+                                                    "configuration says it for all programs");
+  }
+  auto link = DaemonLink::connect({path, config.receive_bytes, config.transmit_bytes,
+                                   Duration(config.poll), config.pollers_max});
+  if (!link) return Unexpected(link.error());
+  if (*link) return std::shared_ptr<EngineLink>(std::move(*link));
+  if (!insists) return own_engine(config);
+  return failure(ErrorCode::kSystem, "no homad answers at " + (path.empty() ? "\"off\"" : path) +
+                                         "; start it (systemctl start homad), or allow an engine " +
+                                         "of one's own");
+}
+
+}  // namespace
+
+HostState::HostState(std::shared_ptr<EngineLink> link) : link_(std::move(link)) {}
+
+Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& config) {
+  if (auto valid = validate(config); !valid) return Unexpected(valid.error());
+  auto link = find_engine(config);
+  if (!link) return Unexpected(link.error());
+  return std::shared_ptr<HostState>(new HostState(std::move(link).value()));
 }
 
 HostState::~HostState() { stop(); }
 
 Result<std::shared_ptr<SocketState>, Error> HostState::open_socket(std::uint16_t port) {
   channel::ChannelConfig config;
-  config.transmit_bytes = config_.transmit_bytes + SocketState::kReserveBytes;
-  auto region = channel::Region::create(config);
-  if (!region) return Unexpected(region.error());
-  auto bell = link_->attach(*region);
-  if (!bell) return Unexpected(bell.error());
+  config.transmit_bytes = link_->limits().transmit_bytes + SocketState::kReserveBytes;
+  auto attached = link_->attach(config, port);
+  if (!attached) return Unexpected(attached.error());
   std::shared_ptr<SocketState> socket;
   try {
-    socket = std::make_shared<SocketState>(link_, *region, *bell);
+    socket = std::make_shared<SocketState>(link_, attached->region, attached->bell);
   } catch (const std::bad_alloc&) {
-    channel::ApplicationEnd::abandon(**region, *bell);
+    channel::ApplicationEnd::abandon(*attached->region, attached->bell);
     return Unexpected(Error{ErrorCode::kNoMemory, "no memory for a further socket"});
   }
+  link_->add_user(socket);
   if (auto opened = socket->open(port); !opened) return Unexpected(opened.error());
   const std::lock_guard lock(mutex_);
   if (sockets_.size() == sockets_.capacity()) {  // before it grows, so seldom
@@ -163,31 +145,6 @@ void HostState::stop() {
     if (const auto socket = weak.lock()) socket->shutdown();
   }
   link_->stop();
-}
-
-std::string HostState::description() const {
-  const std::uint32_t packet = capabilities_.packet_bytes_max;
-  std::string text = capabilities_.name + " " + address().to_string() + ", packets of " +
-                     std::to_string(packet) + " bytes, " +
-                     rate_in_words(core_config_.link_bits_per_second);
-  if (!config_.run_in_callers) text += ", run by the library's thread only";
-  return capabilities_.note.empty() ? text : text + " (" + capabilities_.note + ")";
-}
-
-std::vector<Counter> HostState::counters() const {
-  std::vector<Counter> result;
-  for (const trace::CounterValue& value : trace::read(link_->counters())) {
-    result.push_back({std::string(value.name), std::string(value.meaning), value.value});
-  }
-  if (inherited()) return result;  // the back end's are asked for under a lock
-  const io::IoStatistics io = link_->io_statistics();
-  result.push_back({"io_receive_calls", "times packets were asked for", io.receive_calls});
-  result.push_back({"io_send_calls", "times packets were handed over", io.send_calls});
-  result.push_back({"io_frames_received", "packets the back end received", io.frames_received});
-  result.push_back({"io_frames_sent", "packets the back end sent", io.frames_sent});
-  result.push_back({"io_send_refused", "packets the device or kernel refused", io.send_refused});
-  result.push_back({"io_receive_dropped", "packets that were not for Homa", io.receive_dropped});
-  return result;
 }
 
 }  // namespace homa::client

@@ -6,11 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "base/descriptor.h"
-#include "client/in_process_link.h"
-#include "core/config.h"
+#include "client/engine_link.h"
 #include "homa/host.h"
-#include "io/packet_io.h"
 
 namespace homa::client {
 
@@ -29,21 +26,15 @@ class HostState {
   void stop();
 
   bool inherited() const { return link_->inherited(); }
-  Address address() const { return capabilities_.local; }
-  std::string description() const;
-  std::vector<Counter> counters() const;
+  Address address() const { return link_->address(); }
+  std::string description() const { return link_->description(); }
+  std::vector<Counter> counters() const { return link_->counters(); }
   std::size_t poll() { return link_->poll(); }
 
  private:
-  HostState(const HostConfig& config, const core::CoreConfig& core_config,
-            const io::IoCapabilities& capabilities, std::shared_ptr<InProcessLink> link,
-            base::Descriptor cpu_latency);
+  explicit HostState(std::shared_ptr<EngineLink> link);
 
-  const HostConfig config_;
-  const core::CoreConfig core_config_;
-  const io::IoCapabilities capabilities_;
-  const base::Descriptor cpu_latency_;  // open: the limit holds
-  const std::shared_ptr<InProcessLink> link_;
+  const std::shared_ptr<EngineLink> link_;
 
   std::mutex mutex_;
   std::vector<std::weak_ptr<SocketState>> sockets_;

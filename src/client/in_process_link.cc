@@ -3,24 +3,24 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/relax.h"
+#include "client/counters.h"
 #include "client/sleeping.h"
 
 namespace homa::client {
 namespace {
 
 constexpr Duration kCloseAtMost{50'000'000};
-constexpr std::uint32_t kLooksPerClock = 32;  // at the ring, between two at the clock
 
 }  // namespace
 
 InProcessLink::InProcessLink(std::unique_ptr<engine::Engine> engine, base::Descriptor wake,
                              const LinkLimits& limits, const RunnerConfig& config,
-                             std::uint32_t pollers_max, ProcessMark mark)
+                             std::uint32_t pollers_max, Facts facts, ProcessMark mark)
     : mark_(std::move(mark)),
       limits_(limits),
       config_(config),
       pollers_max_(pollers_max),
+      facts_(std::move(facts)),
       wake_(std::move(wake)),
       engine_(std::move(engine)),
       receive_memory_(engine_->receive_memory().bytes()),
@@ -28,11 +28,12 @@ InProcessLink::InProcessLink(std::unique_ptr<engine::Engine> engine, base::Descr
 
 Result<std::shared_ptr<InProcessLink>, Error> InProcessLink::start(
     std::unique_ptr<engine::Engine> engine, base::Descriptor wake, const LinkLimits& limits,
-    const RunnerConfig& config, std::uint32_t pollers_max) {
+    const RunnerConfig& config, std::uint32_t pollers_max, Facts facts) {
   auto mark = ProcessMark::create();
   if (!mark) return Unexpected(mark.error());
-  std::shared_ptr<InProcessLink> link(new InProcessLink(
-      std::move(engine), std::move(wake), limits, config, pollers_max, std::move(mark).value()));
+  std::shared_ptr<InProcessLink> link(new InProcessLink(std::move(engine), std::move(wake), limits,
+                                                        config, pollers_max, std::move(facts),
+                                                        std::move(mark).value()));
   if (auto started = link->runner_->start(); !started) return Unexpected(started.error());
   return link;
 }
@@ -47,10 +48,14 @@ InProcessLink::~InProcessLink() {
   static_cast<void>(runner_.release());
 }
 
-Result<channel::Bell, Error> InProcessLink::attach(std::shared_ptr<channel::Region> region) {
+Result<EngineLink::Attached, Error> InProcessLink::attach(const channel::ChannelConfig& config,
+                                                          std::uint16_t) {
+  auto region = channel::Region::create(config);
+  if (!region) return Unexpected(region.error());
   std::optional<Result<channel::Bell, Error>> bell;
-  runner_->with_engine([&] { bell = engine_->attach(std::move(region)); });
-  return *std::move(bell);
+  runner_->with_engine([&] { bell = engine_->attach(*region); });
+  if (!*bell) return Unexpected(bell->error());
+  return Attached{std::move(region).value(), **bell};
 }
 
 EngineLink::Hold InProcessLink::publish(channel::ApplicationEnd& channel) {
@@ -86,14 +91,7 @@ bool InProcessLink::begin_watch(std::uint32_t watching, Duration waited) {
 
 void InProcessLink::watch(const Watch& watch, Time now, Time until) {
   if (config_.callers_drive) return runner_->drive(watch, now, until);
-  const Time poll_until = std::min(until, now + config_.poll);
-  for (std::uint32_t looks = 1; !watch.ready(); ++looks) {
-    if (looks % kLooksPerClock == 0) {
-      if (engine::clock_now() >= poll_until) return;
-      channel::yield();  // the engine may need this very core to get our message
-    }
-    base::relax();
-  }
+  look_until_ready(watch, std::min(until, now + config_.poll));
 }
 
 void InProcessLink::sleep(const Watch& watch, Time until) {
@@ -105,10 +103,11 @@ void InProcessLink::sleep(const Watch& watch, Time until) {
 
 void InProcessLink::stop() { runner_->stop(kCloseAtMost); }
 
-io::IoStatistics InProcessLink::io_statistics() {
-  io::IoStatistics statistics;
-  runner_->with_engine([&] { statistics = engine_->io_statistics(); });
-  return statistics;
+std::vector<Counter> InProcessLink::counters() {
+  std::optional<io::IoStatistics> io;
+  // The back end's are asked for under a lock.
+  if (!inherited()) runner_->with_engine([&] { io = engine_->io_statistics(); });
+  return read_counters(engine_->counters(), io);
 }
 
 }  // namespace homa::client

@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "base/descriptor.h"
 #include "client/engine_link.h"
@@ -15,13 +17,17 @@ namespace homa::client {
 
 class InProcessLink : public EngineLink {
  public:
+  // What else a host knows of its engine.
+  struct Facts {
+    Address address{};
+    std::string description{};
+    base::Descriptor cpu_latency{};  // open: the limit holds
+  };
   // `wake`: the eventfd that the engine was created with. `pollers_max`: threads that look at one
   // socket's ring at once, where callers do not drive. kSystem: no thread is to be had.
-  static Result<std::shared_ptr<InProcessLink>, Error> start(std::unique_ptr<engine::Engine> engine,
-                                                             base::Descriptor wake,
-                                                             const LinkLimits& limits,
-                                                             const RunnerConfig& config,
-                                                             std::uint32_t pollers_max);
+  static Result<std::shared_ptr<InProcessLink>, Error> start(
+      std::unique_ptr<engine::Engine> engine, base::Descriptor wake, const LinkLimits& limits,
+      const RunnerConfig& config, std::uint32_t pollers_max, Facts facts);
   ~InProcessLink() override;  // in a forked child: does nothing and frees nothing
   InProcessLink(const InProcessLink&) = delete;
   InProcessLink& operator=(const InProcessLink&) = delete;
@@ -29,7 +35,9 @@ class InProcessLink : public EngineLink {
   bool inherited() const override { return mark_.inherited(); }
   const LinkLimits& limits() const override { return limits_; }
   std::span<const std::byte> receive_memory() const override { return receive_memory_; }
-  Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region) override;
+  Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t port) override;
+  void add_user(std::weak_ptr<EngineUser>) override {}  // an engine in this process is never lost
+  Result<void, Error> share_signal(channel::Region&) override { return {}; }
 
   Hold publish(channel::ApplicationEnd& channel) override;
   void run(Hold hold) override { runner_->run(std::move(hold)); }
@@ -44,22 +52,22 @@ class InProcessLink : public EngineLink {
   void expect_descriptors() override { runner_->expect_descriptors(); }
   void look() override { runner_->look(); }
 
-  // Tells the peers, closes the back end, ends the library's thread. Received messages stay valid.
-  void stop();
-  const trace::Counters& counters() const { return engine_->counters(); }
-  io::IoStatistics io_statistics();
-  // Does what is due now, unless a thread drives the engine; returns how much that was.
-  std::size_t poll() { return runner_->look(); }
+  void stop() override;
+  Address address() const override { return facts_.address; }
+  std::string description() const override { return facts_.description; }
+  std::vector<Counter> counters() override;
+  std::size_t poll() override { return runner_->look(); }
 
  private:
   InProcessLink(std::unique_ptr<engine::Engine> engine, base::Descriptor wake,
                 const LinkLimits& limits, const RunnerConfig& config, std::uint32_t pollers_max,
-                ProcessMark mark);
+                Facts facts, ProcessMark mark);
 
   const ProcessMark mark_;
   const LinkLimits limits_;
   const RunnerConfig config_;
   const std::uint32_t pollers_max_;
+  const Facts facts_;
   const base::Descriptor wake_;
   std::unique_ptr<engine::Engine> engine_;
   const std::span<const std::byte> receive_memory_;

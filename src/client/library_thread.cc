@@ -5,12 +5,12 @@
 // nothing.
 #include <pthread.h>
 
-#include <csignal>
 #include <system_error>
 
 #include "channel/wake.h"
 #include "client/engine_runner.h"
 #include "client/look_interval.h"
+#include "client/signals_blocked.h"
 #include "client/sleeping.h"
 
 namespace homa::client {
@@ -21,22 +21,6 @@ namespace {
 constexpr Duration kSpinAtMost{25'000};
 constexpr Duration kWakeLatencyMax{100'000};  // beyond, the machine was busy, not slow to wake
 constexpr std::uint32_t kLooksBeforeParking = 16;
-
-// Signals are for the application's threads.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 }  // namespace
 

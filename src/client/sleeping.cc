@@ -1,9 +1,15 @@
 #include "client/sleeping.h"
 
+#include "base/relax.h"
 #include "channel/wake.h"
 #include "engine/engine.h"
 
 namespace homa::client {
+namespace {
+
+constexpr std::uint32_t kLooksPerClock = 32;  // at the ring, between two at the clock
+
+}  // namespace
 
 void sleep_until_woken(channel::WakeWord& word, Time until) {
   channel::SleepDeadline deadline;
@@ -12,6 +18,16 @@ void sleep_until_woken(channel::WakeWord& word, Time until) {
   }
   while (word.load(std::memory_order_acquire) == 0 && engine::clock_now() < until) {
     channel::sleep_on(word, deadline);
+  }
+}
+
+void look_until_ready(const Watch& watch, Time until) {
+  for (std::uint32_t looks = 1; !watch.ready(); ++looks) {
+    if (looks % kLooksPerClock == 0) {
+      if (engine::clock_now() >= until) return;
+      channel::yield();  // the engine may need this very core to get our message
+    }
+    base::relax();
   }
 }
 

@@ -88,7 +88,7 @@ void SocketState::make_room() {
 
 // Room in the submission ring, to be filled.
 Submission& SocketState::place(SubmissionKind kind, RpcHandle rpc) {
-  while (!engine_lost()) {
+  while (!lost()) {
     if (Submission* place = outbox_.try_place(kind, rpc)) return *place;
     make_room();
     if (channel_.broken() && broken_.empty()) break_off("wrote impossible indices into the rings");
@@ -117,7 +117,7 @@ void SocketState::hand_over_message(Lock& lock) {
 void SocketState::release(std::uint64_t buffer) {
   if (inherited()) return;
   const std::lock_guard lock(mutex_);
-  if (!engine_lost()) outbox_.release_expected(buffer);
+  if (!lost()) outbox_.release_expected(buffer);
 }
 
 // Submits something that the engine answers, and waits for that.
@@ -416,6 +416,12 @@ Result<void, Error> SocketState::abort_all(ErrorCode code) {
 
 int SocketState::descriptor() {
   const std::lock_guard lock(mutex_);
+  if (!descriptor_.used()) {
+    if (auto shared = link_->share_signal(channel_.region()); !shared) {
+      last_error_ = shared.error();
+      return -1;
+    }
+  }
   const auto descriptor = descriptor_.use();
   if (!descriptor) {
     last_error_ = descriptor.error();
@@ -425,6 +431,12 @@ int SocketState::descriptor() {
   drain();
   settle();
   return *descriptor;
+}
+
+void SocketState::engine_lost() {
+  const std::lock_guard lock(mutex_);
+  waiters_.notify_all();
+  settle();
 }
 
 bool SocketState::is_open() {

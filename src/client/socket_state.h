@@ -28,14 +28,14 @@
 
 namespace homa::client {
 
-class SocketState : public std::enable_shared_from_this<SocketState> {
+class SocketState : public std::enable_shared_from_this<SocketState>, public EngineUser {
  public:
   // At the end of a channel's transmit memory, for a status when the rest is full of messages.
   static constexpr std::uint64_t kReserveBytes = 4096;
 
   SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region,
               channel::Bell bell);
-  ~SocketState();
+  ~SocketState() override;
   SocketState(const SocketState&) = delete;
   SocketState& operator=(const SocketState&) = delete;
 
@@ -58,6 +58,7 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   std::uint16_t port() const { return port_; }
   Result<SocketStatus, Error> status();
 
+  void engine_lost() override;
   // A message's buffer is free again. Any thread, also after shutdown.
   void release(std::uint64_t buffer);
 
@@ -112,8 +113,8 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
 
   // --- socket_state.cc ---
   // No engine serves this socket any more, or it was shut down.
-  bool ended() const { return closed_ || engine_lost(); }
-  bool engine_lost() const { return !broken_.empty() || channel_.engine_gone(); }
+  bool ended() const { return closed_ || lost(); }
+  bool lost() const { return !broken_.empty() || channel_.engine_gone(); }
   Result<channel::Completion, Error> ask(Lock& lock, const channel::Submission& submission);
   void transmit(Lock& lock, channel::Submission& message, std::uint64_t memory,
                 std::span<const std::byte> bytes);
@@ -121,7 +122,7 @@ class SocketState : public std::enable_shared_from_this<SocketState> {
   void make_room();
   // The buffer of a message that no application got.
   void release_buffer(std::uint64_t buffer) {
-    if (!engine_lost()) outbox_.release(buffer);
+    if (!lost()) outbox_.release(buffer);
   }
   void free_block(std::uint64_t memory) {
     if (!outbox_.free(memory)) break_off("gave transmit memory back that it did not have");

@@ -135,7 +135,7 @@ void SocketState::take_completions() {
   if (channel_.broken() && broken_.empty()) break_off("wrote impossible indices into the rings");
   if (any) channel_.done_reading();
   if (!outbox_.owes_releases()) return;
-  if (engine_lost()) {
+  if (lost()) {
     outbox_.forget_releases();
   } else {
     outbox_.retry_releases();

@@ -79,6 +79,11 @@ Attachment::Started* Attachment::started(std::uint64_t handle) {
   return &started_[slot];
 }
 
+void Attachment::forget(Started& started) {
+  started = Started{};
+  --context_.program.rpcs;
+}
+
 // Requests leave from a client's port: the channel's own, or one that is opened beside a server's.
 std::optional<Port> Attachment::source_port() {
   if (!port_) return std::nullopt;
@@ -102,7 +107,9 @@ void Attachment::send(Time now, const Submission& submission) {
     ++transmits_;
     on_transmit_done(submission.memory);
   };
-  if (!reserve_started(slot)) return refused(ErrorCode::kNoMemory);
+  if (context_.program.rpcs >= context_.program.limits.rpcs_max || !reserve_started(slot)) {
+    return refused(ErrorCode::kNoMemory);
+  }
   const auto port = source_port();
   if (!port) return refused(port_ ? ErrorCode::kNoMemory : ErrorCode::kClosed);
   SocketAddress server = submission.peer.address();
@@ -114,6 +121,7 @@ void Attachment::send(Time now, const Submission& submission) {
   if (!rpc) return refused(rpc.error());
   ++transmits_;
   started_[slot] = Started{submission.handle, *rpc};
+  ++context_.program.rpcs;
 }
 
 bool Attachment::reserve_started(std::uint32_t slot) try {
@@ -167,19 +175,19 @@ void Attachment::abort(Time now, const Submission& submission) {
   Started* const found = started(submission.handle);
   if (found == nullptr) return;  // its response or failure is on its way
   const RpcId rpc = found->rpc;
-  if (!report) *found = Started{};
+  if (!report) forget(*found);
   static_cast<void>(context_.endpoint.abort(now, rpc, code, report).has_value());
 }
 
 void Attachment::release(Time now, const Submission& submission) {
-  const auto length = context_.receive.take(submission.memory, index_, buffers_);
+  const auto length = context_.program.receive.take(submission.memory, index_, buffers_);
   if (!length) return refuse();
-  context_.endpoint.release(now, core::kDefaultAccount, core::BufferOffset{submission.memory},
+  context_.endpoint.release(now, context_.program.account, core::BufferOffset{submission.memory},
                             *length);
 }
 
 Result<Port, ErrorCode> Attachment::open_port(Port port) {
-  const auto opened = context_.endpoint.open_port(port);
+  const auto opened = context_.endpoint.open_port(port, context_.program.account);
   if (opened) context_.ports.set(*opened, index_);
   return opened;
 }
@@ -199,6 +207,9 @@ void Attachment::answer_open(std::uint64_t tag, Result<Port, ErrorCode> opened) 
 void Attachment::ask_for_port(const Submission& submission) {
   if (state_ != State::kUnbound || submission.port >= kFirstClientPort) {
     return answer_open(submission.tag, Unexpected(ErrorCode::kInvalidArgument));
+  }
+  if (context_.port && *context_.port != submission.port) {
+    return answer_open(submission.tag, Unexpected(ErrorCode::kNotPermitted));
   }
   state_ = State::kOpening;
   port_asked_ = submission.port;
@@ -278,7 +289,7 @@ void Attachment::continue_status() {
 }
 
 void Attachment::deliver(CompletionKind kind, std::uint64_t handle, const core::Event& event) {
-  context_.receive.give({raw(event.buffer), event.length}, index_, buffers_);
+  context_.program.receive.give({raw(event.buffer), event.length}, index_, buffers_);
   Completion& completion = channel_.place(true);
   completion = Completion{};
   completion.kind = kind;
@@ -293,7 +304,7 @@ void Attachment::on_request(const core::Event& event) {
 }
 
 void Attachment::on_response(const core::Event& event) {
-  if (Started* found = started(raw(event.cookie))) *found = Started{};
+  if (Started* found = started(raw(event.cookie))) forget(*found);
   deliver(CompletionKind::kResponse, raw(event.cookie), event);
 }
 
@@ -307,7 +318,7 @@ void Attachment::on_failed(const core::Event& event) {
     completion.handle = raw(event.rpc);
     return channel_.complete(completion, false);
   }
-  if (Started* found = started(raw(event.cookie))) *found = Started{};
+  if (Started* found = started(raw(event.cookie))) forget(*found);
   completion.kind = CompletionKind::kFailure;
   completion.handle = raw(event.cookie);
   channel_.complete(completion, true);
@@ -331,6 +342,9 @@ void Attachment::close(Time now) {
     context_.ports.clear(**port);
     port->reset();
   }
+  for (Started& started : started_) {
+    if (started.handle != 0) forget(started);
+  }
   started_.clear();
 }
 
@@ -353,12 +367,12 @@ void Attachment::leave(Time now) {
   if (taken > 0) return;
   close(now);
   for (std::size_t i = 0; i < kTakenBackPerStep; ++i) {
-    const auto buffer = context_.receive.take_any(index_, buffers_);
+    const auto buffer = context_.program.receive.take_any(index_, buffers_);
     if (!buffer) {
       state_ = State::kLeft;
       return;
     }
-    context_.endpoint.release(now, core::kDefaultAccount, core::BufferOffset{buffer->offset},
+    context_.endpoint.release(now, context_.program.account, core::BufferOffset{buffer->offset},
                               buffer->length);
   }
 }

@@ -14,7 +14,7 @@
 #include "channel/engine_end.h"
 #include "core/endpoint.h"
 #include "engine/port_owners.h"
-#include "engine/receive_region.h"
+#include "engine/program.h"
 #include "trace/trace.h"
 
 namespace homa::engine {
@@ -33,10 +33,12 @@ constexpr std::uint64_t offset_of(core::TransmitToken token) {
 
 struct AttachmentContext {
   core::Endpoint& endpoint;
-  ReceiveRegion& receive;
+  Program& program;
   trace::Counters& counters;
   PortOwners& ports;
   std::uint32_t scope;  // our device for link-local addresses that name none
+  // The only port that may be opened (0: any free client's); not set: any.
+  std::optional<std::uint16_t> port = std::nullopt;
 };
 
 class Attachment {
@@ -57,6 +59,8 @@ class Attachment {
   // The application asked for a port: open() when those that are ending() have ended.
   bool opening() const { return state_ == State::kOpening; }
   void open();
+  // The application is gone, whatever its channel says.
+  void abandon() { abandoned_ = true; }
   // The application asked for close(), or has left its channel or broken it: end(), after
   // everything that was taken from it so far has been sent.
   bool ending() const { return state_ == State::kClosing || state_ == State::kLeaving || left(); }
@@ -68,6 +72,7 @@ class Attachment {
   bool ended() const { return state_ == State::kLeft && transmits_ == 0; }
 
   channel::EngineEnd& channel() { return channel_; }
+  Program& program() { return context_.program; }
   std::span<const std::byte> transmit(std::uint64_t offset, std::uint32_t length) const;
 
  private:
@@ -112,15 +117,18 @@ class Attachment {
   Result<Port, ErrorCode> open_port(Port port);
   bool serves(RpcId rpc) const;
   Started* started(std::uint64_t handle);
+  void forget(Started& started);
   // The application is gone, and nothing was done about it yet.
   bool left() const {
-    return state_ < State::kLeaving && (channel_.application_gone() || channel_.broken());
+    return state_ < State::kLeaving &&
+           (abandoned_ || channel_.application_gone() || channel_.broken());
   }
   void leave(Time now);
 
   AttachmentContext context_;
   channel::EngineEnd channel_;
   std::uint16_t index_;
+  bool abandoned_ = false;
   State state_ = State::kUnbound;
   std::optional<Port> port_;          // the one that the application opened
   std::optional<Port> client_port_;   // a server's, once it sends requests of its own

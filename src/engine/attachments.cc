@@ -16,49 +16,124 @@ namespace {
 constexpr std::uint16_t kQuietStepsMax = 1'000;
 constexpr std::size_t kQuietChannelsMax = 16;
 // In one step, so that neither many channels nor busy ones keep packets waiting.
+constexpr std::size_t kDoorbellsPerStep = 16;
 constexpr std::size_t kBellsPerStep = 64;
 constexpr std::size_t kSubmissionsInAll = 2'048;
 
 }  // namespace
 
-Attachments::Attachments(core::Endpoint& endpoint, ReceiveRegion& receive,
-                         trace::Counters& counters, int wake_fd, std::uint32_t scope)
+Attachments::Attachments(core::Endpoint& endpoint, ReceiveRegion receive, trace::Counters& counters,
+                         int wake_fd, std::shared_ptr<channel::EngineState> state,
+                         std::uint32_t scope)
     : endpoint_(endpoint),
-      receive_(receive),
       counters_(counters),
       wake_fd_(wake_fd),
-      scope_(scope) {
-  // Never moved: other threads ring the first one.
-  doorbells_.reserve(kDoorbells);
-  doorbells_.emplace_back(std::make_shared<channel::Doorbell>());
+      scope_(scope),
+      state_(std::move(state)) {
+  const ProgramLimits limits{kChannelsMax, endpoint.config().rpcs_max};
+  programs_.push_back(std::make_unique<Program>(core::kDefaultAccount, std::move(receive), limits));
+  add_group(*programs_.front(), own_doorbell_);
 }
 
-channel::Bell Attachments::bell(std::uint16_t index) {
-  return {state_, watch_of(index).doorbell(), index % channel::Doorbell::kChannels, wake_fd_};
+void Attachments::add_group(Program& program, std::shared_ptr<channel::Doorbell> doorbell) {
+  groups_.reserve(groups_.size() + 1);
+  program.bells.push_back(std::make_unique<BellGroup>(std::move(doorbell)));
+  groups_.push_back(program.bells.back().get());
 }
 
-Result<channel::Bell, Error> Attachments::attach(std::shared_ptr<channel::Region> region) try {
-  if (size_ >= kChannelsMax) {
-    return failure(ErrorCode::kNoMemory,
-                   "an engine serves at most " + std::to_string(kChannelsMax) + " sockets");
+Result<channel::Bell, Error> Attachments::attach(std::shared_ptr<channel::Region> region) {
+  const auto index = add(*programs_.front(), std::move(region), std::nullopt);
+  if (!index) return Unexpected(index.error());
+  const Place& place = places_[*index];
+  return channel::Bell(state_, place.group->doorbell(), place.number, wake_fd_);
+}
+
+Result<std::uint32_t, Error> Attachments::attach(Program& program,
+                                                 std::shared_ptr<channel::Region> region,
+                                                 std::uint16_t port) {
+  const auto index = add(program, std::move(region), port);
+  if (!index) return Unexpected(index.error());
+  return places_[*index].number;
+}
+
+Result<std::uint16_t, Error> Attachments::add(Program& program,
+                                              std::shared_ptr<channel::Region> region,
+                                              std::optional<std::uint16_t> port) try {
+  const std::size_t most = std::min<std::size_t>(kChannelsMax, program.limits.channels_max);
+  if (size_ >= kChannelsMax || program.channels >= most) {
+    return failure(ErrorCode::kNoMemory, "an engine serves at most " +
+                                             std::to_string(kChannelsMax) + " sockets, " +
+                                             std::to_string(most) + " of one program");
   }
   if (free_.empty()) {
-    if (places_.size() == doorbells_.size() * channel::Doorbell::kChannels) {
-      doorbells_.emplace_back(std::make_shared<channel::Doorbell>());
-    }
     reserve(places_.size() + 1);
     places_.emplace_back();  // may throw; the next line has its room
     free_.push_back(static_cast<std::uint16_t>(places_.size() - 1));
   }
   const std::uint16_t index = free_.back();
-  places_[index].attachment = std::make_unique<Attachment>(
-      AttachmentContext{endpoint_, receive_, counters_, port_owners_, scope_}, std::move(region),
-      index);
+  auto attachment = std::make_unique<Attachment>(
+      AttachmentContext{endpoint_, program, counters_, port_owners_, scope_, port},
+      std::move(region), index);
+  auto number = program.bells.back()->add(index);
+  if (!number) {
+    // Another process has one doorbell; its limit of channels is lower.
+    add_group(program, std::make_shared<channel::Doorbell>());
+    number = program.bells.back()->add(index);
+  }
+  places_[index] = Place{std::move(attachment), program.bells.back().get(), *number, 0, false};
   free_.pop_back();
   ++size_;
-  return bell(index);
+  ++program.channels;
+  return index;
 } catch (const std::bad_alloc&) {
   return failure(ErrorCode::kNoMemory, "no memory for a further socket");
+}
+
+Result<Program*, Error> Attachments::add_program(ReceiveRegion receive,
+                                                 std::shared_ptr<channel::Doorbell> doorbell,
+                                                 const ProgramLimits& limits) try {
+  const std::uint32_t most = channel::Doorbell::kChannels;
+  const ProgramLimits bounded{std::min(limits.channels_max, most), limits.rpcs_max};
+  const core::AccountId account = endpoint_.open_account(receive.memory().bytes().size());
+  programs_.resize(std::max<std::size_t>(programs_.size(), raw(account) + 1));
+  auto program = std::make_unique<Program>(account, std::move(receive), bounded);
+  add_group(*program, std::move(doorbell));
+  programs_[raw(account)] = std::move(program);
+  ++programs_size_;
+  return programs_[raw(account)].get();
+} catch (const std::bad_alloc&) {
+  return failure(ErrorCode::kNoMemory, "no memory for a further program");
+}
+
+void Attachments::remove_program(Program& program) {
+  program.leaving = true;
+  ++programs_leaving_;
+  for (std::size_t i = 0; program.channels > 0 && i < places_.size(); ++i) {
+    Attachment* const attachment = places_[i].attachment.get();
+    if (attachment == nullptr || &attachment->program() != &program) continue;
+    attachment->abandon();
+    activate(static_cast<std::uint16_t>(i));
+  }
+}
+
+// Those of which no channel is left.
+void Attachments::close_left_programs(Time now) {
+  for (auto& program : programs_) {
+    if (!program || !program->leaving || program->channels > 0) continue;
+    endpoint_.close_account(now, program->account);
+    std::erase(groups_, program->bells.front().get());
+    program.reset();
+    --programs_size_;
+    --programs_leaving_;
+  }
+}
+
+std::uint64_t Attachments::least_receive_bytes() const {
+  std::uint64_t least = ~std::uint64_t{0};
+  for (const auto& program : programs_) {
+    if (program) least = std::min<std::uint64_t>(least, program->receive.memory().bytes().size());
+  }
+  return least;
 }
 
 // Becoming active and being forgotten need no memory later.
@@ -75,22 +150,19 @@ void Attachments::activate(std::uint16_t index) {
   active_.push_back(index);
 }
 
-void Attachments::hear(channel::DoorbellWatch& doorbell) {
-  const auto first = static_cast<std::size_t>(&doorbell - doorbells_.data());
-  doorbell.take(kBellsPerStep, [&](std::uint32_t channel) {
-    const std::size_t index = first * channel::Doorbell::kChannels + channel;
-    if (index < places_.size() && places_[index].attachment) {
-      activate(static_cast<std::uint16_t>(index));
-    } else {
-      doorbell.stop(channel);
-    }
-  });
+// Some doorbells in each step, all by turns: a step costs the same however many programs there are.
+void Attachments::hear() {
+  for (std::size_t i = std::min(groups_.size(), kDoorbellsPerStep); i > 0; --i) {
+    if (next_group_ >= groups_.size()) next_group_ = 0;
+    BellGroup& group = *groups_[next_group_++];
+    if (!group.rung()) continue;
+    group.take(kBellsPerStep, [this](std::uint16_t index) { activate(index); });
+  }
 }
 
 Attachments::Taken Attachments::take_submissions(Time now) {
-  for (channel::DoorbellWatch& doorbell : doorbells_) {
-    if (doorbell.rung()) hear(doorbell);
-  }
+  hear();
+  if (programs_leaving_ > 0) close_left_programs(now);
   Taken taken;
   const std::size_t channels = active_.size();
   if (channels == 0) return taken;
@@ -136,7 +208,8 @@ void Attachments::publish() {
     Place& place = places_[index];
     place.attachment->channel().publish();
     if (place.attachment->ended()) {
-      watch_of(index).stop(index % channel::Doorbell::kChannels);
+      place.group->remove(place.number);
+      --place.attachment->program().channels;
       place = Place{};
       free_.push_back(index);
       --size_;
@@ -156,7 +229,7 @@ bool Attachments::stays_active(Place& place, std::uint16_t index, std::size_t ot
 
 // Watches the channel no more; false: there is something to do after all.
 bool Attachments::rest(std::uint16_t index) {
-  watch_of(index).stop(index % channel::Doorbell::kChannels);
+  places_[index].group->stop(places_[index].number);
   return !places_[index].attachment->has_work();
 }
 
@@ -195,15 +268,13 @@ bool Attachments::announce_sleep(bool release_wanted) {
   active_.resize(kept);
   state_->release_wanted.store(release_wanted ? 1 : 0, std::memory_order_relaxed);
   state_->sleep.fetch_add(1, std::memory_order_seq_cst);
-  return !work && std::none_of(doorbells_.begin(), doorbells_.end(),
-                               [](const auto& doorbell) { return doorbell.rung(); });
+  return !work && std::none_of(groups_.begin(), groups_.end(),
+                               [](const BellGroup* group) { return group->rung(); });
 }
 
 void Attachments::announce_awake() { state_->sleep.fetch_add(1, std::memory_order_relaxed); }
 
-void Attachments::wake() {
-  channel::wake_engine(*state_, *doorbells_.front().doorbell(), wake_fd_);
-}
+void Attachments::wake() { channel::wake_engine(*state_, *own_doorbell_, wake_fd_); }
 
 void Attachments::close_all(Time now) {
   for (Place& place : places_) {

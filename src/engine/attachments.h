@@ -16,6 +16,7 @@
 #include "base/types.h"
 #include "channel/doorbell.h"
 #include "engine/attachment.h"
+#include "engine/program.h"
 
 namespace homa::engine {
 
@@ -24,12 +25,27 @@ class Attachments {
   // Taken from one channel in one step.
   static constexpr std::size_t kSubmissionsPerStep = 256;
 
-  // `wake_fd`: the eventfd that the engine sleeps on. `scope`: as in AttachmentContext.
-  Attachments(core::Endpoint& endpoint, ReceiveRegion& receive, trace::Counters& counters,
-              int wake_fd, std::uint32_t scope);
+  // `receive`: the default account's. `wake_fd`: the eventfd that the engine sleeps on. `state`:
+  // what programs see of that. `scope`: as in AttachmentContext.
+  Attachments(core::Endpoint& endpoint, ReceiveRegion receive, trace::Counters& counters,
+              int wake_fd, std::shared_ptr<channel::EngineState> state, std::uint32_t scope);
 
-  // Serves a further channel until its application is gone. kNoMemory.
+  // Serves a further channel of the engine's own process until its application is gone. kNoMemory.
   Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region);
+
+  // --- Other processes ---
+  // Their channels ring `doorbell`, and their messages come to `receive`. kNoMemory.
+  Result<Program*, Error> add_program(ReceiveRegion receive,
+                                      std::shared_ptr<channel::Doorbell> doorbell,
+                                      const ProgramLimits& limits);
+  // Serves a further channel, which may open `port` only (0: any free client's). The result is the
+  // channel's number in the program's doorbell. kNoMemory.
+  Result<std::uint32_t, Error> attach(Program& program, std::shared_ptr<channel::Region> region,
+                                      std::uint16_t port);
+  // The program is gone: what it has is taken back step by step. Do not use `program` any more.
+  void remove_program(Program& program);
+  std::size_t programs() const { return programs_size_; }  // with those that are leaving
+
   std::size_t size() const { return size_; }
   // That the next step looks at.
   std::size_t active() const { return active_.size(); }
@@ -49,6 +65,16 @@ class Attachments {
   // Shows applications what was completed for them; forgets channels that have ended and looks no
   // more at those that are quiet.
   void publish();
+
+  // Puts payload where the endpoint wants it.
+  void copy_in(core::AccountId account, core::BufferOffset offset,
+               std::span<const std::byte> bytes) {
+    // A program that has left wants its last messages no more.
+    if (Program* const to = programs_[raw(account)].get()) to->receive.copy_in(raw(offset), bytes);
+  }
+  const ReceiveRegion& own_memory() const { return programs_.front()->receive; }
+  // Of the program that has the least receive memory.
+  std::uint64_t least_receive_bytes() const;
 
   // Some port has been opened since the beginning.
   bool has_ports() const { return port_owners_.any(); }
@@ -72,31 +98,36 @@ class Attachments {
 
  private:
   static constexpr std::size_t kChannelsMax = 0xffff;
-  static constexpr std::size_t kDoorbells = kChannelsMax / channel::Doorbell::kChannels + 1;
 
   struct Place {
     std::unique_ptr<Attachment> attachment;
+    BellGroup* group = nullptr;
+    std::uint32_t number = 0;       // in the group
     std::uint16_t quiet_steps = 0;  // since it last submitted something
     bool active = false;
   };
 
-  channel::Bell bell(std::uint16_t index);
-  channel::DoorbellWatch& watch_of(std::uint16_t index) {
-    return doorbells_[index / channel::Doorbell::kChannels];
-  }
+  Result<std::uint16_t, Error> add(Program& program, std::shared_ptr<channel::Region> region,
+                                   std::optional<std::uint16_t> port);
+  void add_group(Program& program, std::shared_ptr<channel::Doorbell> doorbell);
+  void close_left_programs(Time now);
   void reserve(std::size_t places);
   void activate(std::uint16_t index);
-  void hear(channel::DoorbellWatch& doorbell);
+  void hear();
   bool stays_active(Place& place, std::uint16_t index, std::size_t others);
   bool rest(std::uint16_t index);
 
   core::Endpoint& endpoint_;
-  ReceiveRegion& receive_;
   trace::Counters& counters_;
   int wake_fd_;
   std::uint32_t scope_;
-  std::shared_ptr<channel::EngineState> state_ = std::make_shared<channel::EngineState>();
-  std::vector<channel::DoorbellWatch> doorbells_;  // each for kChannels consecutive indices
+  const std::shared_ptr<channel::EngineState> state_;
+  const std::shared_ptr<channel::Doorbell> own_doorbell_ = std::make_shared<channel::Doorbell>();
+  std::vector<std::unique_ptr<Program>> programs_;  // by account; the first is our own process
+  std::size_t programs_size_ = 1;
+  std::size_t programs_leaving_ = 0;
+  std::vector<BellGroup*> groups_;  // of all programs
+  std::size_t next_group_ = 0;      // to be heard first in the next step
   std::vector<Place> places_;
   std::vector<std::uint16_t> free_;  // indices
   std::size_t size_ = 0;

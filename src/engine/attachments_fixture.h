@@ -59,9 +59,11 @@ class AttachmentsFixture : public ::testing::Test {
 
   trace::Recorder recorder_;
   core::Endpoint endpoint_{config(), 1, recorder_};
-  ReceiveRegion receive_ = ReceiveRegion::create(8 << 20).value();
   base::Descriptor wake_ = base::Descriptor(channel::create_descriptor().value());
-  Attachments attachments_{endpoint_, receive_, recorder_.counters, wake_.get(), 0};
+  std::shared_ptr<channel::EngineState> state_ = std::make_shared<channel::EngineState>();
+  Attachments attachments_{
+      endpoint_, ReceiveRegion::create(8 << 20).value(), recorder_.counters, wake_.get(), state_,
+      0};
 };
 
 }  // namespace homa::engine

@@ -30,15 +30,15 @@ Time clock_now() {
       std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
-Result<std::unique_ptr<Engine>, Error> Engine::create(const core::CoreConfig& config,
-                                                      std::unique_ptr<io::PacketIo> io,
-                                                      std::uint64_t seed, int wake_fd,
-                                                      Duration coalesce) try {
+Result<std::unique_ptr<Engine>, Error> Engine::create(
+    const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
+    int wake_fd, Duration coalesce, std::shared_ptr<channel::EngineState> state) try {
   HOMA_CHECK(config.receive_region_bytes > 0);
   auto receive = ReceiveRegion::create(config.receive_region_bytes);
   if (!receive) return Unexpected(receive.error());
-  return std::unique_ptr<Engine>(
-      new Engine(config, std::move(io), seed, wake_fd, coalesce, std::move(receive).value()));
+  if (!state) state = std::make_shared<channel::EngineState>();
+  return std::unique_ptr<Engine>(new Engine(config, std::move(io), seed, wake_fd, coalesce,
+                                            std::move(receive).value(), std::move(state)));
 } catch (const std::exception&) {  // std::bad_alloc, or a vector that cannot be so long
   return failure(ErrorCode::kNoMemory,
                  "no memory for the protocol's tables; configure smaller finished_ids_max (" +
@@ -48,27 +48,47 @@ Result<std::unique_ptr<Engine>, Error> Engine::create(const core::CoreConfig& co
 }
 
 Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
-               int wake_fd, Duration coalesce, ReceiveRegion receive)
+               int wake_fd, Duration coalesce, ReceiveRegion receive,
+               std::shared_ptr<channel::EngineState> state)
     : endpoint_(config, seed, recorder_),
       io_(std::move(io)),
       wake_fd_(wake_fd),
       coalesce_(coalesce),
       load_(config.link_bits_per_second),
-      receive_(std::move(receive)),
-      attachments_(endpoint_, receive_, recorder_.counters, wake_fd, io_->capabilities().scope) {
+      attachments_(endpoint_, std::move(receive), recorder_.counters, wake_fd, std::move(state),
+                   io_->capabilities().scope) {
   endpoint_.set_starting(true);
 }
 
 Engine::~Engine() = default;
 
-Result<channel::Bell, Error> Engine::attach(std::shared_ptr<channel::Region> region) {
+Result<void, Error> Engine::serves() const {
   if (io_ == nullptr) {
     return failure(ErrorCode::kClosed, "the engine has been closed");
   }
   if (out_of_memory_) {
     return failure(ErrorCode::kNoMemory, "the engine ran out of memory; open another host");
   }
+  return {};
+}
+
+Result<channel::Bell, Error> Engine::attach(std::shared_ptr<channel::Region> region) {
+  if (auto good = serves(); !good) return Unexpected(good.error());
   return attachments_.attach(std::move(region));
+}
+
+Result<Program*, Error> Engine::add_program(ReceiveRegion receive,
+                                            std::shared_ptr<channel::Doorbell> doorbell,
+                                            const ProgramLimits& limits) {
+  if (auto good = serves(); !good) return Unexpected(good.error());
+  return attachments_.add_program(std::move(receive), std::move(doorbell), limits);
+}
+
+Result<std::uint32_t, Error> Engine::attach(Program& program,
+                                            std::shared_ptr<channel::Region> region,
+                                            std::uint16_t port) {
+  if (auto good = serves(); !good) return Unexpected(good.error());
+  return attachments_.attach(program, std::move(region), port);
 }
 
 // Whatever begins is refused when there is no memory, and needs none to end. What else there may be
@@ -129,8 +149,8 @@ std::size_t Engine::receive(Time now) {
     const core::RxOutcome outcome =
         endpoint_.on_packet(now, {frame.source, frame.bytes, frame.path});
     if (outcome.kind == core::RxOutcome::Kind::kDeliver) {
-      receive_.copy_in(raw(outcome.buffer),
-                       frame.bytes.subspan(outcome.payload_offset, outcome.length));
+      attachments_.copy_in(outcome.account, outcome.buffer,
+                           frame.bytes.subspan(outcome.payload_offset, outcome.length));
     } else if (outcome.refused) {
       io_->refuse(frame);
     }
@@ -239,11 +259,11 @@ void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
     const std::uint64_t received =
         recorder_.counters.bytes_received.load(std::memory_order_relaxed);
     const Time due = idle_memory_.due(received);
-    if (due <= now) return idle_memory_.step(now, received, endpoint_, receive_.memory());
+    if (due <= now) return idle_memory_.step(now, received, endpoint_, receive_memory());
     until = std::min(until, due);
   }
   const bool release_wanted =
-      endpoint_.receive_region_used() > endpoint_.config().receive_region_bytes / 2;
+      endpoint_.receive_region_used() > attachments_.least_receive_bytes() / 2;
   const bool idle = attachments_.announce_sleep(release_wanted);
   // The descriptor is cleared only when it was seen readable. A thread that found the engine asleep
   // may write it later, when the engine is awake for another reason; the next sleep clears that.

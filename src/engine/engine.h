@@ -40,12 +40,14 @@ class Engine {
   // Taken from each channel in one step.
   static constexpr std::size_t kSubmissionsPerStep = Attachments::kSubmissionsPerStep;
 
-  // `config` is valid, with a receive region. `wake_fd` is an eventfd; it outlives the engine.
-  // `coalesce`: see sleep(); 0: never.
-  static Result<std::unique_ptr<Engine>, Error> create(const core::CoreConfig& config,
-                                                       std::unique_ptr<io::PacketIo> io,
-                                                       std::uint64_t seed, int wake_fd,
-                                                       Duration coalesce = Duration::zero());
+  // `config` is valid, with a receive region. `wake_fd` is an eventfd; it outlives the engine. Or
+  // it is an epoll descriptor, whose events the caller takes after each sleep(); then interrupt()
+  // and wake() do nothing. `coalesce`: see sleep(); 0: never. `state`: what programs of other
+  // processes see of the engine; nullptr: there are none.
+  static Result<std::unique_ptr<Engine>, Error> create(
+      const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
+      int wake_fd, Duration coalesce = Duration::zero(),
+      std::shared_ptr<channel::EngineState> state = nullptr);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -53,6 +55,15 @@ class Engine {
   // Serves a further channel until its application is gone. The result is for its ApplicationEnd.
   // kNoMemory.
   Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region);
+
+  // Programs of other processes: see Attachments.
+  Result<Program*, Error> add_program(ReceiveRegion receive,
+                                      std::shared_ptr<channel::Doorbell> doorbell,
+                                      const ProgramLimits& limits);
+  Result<std::uint32_t, Error> attach(Program& program, std::shared_ptr<channel::Region> region,
+                                      std::uint16_t port);
+  void remove_program(Program& program) { attachments_.remove_program(program); }
+  std::size_t programs() const { return attachments_.programs(); }
 
   // No packet is taken before the first port is open: until then the kernel keeps them, so that a
   // request to a server that is about to open its port is not refused. For kStartGrace after that,
@@ -90,7 +101,7 @@ class Engine {
   const core::Endpoint& endpoint() const { return endpoint_; }
   const trace::Counters& counters() const { return recorder_.counters; }  // any thread
   io::IoStatistics io_statistics() const { return io_ ? io_->statistics() : statistics_; }
-  const base::Mapping& receive_memory() const { return receive_.memory(); }
+  const base::Mapping& receive_memory() const { return attachments_.own_memory().memory(); }
   std::size_t channels() const { return attachments_.size(); }
 
  private:
@@ -100,7 +111,8 @@ class Engine {
   static constexpr Duration kLongestSleep{3'600'000'000'000};
 
   Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
-         int wake_fd, Duration coalesce, ReceiveRegion receive);
+         int wake_fd, Duration coalesce, ReceiveRegion receive,
+         std::shared_ptr<channel::EngineState> state);
 
   Time forward(Time now) {
     return time_.forward(now, [this] { return next_deadline(); });
@@ -110,6 +122,7 @@ class Engine {
   std::size_t take_errors(Time now);
   void tell_path(Time now, const Address& peer);
   void answer_path_questions(Time now);
+  Result<void, Error> serves() const;
   template <typename Work>
   std::size_t guarded(Work work);
   void stop_for_want_of_memory();
@@ -129,7 +142,6 @@ class Engine {
   int wake_fd_;
   Duration coalesce_;
   LinkLoad load_;
-  ReceiveRegion receive_;
   Attachments attachments_;
   Outgoing outgoing_;
   EngineTime time_;

@@ -33,9 +33,13 @@ class ReceiveRegion {
   static Result<ReceiveRegion, Error> create(std::uint64_t bytes) {
     auto memory = base::Mapping::create(bytes);
     if (!memory) return Unexpected(memory.error());
-    auto holders = base::Mapping::create((bytes / kUnit + 1) * sizeof(Holder));
+    return over(std::move(memory).value());
+  }
+  // In memory that another process may write to: nothing in it is believed. kNoMemory.
+  static Result<ReceiveRegion, Error> over(base::Mapping memory) {
+    auto holders = base::Mapping::create((memory.bytes().size() / kUnit + 1) * sizeof(Holder));
     if (!holders) return Unexpected(holders.error());
-    return ReceiveRegion(std::move(memory).value(), std::move(holders).value());
+    return ReceiveRegion(std::move(memory), std::move(holders).value());
   }
 
   void copy_in(std::uint64_t offset, std::span<const std::byte> bytes) {

@@ -55,15 +55,15 @@ void run(const Case& what, std::uint64_t seed) {
     auto owned = std::make_unique<Engine>(wake, what.fault);
     Engine* const engine = owned.get();
     auto link = InProcessLink::start(std::move(owned), base::Descriptor(), {64, 1 << 16, 1 << 16},
-                                     {Duration(3'000), kTakeover, what.callers_drive}, 1)
+                                     {Duration(3'000), kTakeover, what.callers_drive}, 1, {})
                     .value();
     channel::ChannelConfig config;
     config.submission_entries = 2;  // full all the time
     config.completion_entries = 2;
     config.transmit_bytes = 1 << 16;
-    auto region = channel::Region::create(config).value();
-    auto bell = link->attach(region).value();
-    auto socket = std::make_shared<SocketState>(link, region, bell);
+    auto attached = link->attach(config, 0).value();
+    auto socket = std::make_shared<SocketState>(link, attached.region, attached.bell);
+    attached.region.reset();
     require(socket->open(0).has_value(), "the socket does not open");
     Scheduler& all = *Scheduler::current();
     const Time start = all.now();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 
+#include "channel/control.h"
 #include "core/config_fields.h"
 #include "tools/options/quantity_option.h"
 
@@ -31,6 +32,30 @@ std::string check_parameter(const std::string& text) {
 
 void HostOptions::add_to(CLI::App& command) {
   const auto host = [](CLI::Option* option) { return option->group("Host"); };
+  host(command.add_option("--engine", engine_,
+                          "auto: homad's where it runs and no other option of this group is given "
+                          "that is the engine's; own; daemon"))
+      ->check(CLI::IsMember({"auto", "own", "daemon"}))
+      ->capture_default_str();
+  host(command.add_option("--daemon", daemon_socket_, "homad's socket"))
+      ->default_str(std::string("$HOMA_DAEMON or ") + channel::kDefaultDaemonSocket);
+  add_engine_to(command);
+  host(add_duration(command, "--takeover", takeover_, {},
+                    "without a waiting thread, then the library's thread runs the engine",
+                    base::BareDuration::kMicroseconds));
+  host(command.add_flag("--library-thread", library_thread_only_,
+                        "run the engine in the library's thread only"));
+  constexpr WholeRange kMemory{1 << 20, std::uint64_t{1} << 36, 1 << 20};
+  host(add_whole(command, "--receive-memory", receive_bytes_, Quantity::kBytes, kMemory,
+                 "for incoming messages; a bare number is MiB"))
+      ->default_str("64mib");
+  host(add_whole(command, "--transmit-memory", transmit_bytes_, Quantity::kBytes, kMemory,
+                 "per socket for outgoing messages; a bare number is MiB"))
+      ->default_str("64mib");
+}
+
+void HostOptions::add_engine_to(CLI::App& command) {
+  const auto host = [](CLI::Option* option) { return option->group("Host"); };
   const auto fault = [](CLI::Option* option) { return option->group("Faults"); };
   host(command.add_option("--io", backend_, "how packets travel: udp, raw, xdp, auto"))
       ->capture_default_str();
@@ -43,10 +68,6 @@ void HostOptions::add_to(CLI::App& command) {
   constexpr auto kUs = base::BareDuration::kMicroseconds;
   poll_option_ = host(add_duration(command, "--poll", poll_, {},
                                    "look for packets this long before sleeping", kUs));
-  host(add_duration(command, "--takeover", takeover_, {},
-                    "without a waiting thread, then the library's thread runs the engine", kUs));
-  host(command.add_flag("--library-thread", library_thread_only_,
-                        "run the engine in the library's thread only"));
   coalesce_option_ =
       host(add_duration(command, "--coalesce", coalesce_, {},
                         "a sleeping engine may look away this long while its link is busy", kUs))
@@ -56,13 +77,6 @@ void HostOptions::add_to(CLI::App& command) {
                         "keep processors out of idle states that they leave more slowly (root)",
                         kUs))
           ->default_str("off");
-  constexpr WholeRange kMemory{1 << 20, std::uint64_t{1} << 36, 1 << 20};
-  host(add_whole(command, "--receive-memory", receive_bytes_, Quantity::kBytes, kMemory,
-                 "for incoming messages; a bare number is MiB"))
-      ->default_str("64mib");
-  host(add_whole(command, "--transmit-memory", transmit_bytes_, Quantity::kBytes, kMemory,
-                 "per socket for outgoing messages; a bare number is MiB"))
-      ->default_str("64mib");
   host(command.add_option("--set", parameters_, parameter_help()))
       ->check(CLI::Validator(check_parameter, "NAME=VALUE"));
   const CLI::Range fraction(0.0, 1.0);
@@ -75,6 +89,10 @@ void HostOptions::add_to(CLI::App& command) {
 
 HostConfig HostOptions::host_config() const {
   HostConfig config;
+  config.engine = engine_ == "own"      ? EngineChoice::kOwn
+                  : engine_ == "daemon" ? EngineChoice::kDaemon
+                                        : EngineChoice::kAuto;
+  config.daemon_socket = daemon_socket_;
   config.backend = backend_;
   config.address = address_;
   config.interface = interface_;

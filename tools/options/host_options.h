@@ -2,7 +2,7 @@
 // for.
 //
 //   HostOptions options;
-//   options.add_to(command);              // --io --address --interface --udp-port --poll --set
+//   options.add_to(command);              // --engine --io --address --udp-port --poll --set ...
 //   ... auto config = options.host_config();  // after parsing
 #pragma once
 
@@ -24,6 +24,8 @@ class HostOptions {
  public:
   // Adds the options in a group named "Host"; those of faults in "Faults".
   void add_to(CLI::App& command);
+  // Those only that an engine of one's own needs: homad's.
+  void add_engine_to(CLI::App& command);
 
   // A client needs no particular UDP port: 0 unless the user chose one.
   void use_any_udp_port() { any_udp_port_ = true; }
@@ -33,6 +35,8 @@ class HostOptions {
   std::optional<Duration> poll() const;
 
  private:
+  std::string engine_ = "auto";
+  std::string daemon_socket_;
   std::string backend_ = "udp";
   std::string address_;
   std::string interface_;

@@ -1,0 +1,97 @@
+#include "channel/control.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/failure.h"
+
+namespace homa::channel {
+namespace {
+
+constexpr std::size_t kAncillaryBytes = CMSG_SPACE(sizeof(int) * kControlDescriptorsMax);
+
+// Takes ownership of every descriptor that came, before anything else can go wrong.
+std::vector<base::Descriptor> take_descriptors(const msghdr& message) {
+  std::vector<base::Descriptor> taken;
+  taken.reserve(kControlDescriptorsMax);
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+       part = CMSG_NXTHDR(const_cast<msghdr*>(&message), part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+      taken.emplace_back(fd);
+    }
+  }
+  return taken;
+}
+
+}  // namespace
+
+Result<void, Error> send_control(int socket, const ControlHead& head, std::string_view text,
+                                 std::span<const int> descriptors) {
+  text = text.substr(0, kControlTextMax);
+  std::array<iovec, 2> parts{{{const_cast<ControlHead*>(&head), sizeof(head)},
+                              {const_cast<char*>(text.data()), text.size()}}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  alignas(cmsghdr) std::array<char, kAncillaryBytes> ancillary{};
+  if (!descriptors.empty()) {
+    message.msg_control = ancillary.data();
+    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size_bytes());
+  }
+  if (::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
+  switch (errno) {
+    case EAGAIN: return failure(ErrorCode::kWouldBlock, "the other side does not read");
+    case EPIPE:
+    case ECONNRESET:
+    case ENOTCONN: return failure(ErrorCode::kClosed, "the other side is gone");
+    default: return system_failure("cannot send over a Unix socket", errno);
+  }
+}
+
+Result<std::optional<ControlMessage>, Error> receive_control(int socket) {
+  ControlMessage received;
+  std::string text(kControlTextMax, '\0');
+  std::array<iovec, 2> parts{{{&received.head, sizeof(received.head)}, {text.data(), text.size()}}};
+  alignas(cmsghdr) std::array<char, kAncillaryBytes> ancillary{};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  message.msg_control = ancillary.data();
+  message.msg_controllen = ancillary.size();
+  const ssize_t bytes = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return std::optional<ControlMessage>();
+  if (bytes <= 0) return failure(ErrorCode::kClosed, "the other side is gone");
+  received.descriptors = take_descriptors(message);
+  const auto length = static_cast<std::size_t>(bytes);
+  if (length < sizeof(ControlHead) || received.head.magic != kControlMagic) {
+    return failure(ErrorCode::kInvalidArgument, "this is not the protocol of homad");
+  }
+  if (received.head.version != kControlVersion) {
+    return failure(ErrorCode::kInvalidArgument,
+                   "the other side speaks version " + std::to_string(received.head.version) +
+                       " of homad's protocol, this one version " + std::to_string(kControlVersion) +
+                       "; update the older one");
+  }
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    return failure(ErrorCode::kInvalidArgument, "a message with too much in it");
+  }
+  text.resize(length - sizeof(ControlHead));
+  received.text = std::move(text);
+  return std::optional<ControlMessage>(std::move(received));
+}
+
+}  // namespace homa::channel

@@ -1,0 +1,310 @@
+#include "client/daemon_link.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <sstream>
+#include <utility>
+
+#include "base/failure.h"
+#include "channel/wake.h"
+#include "client/guard.h"
+#include "client/signals_blocked.h"
+#include "client/sleeping.h"
+#include "engine/engine.h"
+
+namespace homa::client {
+namespace {
+
+using channel::ControlHead;
+using channel::ControlKind;
+using channel::ControlMessage;
+
+constexpr std::chrono::seconds kAnswerAtMost{10};
+constexpr std::uint64_t kReceiveBytesMax = std::uint64_t{1} << 40;
+
+// Invalid, without an error: nobody listens.
+Result<base::Descriptor, Error> connect_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return failure(ErrorCode::kInvalidArgument, "the path of homad's socket is too long: " + path);
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  base::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return system_failure("cannot create a socket", errno);
+  const timeval at_most{kAnswerAtMost.count(), 0};  // where too many connect at once
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &at_most, sizeof(at_most));
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+    return socket;
+  }
+  switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+    case ECONNREFUSED:
+    case EACCES: return base::Descriptor();
+    default: return system_failure("cannot connect to homad at " + path, errno);
+  }
+}
+
+// An object at the beginning of memory that is mapped as long as somebody refers to it.
+template <typename T>
+Result<std::shared_ptr<T>, Error> object_in(Result<base::Mapping, Error> mapping) {
+  if (!mapping) return Unexpected(mapping.error());
+  if (mapping->bytes().size() < sizeof(T)) {
+    return failure(ErrorCode::kInvalidArgument, "homad's shared memory is too small");
+  }
+  const auto owner = std::make_shared<base::Mapping>(std::move(mapping).value());
+  return std::shared_ptr<T>(owner, reinterpret_cast<T*>(owner->bytes().data()));
+}
+
+}  // namespace
+
+std::string daemon_socket(const std::string& configured) {
+  std::string path = configured;
+  if (path.empty()) {
+    const char* const from_environment = ::secure_getenv("HOMA_DAEMON");
+    path = from_environment != nullptr ? from_environment : "";
+  }
+  if (path == "off") return {};
+  return path.empty() ? channel::kDefaultDaemonSocket : path;
+}
+
+DaemonLink::DaemonLink(Config config, base::Descriptor socket, ProcessMark mark)
+    : mark_(std::move(mark)), config_(std::move(config)), socket_(std::move(socket)) {}
+
+Result<std::shared_ptr<DaemonLink>, Error> DaemonLink::connect(const Config& config) {
+  auto socket = connect_to(config.path);
+  if (!socket) return Unexpected(socket.error());
+  if (!socket->valid()) return std::shared_ptr<DaemonLink>();
+  auto mark = ProcessMark::create();
+  if (!mark) return Unexpected(mark.error());
+  std::shared_ptr<DaemonLink> link(
+      new DaemonLink(config, std::move(socket).value(), std::move(mark).value()));
+  if (auto done = link->introduce(); !done) return Unexpected(done.error());
+  if (auto started = link->start_thread(); !started) return Unexpected(started.error());
+  return link;
+}
+
+Result<void, Error> DaemonLink::introduce() {
+  ControlHead hello;
+  hello.kind = ControlKind::kHello;
+  hello.receive_bytes = config_.receive_bytes;
+  auto welcome = ask(hello);
+  if (!welcome) return Unexpected(welcome.error());
+  const ControlHead& granted = welcome->head;
+  if (granted.kind != ControlKind::kWelcome || welcome->descriptors.size() != 2) {
+    return failure(ErrorCode::kSystem, "homad answered something else than was asked");
+  }
+  limits_ = {granted.rpcs_max, granted.message_bytes_max,
+             std::min(config_.transmit_bytes, granted.transmit_bytes)};
+  address_ = granted.engine.address().host;
+  description_ = "homad, " + welcome->text;
+  auto state = object_in<const channel::EngineState>(
+      base::Mapping::open_to_read(::dup(welcome->descriptors[0].get()), 1 << 20));
+  if (!state) return Unexpected(state.error());
+  state_ = std::move(state).value();
+  wake_ = std::move(welcome->descriptors[1]);
+  return share_memory(granted.receive_bytes);
+}
+
+Result<void, Error> DaemonLink::share_memory(std::uint64_t receive_bytes) {
+  // Populated: these pages are ours, whoever writes to them first (docs/operating.md#homad).
+  auto receive = base::Mapping::create_populated(
+      std::min({receive_bytes, config_.receive_bytes, kReceiveBytesMax}));
+  if (!receive) return Unexpected(receive.error());
+  receive_ = std::move(receive).value();
+  auto bells = base::Mapping::create_populated(sizeof(channel::Doorbell));
+  if (!bells) return Unexpected(bells.error());
+  const int bells_descriptor = ::dup(bells->descriptor());
+  const base::Descriptor keep(bells_descriptor);
+  auto doorbell = object_in<channel::Doorbell>(std::move(bells));
+  if (!doorbell) return Unexpected(doorbell.error());
+  doorbell_ =
+      std::shared_ptr<channel::Doorbell>(*doorbell, new (doorbell->get()) channel::Doorbell);
+  const auto stop = channel::create_descriptor();
+  if (!stop) return Unexpected(stop.error());
+  stop_ = base::Descriptor(*stop);
+  ControlHead memory;
+  memory.kind = ControlKind::kMemory;
+  const std::array<int, 2> descriptors{bells_descriptor, receive_.descriptor()};
+  const auto done = ask(memory, descriptors);
+  if (!done) return Unexpected(done.error());
+  receive_.close_descriptor();
+  return {};
+}
+
+// Sends a question and waits for its answer. A refusal is an error.
+Result<ControlMessage, Error> DaemonLink::ask(const ControlHead& question,
+                                              std::span<const int> descriptors) {
+  const std::lock_guard lock(ask_mutex_);
+  const auto gone = [&] {
+    return failure(ErrorCode::kClosed, "homad at " + config_.path + " has stopped");
+  };
+  if (auto sent = channel::send_control(socket_.get(), question, {}, descriptors); !sent) {
+    if (sent.error().code == ErrorCode::kClosed) return gone();
+    return Unexpected(sent.error());
+  }
+  const auto until = std::chrono::steady_clock::now() + kAnswerAtMost;
+  for (;;) {
+    auto received = channel::receive_control(socket_.get());
+    if (!received && received.error().code == ErrorCode::kClosed) return gone();
+    if (!received) return Unexpected(received.error());
+    if (*received) {
+      ControlMessage answer = std::move(**received);
+      if (answer.head.kind != ControlKind::kRefused) return answer;
+      return failure(static_cast<ErrorCode>(answer.head.code), "homad: " + answer.text);
+    }
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    if (left.count() <= 0) {
+      return failure(ErrorCode::kSystem, "homad at " + config_.path + " does not answer");
+    }
+    pollfd waiting{socket_.get(), POLLIN, 0};
+    ::poll(&waiting, 1, static_cast<int>(left.count()) + 1);
+  }
+}
+
+Result<EngineLink::Attached, Error> DaemonLink::attach(const channel::ChannelConfig& config,
+                                                       std::uint16_t port) {
+  auto region = channel::Region::create_shared(config);
+  if (!region) return Unexpected(region.error());
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(channels_, [](const Channel& channel) { return channel.region.expired(); });
+    channels_.reserve(channels_.size() + 1);
+  }
+  ControlHead open;
+  open.kind = ControlKind::kOpen;
+  open.engine.port = port;
+  const std::array<int, 1> descriptors{(*region)->memory().descriptor()};
+  const auto done = ask(open, descriptors);
+  if (!done) return Unexpected(done.error());
+  (*region)->close_descriptor();
+  const std::lock_guard lock(mutex_);
+  channels_.push_back({*region, done->head.channel});
+  if (lost_) (*region)->header().engine_gone.store(1, std::memory_order_seq_cst);
+  return Attached{std::move(region).value(),
+                  channel::Bell(state_, doorbell_,
+                                done->head.channel % channel::Doorbell::kChannels, wake_.get())};
+}
+
+void DaemonLink::add_user(std::weak_ptr<EngineUser> user) {
+  const std::lock_guard lock(mutex_);
+  if (users_.size() == users_.capacity()) {  // before it grows, so seldom
+    std::erase_if(users_, [](const auto& other) { return other.expired(); });
+  }
+  users_.push_back(std::move(user));
+}
+
+Result<void, Error> DaemonLink::share_signal(channel::Region& region) {
+  if (const auto opened = region.open_descriptor(); !opened) return Unexpected(opened.error());
+  ControlHead share;
+  share.kind = ControlKind::kSignal;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(
+        channels_.begin(), channels_.end(),
+        [&](const Channel& channel) { return channel.region.lock().get() == &region; });
+    if (found == channels_.end()) return failure(ErrorCode::kClosed, "homad has stopped");
+    share.channel = found->number;
+  }
+  const std::array<int, 1> descriptors{region.signal()->writer()};
+  const auto done = ask(share, descriptors);
+  if (!done) return Unexpected(done.error());
+  return {};
+}
+
+void DaemonLink::watch(const Watch& watch, Time now, Time until) {
+  look_until_ready(watch, std::min(until, now + config_.poll));
+}
+
+void DaemonLink::sleep(const Watch& watch, Time until) { sleep_until_woken(watch.word(), until); }
+
+std::vector<Counter> DaemonLink::counters() {
+  std::vector<Counter> counters;
+  ControlHead question;
+  question.kind = ControlKind::kCounters;
+  if (inherited()) return counters;
+  const auto answer = ask(question);
+  if (!answer) return counters;
+  std::istringstream lines(answer->text);  // "name value meaning"
+  Counter counter;
+  while (lines >> counter.name >> counter.value && lines.get() == ' ' &&
+         std::getline(lines, counter.meaning)) {
+    counters.push_back(counter);
+  }
+  return counters;
+}
+
+Result<void, Error> DaemonLink::start_thread() {
+  const SignalsBlocked inherited;
+  try {
+    thread_ = std::make_unique<std::thread>([this] { run_thread(); });
+  } catch (const std::system_error& failed) {
+    return failure(ErrorCode::kSystem,
+                   "cannot start a thread: " + failed.code().message() +
+                       "; raise the limit of threads (ulimit -u, the cgroup's pids.max)");
+  }
+  return {};
+}
+
+void DaemonLink::run_thread() {
+  pthread_setname_np(pthread_self(), "homa-link");
+  // Nothing is asked of the socket: its end is reported all the same.
+  std::array<pollfd, 2> waiting{{{socket_.get(), 0, 0}, {stop_.get(), POLLIN, 0}}};
+  while (::poll(waiting.data(), waiting.size(), -1) < 0 && errno == EINTR) {
+  }
+  lose();
+}
+
+// No engine reads our channels any more: sockets end, and who waits learns of it.
+void DaemonLink::lose() {
+  std::vector<std::weak_ptr<EngineUser>> users;
+  {
+    const std::lock_guard lock(mutex_);
+    lost_ = true;
+    for (const Channel& channel : channels_) {
+      if (const auto region = channel.region.lock()) {
+        region->header().engine_gone.store(1, std::memory_order_seq_cst);
+      }
+    }
+    users.swap(users_);
+  }
+  for (const auto& weak : users) {
+    if (const auto user = weak.lock()) user->engine_lost();
+  }
+}
+
+void DaemonLink::stop() {
+  const std::unique_ptr<std::thread> thread = std::move(thread_);
+  if (!thread) return;
+  channel::signal_descriptor(stop_.get());
+  if (thread->get_id() == std::this_thread::get_id()) {  // it had the last socket in its hands
+    thread->detach();
+  } else {
+    thread->join();
+  }
+  // What was submitted before is still sent.
+  ::shutdown(socket_.get(), SHUT_RDWR);
+}
+
+DaemonLink::~DaemonLink() {
+  if (inherited()) {
+    static_cast<void>(thread_.release());  // the parent's
+  } else {
+    stop();
+  }
+}
+
+}  // namespace homa::client

@@ -1,0 +1,109 @@
+// The link to homad's engine: a socket for attaching, and memory that both processes map
+// (channel/control.h). homad is not trusted more than needed: whatever it writes is checked by the
+// sockets, and nothing here waits for it for longer than kAnswerAtMost.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/descriptor.h"
+#include "base/mapping.h"
+#include "channel/control.h"
+#include "channel/doorbell.h"
+#include "client/engine_link.h"
+#include "client/process_mark.h"
+
+namespace homa::client {
+
+// The path of homad's socket: `configured`, else the environment's, else the default; empty: "off".
+std::string daemon_socket(const std::string& configured);
+
+class DaemonLink : public EngineLink {
+ public:
+  struct Config {
+    std::string path;
+    std::uint64_t receive_bytes = 0;   // wanted; homad may grant less
+    std::uint64_t transmit_bytes = 0;  // of each socket; the same
+    Duration poll{0};                  // a thread looks so long at its ring before it sleeps
+    std::uint32_t pollers_max = 1;     // at once, at one socket's
+  };
+  // nullptr: nobody listens there. kNotPermitted, kInvalidArgument, kNoMemory: homad refused; the
+  // text says why. kSystem.
+  static Result<std::shared_ptr<DaemonLink>, Error> connect(const Config& config);
+  ~DaemonLink() override;  // in a forked child: does nothing and frees nothing
+  DaemonLink(const DaemonLink&) = delete;
+  DaemonLink& operator=(const DaemonLink&) = delete;
+
+  bool inherited() const override { return mark_.inherited(); }
+  const LinkLimits& limits() const override { return limits_; }
+  std::span<const std::byte> receive_memory() const override { return receive_.bytes(); }
+  Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t port) override;
+  void add_user(std::weak_ptr<EngineUser> user) override;
+  Result<void, Error> share_signal(channel::Region& region) override;
+
+  Hold publish(channel::ApplicationEnd& channel) override {
+    channel.publish();
+    return {};
+  }
+  void run(Hold) override {}
+  bool leave(channel::ApplicationEnd&) override { return false; }
+  void make_room() override { channel::yield(); }
+
+  bool begin_watch(std::uint32_t watching, Duration waited) override {
+    return watching < config_.pollers_max && waited < config_.poll;
+  }
+  void watch(const Watch& watch, Time now, Time until) override;
+  void sleep(const Watch& watch, Time until) override;
+  void interrupt() override {}
+  void end_wait() override {}
+  void look() override {}
+  void expect_descriptors() override {}  // homad looks for packets all the time
+
+  void stop() override;
+  Address address() const override { return address_; }
+  std::string description() const override { return description_; }
+  std::vector<Counter> counters() override;
+  std::size_t poll() override { return 0; }
+
+ private:
+  struct Channel {
+    std::weak_ptr<channel::Region> region;
+    std::uint32_t number = 0;  // in our doorbell, and in what homad is told
+  };
+
+  DaemonLink(Config config, base::Descriptor socket, ProcessMark mark);
+  Result<void, Error> introduce();
+  Result<void, Error> share_memory(std::uint64_t receive_bytes);
+  Result<channel::ControlMessage, Error> ask(const channel::ControlHead& question,
+                                             std::span<const int> descriptors = {});
+  Result<void, Error> start_thread();
+  void run_thread();
+  void lose();
+
+  const ProcessMark mark_;
+  const Config config_;
+  LinkLimits limits_;
+  Address address_;
+  std::string description_;
+  base::Descriptor wake_;  // homad's eventfd: ends its sleep
+  base::Descriptor stop_;  // an eventfd: ends our thread
+  base::Mapping receive_;
+  std::shared_ptr<const channel::EngineState> state_;
+  std::shared_ptr<channel::Doorbell> doorbell_;
+
+  std::mutex ask_mutex_;  // one question at a time
+  base::Descriptor socket_;
+
+  std::mutex mutex_;
+  bool lost_ = false;
+  std::vector<Channel> channels_;
+  std::vector<std::weak_ptr<EngineUser>> users_;
+
+  std::unique_ptr<std::thread> thread_;  // learns when homad is gone
+};
+
+}  // namespace homa::client

@@ -1,0 +1,58 @@
+// homad's log: one line an event, for people or as JSON. A thread of its own writes, because nobody
+// knows how long that takes; what it cannot keep up with is dropped and counted.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <initializer_list>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+namespace homa::daemon {
+
+enum class LogLevel : std::uint8_t { kError, kWarning, kInfo, kDebug };
+enum class LogFormat : std::uint8_t { kText, kJson };
+
+struct LogField {
+  std::string_view name;
+  std::string value;
+};
+
+// "2026-11-27T15:04:05.123Z info attached: pid=12 user=1000", or the same as a JSON object.
+std::string log_line(LogFormat format, std::int64_t milliseconds_since_1970, LogLevel level,
+                     std::string_view event, std::initializer_list<LogField> fields);
+
+class Log {
+ public:
+  // Lines go to `descriptor`, which stays the caller's.
+  Log(int descriptor, LogFormat format, LogLevel least);
+  ~Log();  // writes what is left, for at most kLastWords
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  // One thread. Never waits for a write.
+  void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
+  void set_least(LogLevel least) { least_ = least; }
+
+ private:
+  static constexpr std::size_t kWaitingMax = 4096;  // lines
+
+  void run();
+  void write_out(const std::string& line) const;
+
+  const int descriptor_;
+  const LogFormat format_;
+  LogLevel least_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> waiting_;
+  std::uint64_t dropped_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace homa::daemon

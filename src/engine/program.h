@@ -1,0 +1,35 @@
+// A program that an engine serves: its account, the memory that its messages lie in, and what it
+// may have in progress. An embedded engine has one, the process that it is in.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/packets.h"
+#include "engine/bell_group.h"
+#include "engine/receive_region.h"
+
+namespace homa::engine {
+
+struct ProgramLimits {
+  std::uint32_t channels_max = 0;  // sockets
+  std::uint32_t rpcs_max = 0;      // that all of them have started and that are in progress
+};
+
+struct Program {
+  Program(core::AccountId its_account, ReceiveRegion memory, const ProgramLimits& its_limits)
+      : account(its_account), receive(std::move(memory)), limits(its_limits) {}
+
+  const core::AccountId account;
+  ReceiveRegion receive;
+  const ProgramLimits limits;
+  std::vector<std::unique_ptr<BellGroup>> bells;
+  std::size_t channels = 0;
+  std::uint32_t rpcs = 0;  // started and in progress
+  bool leaving = false;    // it is gone, and what it had is taken back
+};
+
+}  // namespace homa::engine

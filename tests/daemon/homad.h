@@ -1,0 +1,161 @@
+// A homad for tests: its own process, its own socket in a folder of its own, any UDP port of
+// loopback. And children that use it.
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "homa/host.h"
+
+namespace homa::testing {
+
+using namespace std::chrono_literals;
+
+// Until `condition` holds; false: it did not within 20 s.
+inline bool eventually(const std::function<bool()>& condition) {
+  for (const auto until = std::chrono::steady_clock::now() + 20s;
+       std::chrono::steady_clock::now() < until; std::this_thread::sleep_for(5ms)) {
+    if (condition()) return true;
+  }
+  return condition();
+}
+
+class Homad {
+ public:
+  explicit Homad(std::vector<std::string> options = {}) : options_(std::move(options)) {
+    char folder[] = "/tmp/homad-test-XXXXXX";
+    folder_ = ::mkdtemp(folder);
+    start();
+  }
+  ~Homad() {
+    kill(SIGKILL);
+    std::filesystem::remove_all(folder_);
+  }
+  Homad(const Homad&) = delete;
+  Homad& operator=(const Homad&) = delete;
+
+  void start() {
+    std::vector<std::string> words = {
+        "homad", "--socket",    socket(), "--address", "127.0.0.1",         "--udp-port",
+        "0",     "--log-level", "debug",  "--set",     "timeout_ticks=5000"};
+    words.insert(words.end(), options_.begin(), options_.end());
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      const int log = ::open(log_path().c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+      ::dup2(log, STDERR_FILENO);
+      std::vector<char*> argv;
+      for (std::string& word : words) argv.push_back(word.data());
+      argv.push_back(nullptr);
+      ::execv(HOMAD_PROGRAM, argv.data());
+      ::_exit(127);
+    }
+    EXPECT_TRUE(eventually([this] { return log().find("ready: ") != std::string::npos; })) << log();
+  }
+  // Its exit code; -1: a signal ended it.
+  int kill(int signal) {
+    if (pid_ < 0) return 0;
+    int status = 0;
+    ::kill(pid_, signal);
+    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  HostConfig client_config() const {
+    HostConfig config;
+    config.engine = EngineChoice::kDaemon;
+    config.daemon_socket = socket();
+    config.receive_bytes = 4 << 20;
+    config.transmit_bytes = 4 << 20;
+    return config;
+  }
+  std::string socket() const { return folder_ + "/homad.sock"; }
+  std::string log_path() const { return folder_ + "/log"; }
+  std::string log() const { return read(log_path()); }
+  pid_t pid() const { return pid_; }
+  std::size_t descriptors() const {
+    const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid_) + "/fd");
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+  }
+  // A field of /proc/PID/status, in kB.
+  std::uint64_t memory(const std::string& field) const {
+    const std::string status = read("/proc/" + std::to_string(pid_) + "/status");
+    const auto at = status.find(field + ":");
+    return at == std::string::npos ? 0 : std::strtoull(&status[at + field.size() + 1], nullptr, 10);
+  }
+
+ private:
+  static std::string read(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  std::vector<std::string> options_;
+  std::string folder_;
+  pid_t pid_ = -1;
+};
+
+// A process that runs `work`; its exit code is what that returns.
+class Child {
+ public:
+  explicit Child(const std::function<int()>& work) : pid_(::fork()) {
+    if (pid_ != 0) return;
+    ::alarm(60);  // a child that hangs dies of it
+    ::_exit(work());
+  }
+  ~Child() { kill(); }
+  Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  // Its exit code; -1: a signal ended it.
+  int wait() {
+    int status = 0;
+    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  void kill() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    wait();
+  }
+
+ private:
+  pid_t pid_;
+};
+
+// Tells another process that something has happened.
+class Flag {
+ public:
+  Flag() { EXPECT_EQ(::pipe2(ends_, O_CLOEXEC), 0); }
+  ~Flag() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  Flag(const Flag&) = delete;
+  Flag& operator=(const Flag&) = delete;
+  void raise() const { EXPECT_EQ(::write(ends_[1], "x", 1), 1); }
+  // Until it was raised once more; false: not within 20 s.
+  bool wait() const {
+    pollfd waiting{ends_[0], POLLIN, 0};
+    char byte = 0;
+    return ::poll(&waiting, 1, 20'000) == 1 && ::read(ends_[0], &byte, 1) == 1;
+  }
+
+ private:
+  int ends_[2];
+};
+
+}  // namespace homa::testing
