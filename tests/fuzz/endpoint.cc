@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <span>
 #include <vector>
@@ -67,6 +68,7 @@ class Host {
   };
   struct Outgoing {
     std::uint32_t length;
+    std::uint32_t supplied;  // bytes that are there
   };
 
   void packet(std::span<const std::byte> bytes, const Address& from);
@@ -75,6 +77,8 @@ class Host {
   void reflected_packet(base::ByteReader& input);
   void start(base::ByteReader& input);
   void reply(base::ByteReader& input);
+  void supply(base::ByteReader& input);
+  void supply_to(RpcId rpc, std::uint32_t bytes);
   void abort(base::ByteReader& input);
   void unreachable(base::ByteReader& input);
   void release(std::size_t index);
@@ -92,6 +96,7 @@ class Host {
   Time now_{std::chrono::seconds(1)};
   std::uint64_t tokens_ = 0;
   std::map<core::TransmitToken, Outgoing> outgoing_;  // by token: given, not given back
+  std::map<RpcId, core::TransmitToken> supplies_;     // of messages whose bytes are not all there
   std::map<RpcId, core::Cookie> calls_;               // ours in progress, with their cookies
   std::vector<RpcId> requests_;                       // served, not answered
   std::vector<Buffer> held_;                          // message buffers in our hands
@@ -192,11 +197,13 @@ void Host::reflected_packet(base::ByteReader& input) {
 }
 
 void Host::start(base::ByteReader& input) {
+  const auto choice = input.read<std::uint8_t>();
   core::Request request;
-  request.server = kPeers[input.read<std::uint8_t>() % kPeers.size()];
+  request.server = kPeers[choice % kPeers.size()];
   request.server_port = kServerPort;
   request.client_port = client_port_;
   request.length = std::uint32_t{input.read<std::uint16_t>()} * 2;
+  request.pending = (choice & 0x80U) != 0 ? request.length / 2 : 0;
   request.transmit_token = core::TransmitToken{++tokens_};
   request.cookie = core::Cookie{tokens_ * 3};
   const auto rpc = endpoint_.start(now_, request);
@@ -205,7 +212,9 @@ void Host::start(base::ByteReader& input) {
   if (!rpc) return;
   HOMA_CHECK(*rpc != kNoRpc && !is_served(*rpc));
   HOMA_CHECK(calls_.emplace(*rpc, request.cookie).second);
-  outgoing_.emplace(request.transmit_token, Outgoing{request.length});
+  outgoing_.emplace(request.transmit_token,
+                    Outgoing{request.length, request.length - request.pending});
+  if (request.pending > 0) supplies_[*rpc] = request.transmit_token;
 }
 
 void Host::reply(base::ByteReader& input) {
@@ -214,10 +223,38 @@ void Host::reply(base::ByteReader& input) {
   if (requests_.empty()) return;
   const auto at = requests_.begin() + static_cast<std::ptrdiff_t>(choice % requests_.size());
   const core::TransmitToken token{++tokens_};
-  const auto result = endpoint_.reply(now_, *at, length, token);
+  const std::uint32_t pending = (choice & 0x80U) != 0 ? length / 2 : 0;
+  const RpcId rpc = *at;
+  const auto result = endpoint_.reply(now_, rpc, length, token, pending);
   if (!result && result.error() != ErrorCode::kNoSuchRpc) return;
-  if (result) outgoing_.emplace(token, Outgoing{length});
+  if (result) outgoing_.emplace(token, Outgoing{length, length - pending});
+  if (result && pending > 0) supplies_[rpc] = token;
   requests_.erase(at);
+}
+
+// More bytes of a message that was started with some pending; it may have ended meanwhile.
+void Host::supply(base::ByteReader& input) {
+  const auto choice = input.read<std::uint8_t>();
+  const auto bytes = input.read<std::uint16_t>();
+  if (supplies_.empty()) return;
+  const auto at = std::next(supplies_.begin(), choice % static_cast<int>(supplies_.size()));
+  const auto [rpc, token] = *at;
+  const auto message = outgoing_.find(token);
+  supply_to(rpc, message == outgoing_.end() ? bytes : message->second.supplied + bytes);
+}
+
+void Host::supply_to(RpcId rpc, std::uint32_t bytes) {
+  const auto pending = supplies_.find(rpc);
+  const auto message = outgoing_.find(pending->second);
+  if (message == outgoing_.end()) {
+    supplies_.erase(pending);
+  } else {
+    bytes = message->second.supplied = std::min(message->second.length, bytes);
+    if (bytes == message->second.length) supplies_.erase(pending);
+  }
+  const auto supplied = endpoint_.supply(now_, rpc, bytes);
+  HOMA_CHECK(supplied || supplied.error() == ErrorCode::kNoSuchRpc ||
+             supplied.error() == ErrorCode::kInvalidArgument);
 }
 
 void Host::abort(base::ByteReader& input) {
@@ -301,7 +338,7 @@ void Host::on_transmit(const core::TxPacket& out) {
     HOMA_CHECK(message != outgoing_.end());
     HOMA_CHECK(data->message_length == message->second.length);
     HOMA_CHECK(data->offset() == out.payload_offset);
-    HOMA_CHECK(std::uint64_t{out.payload_offset} + out.payload_length <= data->message_length);
+    HOMA_CHECK(std::uint64_t{out.payload_offset} + out.payload_length <= message->second.supplied);
   }
   if (std::holds_alternative<wire::GrantHeader>(*header)) {
     HOMA_CHECK(endpoint_.granted_not_received() <= config_.max_incoming);
@@ -354,6 +391,7 @@ void Host::step(base::ByteReader& input) {
       drain();
       HOMA_CHECK(endpoint_.open_port(kServerPort));
       break;
+    case 9: supply(input); break;
     default: crafted_packet(input); break;
   }
   drain();
@@ -365,6 +403,7 @@ void Host::finish() {
     drain();
   }
   while (!held_.empty()) release(0);
+  while (!supplies_.empty()) supply_to(supplies_.begin()->first, config_.message_bytes_max);
   drain();
   // Peers are silent from here on; a response that completes now would be a surprise.
   for (int round = 0; endpoint_.rpcs_in_progress() > 0; ++round) {

@@ -57,9 +57,9 @@ TEST_F(Hostile, ChosenIdsMakeNoTableSlow) {
   const Scores before = beside(client, time_before());
   const UdpSocket attacker(*stage_->attacker, kAttacker);
   const auto id = [](std::uint64_t n) { return (n << (21 + 17)) + 2; };
-  const std::uint64_t requests = test::long_tests() ? 65'000 : 20'000;
+  const std::uint64_t requests = test::long_tests() ? 65'000 : 30'000;
   Flood flood(
-      10'000,
+      20'000,
       [&](std::uint64_t n) {
         wire::DataHeader data;
         data.common = header(id(n), kForgedClientPort, kServerPort, 77);
