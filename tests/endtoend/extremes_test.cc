@@ -1,8 +1,13 @@
 // Every size, limit, time and code of the public interface at its extremes. Each is taken, and the
 // host works, or refused with an error in words. Nothing is thrown, and nothing stops the process.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <climits>
 #include <cmath>
+#include <functional>
 #include <initializer_list>
 #include <limits>
 
@@ -235,6 +240,41 @@ TEST(Extremes, OfCodesOfAnAbort) {
     EXPECT_EQ(failure->kind(), Message::Kind::kFailure) << code;
     EXPECT_FALSE(to_string(failure->error()).empty()) << code;
     EXPECT_TRUE(client.status()) << code;
+  }
+}
+
+// It fills the descriptor, takes what is in it, makes it block, shuts it down, closes it: the
+// engine serves it and all others as before.
+TEST(Extremes, OfWhatAnApplicationDoesToItsDescriptor) {
+  Host host = testing::open_host(loopback_config());
+  const EchoServer echo(host, 4000);
+  const std::function<void(int)> deeds[] = {
+      [](int fd) {
+        const std::vector<char> bytes(1'000, 'x');
+        while (::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) continue;
+      },
+      [](int fd) {
+        char byte;
+        while (::recv(fd, &byte, 1, MSG_DONTWAIT) >= 0) continue;
+      },
+      [](int fd) { ::fcntl(fd, F_SETFL, 0); },
+      [](int fd) { ::shutdown(fd, SHUT_RDWR); },
+      [](int fd) { ::close(::dup(fd)); },
+  };
+  for (const auto& deed : deeds) {
+    Socket bad = host.client().value();
+    Socket good = host.client().value();
+    for (int i = 0; i < 300; ++i) {  // more than the descriptor's queue holds
+      const int fd = bad.descriptor();
+      ASSERT_GE(fd, 0);
+      deed(fd);
+      ASSERT_TRUE(bad.send(echo.address(), bytes_of("x")));
+      const auto other = good.call(echo.address(), bytes_of("y"), 5s);
+      ASSERT_TRUE(other) << other.error().text;
+      deed(fd);
+      const auto response = bad.receive(5s);
+      ASSERT_TRUE(response) << response.error().text;
+    }
   }
 }
 
