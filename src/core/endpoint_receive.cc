@@ -255,6 +255,7 @@ RxOutcome Endpoint::Impl::take_data(Time now, Rpc& rpc, const RxPacket& packet,
   heard(now, rpc);
   if (!rpc.buffer.held) return drop(now, DropReason::kNoBuffer, packet, id);
   const ByteRange range{data.offset(), data.offset() + data.payload_length()};
+  const std::uint32_t before = rpc.in.received();
   switch (rpc.in.add(range)) {
     case MessageIn::Added::kNew: break;
     case MessageIn::Added::kDuplicate: return drop(now, DropReason::kDuplicate, packet, id);
@@ -266,6 +267,7 @@ RxOutcome Endpoint::Impl::take_data(Time now, Rpc& rpc, const RxPacket& packet,
   outcome.kind = RxOutcome::Kind::kDeliver;
   outcome.payload_offset = wire::kDataHeaderBytes;
   outcome.length = range.size();
+  outcome.new_bytes = rpc.in.received() - before;
   outcome.account = rpc.port->account->id;
   outcome.buffer = rpc.buffer.offset + range.begin;
   outcome.rpc = rpc.id;

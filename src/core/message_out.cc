@@ -16,7 +16,7 @@ void MessageOut::start(std::uint32_t length, std::uint32_t unscheduled, Transmit
   granted_ = unscheduled_;
   available_ = length;
   payload_max_ = payload_max;
-  resized_ = false;
+  cuts_count_ = 0;
   token_ = token;
   age_ = age;
   last_sent_ = Time{};
@@ -32,7 +32,12 @@ void MessageOut::reset() {
 void MessageOut::resize(std::uint32_t payload_max) {
   HOMA_CHECK(payload_max > 0);
   if (sent_ > 0) {
-    resized_ = true;
+    if (payload_max >= payload_max_) return;
+    if (cuts_count_ == kCutsMax) {
+      std::move(cuts_.begin() + 1, cuts_.end(), cuts_.begin());
+      --cuts_count_;
+    }
+    cuts_[cuts_count_++] = {sent_, payload_max_};
   } else if (payload_max > payload_max_ && payload_max > available_ && !supplied()) {
     return;
   }
@@ -53,26 +58,39 @@ bool MessageOut::grant(std::uint32_t offset) {
   return true;
 }
 
-// Packets end at multiples of the payload counted from the message's start, then from the end of
-// the unscheduled bytes, where a boundary is forced (docs/protocol.md#packets).
+// Of new data. Packets end at multiples of the payload counted from the message's start, or from
+// the last cut, then from the end of the unscheduled bytes, where a boundary is forced
+// (docs/protocol.md#packets).
 std::uint32_t MessageOut::packet_end(std::uint32_t begin) const {
   const std::uint64_t full = std::uint64_t{begin} + payload_max_;
   const std::uint32_t stop = begin < unscheduled_ ? unscheduled_ : length_;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(full, stop));
 }
 
-std::uint32_t MessageOut::packet_begin(std::uint32_t within) const {
-  const std::uint32_t base = within < unscheduled_ ? 0 : unscheduled_;
-  return base + (within - base) / payload_max_ * payload_max_;
+// The packet that carries byte `at` of what was sent, if it is sent again now: the packet in which
+// it went first, divided by every cut since.
+ByteRange MessageOut::packet_of(std::uint32_t at) const {
+  const auto divide = [at](ByteRange range, std::uint32_t payload_max) {
+    const std::uint32_t begin = range.begin + (at - range.begin) / payload_max * payload_max;
+    return ByteRange{begin, begin + std::min(payload_max, range.end - begin)};
+  };
+  ByteRange packet{0, sent_};
+  std::size_t cut = 0;
+  for (; cut < cuts_count_ && at >= cuts_[cut].end; ++cut) packet.begin = cuts_[cut].end;
+  if (cut < cuts_count_) packet.end = cuts_[cut].end;
+  if (at < unscheduled_) {
+    packet.end = std::min(packet.end, unscheduled_);
+  } else {
+    packet.begin = std::max(packet.begin, unscheduled_);
+  }
+  for (; cut < cuts_count_; ++cut) packet = divide(packet, cuts_[cut].payload_max);
+  return divide(packet, payload_max_);
 }
 
 bool MessageOut::resend(ByteRange range, Priority priority) {
   range.end = std::min(range.end, sent_);
   if (range.begin >= range.end) return false;
-  if (!resized_) {
-    range.begin = packet_begin(range.begin);
-    range.end = packet_end(packet_begin(range.end - 1));
-  }
+  range = {packet_of(range.begin).begin, packet_of(range.end - 1).end};
   for (Resend& queued : resends_) {
     if (queued.bytes.begin <= range.end && range.begin <= queued.bytes.end) {
       queued.bytes = {std::min(queued.bytes.begin, range.begin),
@@ -101,7 +119,7 @@ bool MessageOut::add_resend(const Resend& resend) try {
 MessageOut::Resend MessageOut::next_resend() const {
   HOMA_CHECK(!resends_.empty());
   const Resend& first = resends_.front();
-  const std::uint32_t end = std::min(packet_end(first.bytes.begin), first.bytes.end);
+  const std::uint32_t end = std::min(packet_of(first.bytes.begin).end, first.bytes.end);
   return {{first.bytes.begin, end}, first.priority};
 }
 

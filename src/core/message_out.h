@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <boost/container/small_vector.hpp>
 #include <boost/intrusive/list_hook.hpp>
 #include <boost/intrusive/set_hook.hpp>
@@ -29,10 +30,10 @@ class MessageOut {
   void start(std::uint32_t length, std::uint32_t unscheduled, TransmitToken token,
              std::uint64_t age, std::uint32_t payload_max);
   void reset();
-  // Packets have up to `payload_max` bytes from now on. Those sent so far may have had more or
-  // less: what is sent again then is exactly what is asked for, because receivers (the kernel's)
-  // refuse packets that overlap with what they have. Before the first packet: only what is there
-  // already is put into a packet.
+  // Packets have up to `payload_max` bytes from now on. After the first packet they only become
+  // shorter, and a packet that is sent again is divided: no part crosses its old boundaries,
+  // because receivers (the kernel's) refuse packets that overlap with what they have. Before the
+  // first packet: only what is there already is put into a packet.
   void resize(std::uint32_t payload_max);
   std::uint32_t payload_max() const { return payload_max_; }
   // The last `bytes` of a message that was just started are not there yet: nothing of them goes
@@ -82,9 +83,16 @@ class MessageOut {
   boost::intrusive::list_member_hook<> resend_hook;
 
  private:
+  // Bytes from the cut before up to `end` first went in packets of `payload_max` bytes.
+  struct Cut {
+    std::uint32_t end = 0;
+    std::uint32_t payload_max = 0;
+  };
+  static constexpr std::size_t kCutsMax = 3;  // of one message; before those, boundaries are lost
+
   std::uint32_t packet_end(std::uint32_t begin) const;
+  ByteRange packet_of(std::uint32_t at) const;
   bool add_resend(const Resend& resend);
-  std::uint32_t packet_begin(std::uint32_t within) const;
 
   std::uint32_t length_ = 0;
   std::uint32_t sent_ = 0;
@@ -92,7 +100,8 @@ class MessageOut {
   std::uint32_t unscheduled_ = 0;
   std::uint32_t available_ = 0;
   std::uint32_t payload_max_ = 1;
-  bool resized_ = false;  // after packets were sent: boundaries are not multiples of payload_max_
+  std::uint8_t cuts_count_ = 0;
+  std::array<Cut, kCutsMax> cuts_;  // the earliest first
   TransmitToken token_{};
   std::uint64_t age_ = 0;
   Time last_sent_{};

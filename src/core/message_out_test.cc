@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace homa::core {
 namespace {
 
@@ -62,13 +64,13 @@ TEST(MessageOut, SendsWholePacketsOfWhatIsThere) {
   EXPECT_TRUE(out.all_sent());
 }
 
-TEST(MessageOut, AResizedMessageSendsAgainExactlyWhatIsAskedFor) {
+TEST(MessageOut, ACutMessageSendsAgainWhatIsAskedForInParts) {
   MessageOut out = started(60'000, 40'000);
   send_all(out);
   out.resize(1'000);
   ASSERT_TRUE(out.resend({2'848, 5'696}, 7));  // two packets of 1,424 bytes that did not fit
   std::uint32_t at = 2'848;
-  for (const std::uint32_t length : {1'000U, 1'000U, 848U}) {
+  for (const std::uint32_t length : {1'000U, 424U, 1'000U, 424U}) {
     ASSERT_TRUE(out.must_resend());
     EXPECT_EQ(out.next_resend().bytes.begin, at);
     EXPECT_EQ(out.next_resend().bytes.size(), length);
@@ -82,6 +84,58 @@ TEST(MessageOut, AResizedMessageSendsAgainExactlyWhatIsAskedFor) {
   send_all(out);
   ASSERT_TRUE(out.resend({59'000, 60'000}, 7));
   EXPECT_EQ(out.next_resend().bytes.end, 60'000U);
+}
+
+// A RESEND may ask for what was cut together with what goes again already.
+TEST(MessageOut, NothingSentAgainCrossesABoundaryOfPacketsSentBefore) {
+  MessageOut out = started(60'000, 40'000);
+  std::set<std::uint32_t> boundaries;
+  const auto send_new = [&] {
+    while (out.sendable() && boundaries.size() < 50) {
+      boundaries.insert(out.next_packet().begin);
+      out.note_sent(out.next_packet(), Time{});
+    }
+  };
+  const auto send_again = [&](ByteRange range, std::uint32_t longest) {
+    ASSERT_TRUE(out.resend(range, 7));
+    std::uint32_t at = out.next_resend().bytes.begin;
+    EXPECT_LE(at, range.begin);
+    while (out.must_resend()) {
+      const ByteRange bytes = out.next_resend().bytes;
+      EXPECT_EQ(bytes.begin, at);
+      EXPECT_LE(bytes.size(), longest);
+      const auto next = boundaries.upper_bound(bytes.begin);
+      if (next != boundaries.end()) {
+        EXPECT_LE(bytes.end, *next);
+      }
+      boundaries.insert(bytes.begin);
+      out.note_resent(bytes);
+      at = bytes.end;
+    }
+    EXPECT_GE(at, range.end);
+  };
+  for (int i = 0; i < 10; ++i) out.note_sent(out.next_packet(), Time{});
+  for (std::uint32_t at = 0; at <= out.sent(); at += 1'424) boundaries.insert(at);
+  for (const std::uint32_t payload : {1'172U, 700U, 468U}) {
+    out.resize(payload);
+    send_again({0, out.sent()}, payload);
+    send_again({3'000, 9'000}, payload);
+    for (int i = 0; i < 3; ++i) {
+      boundaries.insert(out.next_packet().begin);
+      out.note_sent(out.next_packet(), Time{});
+    }
+    boundaries.insert(out.sent());
+  }
+  out.resize(100);  // one cut too many: the oldest boundaries are lost, and nothing else
+  send_new();
+  ASSERT_TRUE(out.resend({0, out.sent()}, 7));
+  std::uint32_t at = 0;
+  while (out.must_resend()) {
+    EXPECT_EQ(out.next_resend().bytes.begin, at);
+    at = out.next_resend().bytes.end;
+    out.note_resent(out.next_resend().bytes);
+  }
+  EXPECT_EQ(at, out.sent());
 }
 
 TEST(MessageOut, GrowsBeforeItsFirstPacketOnlyIfTheBytesAreThere) {

@@ -141,9 +141,9 @@ void HomaTransport::on_packet(SimTime now, PacketId packet_id) {
   if (outcome.kind == core::RxOutcome::Kind::kDeliver) {
     if (checker_) checker_->on_deliver(id, outcome, packet);
     if ((packet.token & kResponse) != 0) {
-      sim_.ledger.response_progress(now, outcome.length);
+      sim_.ledger.response_progress(now, outcome.new_bytes);
     } else {
-      sim_.ledger.request_progress(now, message_of(packet.token), outcome.length);
+      sim_.ledger.request_progress(now, message_of(packet.token), outcome.new_bytes);
     }
   }
   settle(now, id, packet_id);

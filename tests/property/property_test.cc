@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/grant_checker.h"
+#include "support/overlap_checker.h"
 #include "support/rpc_workload.h"
 #include "support/virtual_network.h"
 
@@ -254,6 +255,72 @@ TEST(Property, AHostThatVanishesEndsItsRpcsWithinTheTimeout) {
                           workload.errors()};
     ASSERT_TRUE(outcome.violations.empty())
         << describe("Property.AHostThatVanishesEndsItsRpcsWithinTheTimeout", seed, outcome);
+  }
+}
+
+// While the path shrinks and grows, with and without ICMP, packets are lost. `overtaking`: some
+// also come late or twice.
+Outcome run_on_changing_path(std::uint64_t seed, bool overtaking, std::uint64_t& overlaps) {
+  Random random(seed * 104'729);
+  Experiment experiment = draw(seed);
+  NetworkConfig& network_config = experiment.network;
+  network_config.core.payload_bytes_max = random.chance(0.5) ? 1'424 : 8'900;
+  network_config.core.receive_region_bytes = 16 << 20;
+  network_config.faults_end = at(milliseconds(60));
+  network_config.loss = 0.02 * static_cast<double>(random.below(4));
+  network_config.duplication = overtaking ? 0.02 : 0;
+  network_config.reordering = overtaking ? 0.1 : 0;
+  for (PlannedRpc& rpc : experiment.plan) rpc.abort_after = Duration::zero();
+  RpcWorkload workload;
+  OverlapChecker checker;
+  VirtualNetwork network(network_config, workload, &checker);
+  workload.begin(network, experiment.plan);
+  const bool told = random.chance(0.5);
+  const std::uint32_t widest = network_config.core.payload_bytes_max + wire::kDataHeaderBytes;
+  const std::uint32_t widths[] = {widest, 1'440, 1'300, 1'230, 600};
+  for (int change = 0; change < 6; ++change) {
+    network.at(
+        at(microseconds(random.between(100, 50'000))),
+        [&network, told, bytes = widths[random.below(5)]] { network.set_path(bytes, told); });
+  }
+  network.run(at(seconds(20)));
+  workload.check_end(network);
+  overlaps += checker.overlaps();
+  bool cut = false;
+  for (HostIndex host = 0; host < network_config.hosts; ++host) {
+    cut = cut || network.counters(host).messages_cut.load() > 0;
+  }
+  // Without a cut nothing was tested.
+  return Outcome{.violations = network.violations(),
+                 .completed = cut ? workload.completed() : 0,
+                 .failed = workload.failed(),
+                 .hash = network.trace_hash(),
+                 .packets = network.packets_sent(),
+                 .errors = workload.errors()};
+}
+
+TEST(Property, APathThatShrinksAndGrowsLosesNothing) {
+  constexpr const char* kName = "Property.APathThatShrinksAndGrowsLosesNothing";
+  std::size_t completed_after_a_cut = 0;
+  std::uint64_t overlaps = 0;
+  for (const std::uint64_t seed : seeds(300)) {
+    const Outcome outcome = run_on_changing_path(seed, seed % 2 == 0, overlaps);
+    ASSERT_TRUE(outcome.violations.empty()) << describe(kName, seed, outcome);
+    ASSERT_EQ(outcome.failed, 0U) << describe(kName, seed, outcome);
+    completed_after_a_cut += outcome.completed;
+  }
+  if (std::getenv("HOMA_TEST_SEED") == nullptr) {
+    EXPECT_GT(completed_after_a_cut, 100U);
+  }
+}
+
+// As long as packets do not overtake each other, no receiver gets one that it has in part.
+TEST(Property, PacketsSentAgainAfterACutOverlapWithNoneThatArrived) {
+  for (const std::uint64_t seed : seeds(300)) {
+    std::uint64_t overlaps = 0;
+    const Outcome outcome = run_on_changing_path(seed, false, overlaps);
+    ASSERT_EQ(overlaps, 0U) << describe(
+        "Property.PacketsSentAgainAfterACutOverlapWithNoneThatArrived", seed, outcome);
   }
 }
 

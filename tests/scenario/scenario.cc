@@ -109,6 +109,8 @@ class Runner {
       app(line);
     } else if (line.who == "icmp") {
       icmp(line);
+    } else if (line.who == "path") {
+      path(line);
     } else if (line.who == "check") {
       check(line);
     } else if (line.who != "end") {
@@ -286,6 +288,19 @@ class Runner {
     endpoint_.on_unreachable(now_, what);
   }
 
+  void path(const Line& line) {
+    endpoint_.on_path(now_, {peer_address(line.number_or("peer", 1)),
+                             static_cast<std::uint32_t>(line.number("packet"))});
+    if (line.what != "too-big") return;
+    const Named& named = names_.at(line.rpc);
+    wire::DataHeader header;
+    header.common = fields(named, false).header;
+    header.common.sequence = static_cast<std::uint32_t>(line.number("offset"));
+    wire::HeaderBuffer quoted;
+    endpoint_.on_too_big(now_, peer_address(named.peer),
+                         std::span(quoted).first(wire::encode(header, quoted)));
+  }
+
   void check(const Line& line) {
     if (line.has("rpcs")) {
       EXPECT_EQ(endpoint_.rpcs_in_progress(), line.number("rpcs"));
@@ -341,6 +356,9 @@ class Runner {
       ASSERT_EQ(data->offset(), at) << describe(out);
       EXPECT_EQ(data->common.sequence, data->segment_offset) << "offsets must both be right";
       ASSERT_LE(data->payload.size(), options_.config.payload_bytes_max);
+      if (line.has("size")) {
+        ASSERT_EQ(data->payload.size(), std::min<std::uint64_t>(line.number("size"), end - at));
+      }
       at += static_cast<std::uint32_t>(data->payload.size());
     }
     EXPECT_EQ(at, end) << "the last packet goes beyond";

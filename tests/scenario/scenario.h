@@ -33,8 +33,11 @@
 //          any of them with peer=N; life=N: the sender's incarnation (0: a kernel's);
 //          drop=REASON: the endpoint must drop it and say so
 //   out    the same; prio=N is the packet's network priority, to=N the peer that it goes to;
-//          one `out DATA` line with bytes=A-B stands for all the packets of that range
+//          one `out DATA` line with bytes=A-B stands for all the packets
+//          of that range; size=N: each has N bytes of payload, the last one the rest
 //   icmp   port|protocol|host [RPC]
+//   path   limit packet=N [peer=N]: the way to the peer takes Homa packets of N bytes
+//          too-big RPC offset=N packet=N: and ICMP quotes the packet that began at that offset
 //   event  request|response RPC [length=N], failed RPC [error=WORD] [executed=no|perhaps|yes], done
 //   RPC check  rpcs=N region=N peers=N granted=N (any of them) end    nothing more happens until
 //   then

@@ -84,6 +84,33 @@ void VirtualNetwork::release(HostIndex host, const core::Event& event) {
 
 void VirtualNetwork::restart(HostIndex host) { boot(hosts_[host]); }
 
+void VirtualNetwork::set_path(std::uint32_t bytes, bool told) {
+  path_tells_ = told;
+  const bool wider = bytes > path_bytes_;
+  path_bytes_ = bytes;
+  if (!told || !wider) return;
+  known_path_bytes_ = bytes;
+  for (Host& host : hosts_) host.endpoint->on_paths_changed();
+}
+
+void VirtualNetwork::answer_path_questions(core::Endpoint& endpoint) {
+  while (const auto peer = endpoint.poll_path_question()) {
+    endpoint.on_path(now_, {*peer, known_path_bytes_});
+  }
+}
+
+void VirtualNetwork::tell_too_big(HostIndex from, HostIndex to,
+                                  const std::vector<std::byte>& packet) {
+  const auto told = [this, from, to, packet, bytes = path_bytes_] {
+    known_path_bytes_ = bytes;
+    core::Endpoint& endpoint = *hosts_[from].endpoint;
+    endpoint.on_path(now_, {address(to), bytes});
+    endpoint.on_too_big(now_, address(to), packet);
+    pump(from);
+  };
+  schedule(now_ + config_.delay, told);
+}
+
 void VirtualNetwork::run(Time until) {
   int at_this_time = 0;
   while (!due_.empty() && due_.top().time <= until) {
@@ -145,6 +172,7 @@ bool VirtualNetwork::drain_events(HostIndex host) {
 }
 
 bool VirtualNetwork::transmit(HostIndex host) {
+  answer_path_questions(*hosts_[host].endpoint);
   std::array<core::TxPacket, 16> packets;
   const std::size_t count =
       hosts_[host].endpoint->poll_transmit(now_, core::LinkFeedback{}, packets);
@@ -179,6 +207,10 @@ void VirtualNetwork::put_on_link(HostIndex from, const core::TxPacket& packet) {
     return;
   }
   if (observer_ != nullptr) observer_->on_sent(*this, from, to, bytes);
+  if (bytes.size() > path_bytes_) {
+    if (path_tells_) tell_too_big(from, to, bytes);
+    return;
+  }
   const bool faults = now_ < config_.faults_end;
   int copies = 1;
   if (faults && random_.chance(config_.loss)) copies = 0;

@@ -79,6 +79,10 @@ class VirtualNetwork {
   // Every packet to and from the host is lost from now on, or no longer.
   void set_unplugged(HostIndex host, bool unplugged) { hosts_[host].unplugged = unplugged; }
 
+  // Packets (Homa header and payload) longer than `bytes` are lost from now on. `told`: their
+  // sender learns it by ICMP, and hosts learn at once that the path became wider.
+  void set_path(std::uint32_t bytes, bool told);
+
   // Runs until nothing is left to do or `until` has come.
   void run(Time until);
 
@@ -116,6 +120,8 @@ class VirtualNetwork {
   void pump(HostIndex host);
   bool drain_events(HostIndex host);
   bool transmit(HostIndex host);
+  void answer_path_questions(core::Endpoint& endpoint);
+  void tell_too_big(HostIndex from, HostIndex to, const std::vector<std::byte>& packet);
   void put_on_link(HostIndex from, const core::TxPacket& packet);
   void arrive(HostIndex from, HostIndex to, const std::vector<std::byte>& packet);
 
@@ -127,6 +133,9 @@ class VirtualNetwork {
   std::uint64_t order_ = 0;
   std::vector<Host> hosts_;
   std::priority_queue<Due, std::vector<Due>, Later> due_;
+  std::uint32_t path_bytes_ = 0xffffffff;
+  std::uint32_t known_path_bytes_ = 0;  // to hosts, PathInfo::packet_bytes_max
+  bool path_tells_ = false;
   std::uint64_t trace_hash_ = 0xcbf29ce484222325ULL;
   std::uint64_t packets_sent_ = 0;
   std::vector<std::string> violations_;
