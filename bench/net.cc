@@ -235,6 +235,7 @@ int main(int argc, char** argv) {
   app.add_option("--outstanding", what.outstanding, "requests in progress");
   app.add_option("--connections", what.connections, "of tcp");
   app.add_option("--cpu-latency", what.cpu_latency_usecs, "homa: hold C-states off, microseconds");
+  app.add_option("--set", what.parameters, "homa: NAME VALUE, a parameter of the protocol");
   app.add_flag("--sleep", sleep, "wait by sleeping instead of spinning");
   app.add_option("--poll-usecs", what.poll_usecs, "homa with --sleep: poll this long before");
   app.add_flag("--threaded", what.threaded, "homa: the library's thread runs the engine");

@@ -14,6 +14,7 @@ HostConfig host_config(const NetCase& what, int host) {
   config.backend = what.transport.substr(std::string("homa-").size());
   config.address = host_address(host);
   config.run_in_callers = !what.threaded;
+  config.parameters = what.parameters;
   if (what.cpu_latency_usecs >= 0) {
     config.cpu_latency = std::chrono::microseconds(what.cpu_latency_usecs);
   }

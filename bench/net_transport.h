@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -22,9 +23,10 @@ struct NetCase {
   bool threaded = false;           // homa: the library's thread runs the engine, not the callers
   std::uint32_t request = 100;     // bytes
   std::uint32_t response = 100;
-  std::uint32_t outstanding = 1;  // requests in progress
-  int cpu_latency_usecs = -1;     // homa: HostConfig::cpu_latency; -1: not set
-  std::uint32_t connections = 1;  // tcp: they share `outstanding`
+  std::uint32_t outstanding = 1;                    // requests in progress
+  int cpu_latency_usecs = -1;                       // homa: HostConfig::cpu_latency; -1: not set
+  std::map<std::string, std::string> parameters{};  // homa: of the protocol
+  std::uint32_t connections = 1;                    // tcp: they share `outstanding`
 };
 
 // Both run in the network namespace of their host, each in a process of its own.

@@ -56,8 +56,8 @@ struct HostConfig {
   // Without run_in_callers: threads that may look so at one socket at once; the others sleep.
   std::uint32_t pollers_max = 1;
   // While its link is busy, an engine that sleeps looks for packets at this interval instead of
-  // waking for each; 0: it always wakes. Not set: by the link, a packet's time below 10 Gbit/s
-  // and at most 150 us, else 0.
+  // waking for each; 0: it always wakes. Not set: by the link, the time of two and a half packets
+  // below 10 Gbit/s and at most 150 us, else 0.
   std::optional<std::chrono::microseconds> coalesce{};
   // Keep the machine's processors out of idle states that they leave more slowly than this, as long
   // as the host lives (/dev/cpu_dma_latency: needs root). Not set: the system's own choice.

@@ -51,6 +51,8 @@ std::size_t Endpoint::poll_transmit(Time now, const LinkFeedback& link, std::spa
   return impl_->poll_transmit(now, link, out);
 }
 bool Endpoint::transmits() const { return impl_->transmits(); }
+
+bool Endpoint::awaits_short() const { return impl_->awaits_short(); }
 std::optional<Event> Endpoint::poll_event() { return impl_->poll_event(); }
 Time Endpoint::next_deadline() const { return impl_->next_deadline(); }
 void Endpoint::begin_memory_pass(AccountId id) {

@@ -128,6 +128,9 @@ class Endpoint {
   std::size_t poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out);
   // False: poll_transmit() has nothing, and that is quicker to ask.
   bool transmits() const;
+  // An RPC of ours with a request shorter than defer_bytes_min is in progress: its caller waits for
+  // each packet.
+  bool awaits_short() const;
   // The next event, in order. One call, one event. Its buffer is valid until release().
   std::optional<Event> poll_event();
   // When on_time() or poll_transmit() next has something to do if nothing arrives; kNever: idle.

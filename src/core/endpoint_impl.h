@@ -52,6 +52,7 @@ class Endpoint::Impl {
   Result<void, ErrorCode> abort(Time now, RpcId id, ErrorCode code, bool report);
   bool release(Time now, AccountId account, BufferOffset buffer, std::uint32_t length);
   std::size_t poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out);
+  bool awaits_short() const { return short_calls_ > 0; }
   bool transmits() const {
     return !controls_.empty() || queue_.small_waiting() || queue_.paced_waiting() ||
            grants_.wanted();
@@ -180,6 +181,7 @@ class Endpoint::Impl {
   const std::uint32_t incarnation_;
   std::uint64_t ages_ = 0;
   std::uint32_t client_rpcs_ = 0;  // ours in progress
+  std::uint32_t short_calls_ = 0;  // of these, with a short request
   PeerTable peers_;
   RpcTable rpcs_;
   PriorityMap priorities_;

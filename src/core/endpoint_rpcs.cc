@@ -118,6 +118,8 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
   Rpc* rpc = events_.reserve_for(rpcs_.size() + 1) ? rpcs_.add_client(*peer) : nullptr;
   if (rpc == nullptr) return Unexpected(ErrorCode::kNoMemory);
   ++client_rpcs_;
+  rpc->short_call = request.length < config_.defer_bytes_min;
+  if (rpc->short_call) ++short_calls_;
   rpc->port = port;
   rpc->local_port = port->number;
   rpc->peer_port = request.server_port;
@@ -195,6 +197,7 @@ void Endpoint::Impl::end(Time now, Rpc& rpc) {
   if (rpc.out.started()) events_.transmit_done(rpc);
   if (rpc.is_client) {
     --client_rpcs_;
+    if (rpc.short_call) --short_calls_;
   } else {
     const bool ran = rpc.state != Rpc::State::kReceiving;
     admission_.request_ended(*rpc.port, *rpc.peer, rpc.client_id, ran);

@@ -33,6 +33,7 @@ struct Rpc {
 
   State state = State::kFree;
   bool is_client = false;
+  bool short_call = false;                  // ours, with a request shorter than defer_bytes_min
   bool heard = false;                       // the peer showed that it knows this RPC
   Executed peer_says = Executed::kPerhaps;  // ours: of the request, when the peer ends the RPC
   Port local_port{};

@@ -84,7 +84,7 @@ core::CoreConfig defaults_for(const io::IoCapabilities& capabilities) {
 
 Duration coalesce_for(const core::CoreConfig& config) {
   constexpr Duration kLongest{150'000};
-  return is_slow_link(config) ? std::min(packet_time(config), kLongest) : Duration::zero();
+  return is_slow_link(config) ? std::min(packet_time(config) * 5 / 2, kLongest) : Duration::zero();
 }
 
 }  // namespace homa::engine

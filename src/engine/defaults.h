@@ -24,7 +24,7 @@ namespace homa::engine {
 core::CoreConfig defaults_for(const io::IoCapabilities& capabilities);
 
 // How long an engine that sleeps may look away while its link is busy: below 10 Gbit/s the time of
-// a packet, at most 150 us; else not at all.
+// two and a half packets, at most 150 us; else not at all.
 Duration coalesce_for(const core::CoreConfig& config);
 
 }  // namespace homa::engine

@@ -28,11 +28,11 @@ TEST(Defaults, FollowTheLink) {
   EXPECT_EQ(slow.max_incoming, 400'000U);
   EXPECT_EQ(slow.resend_ticks, 20U) << "a little more than what max_incoming takes";
   EXPECT_EQ(slow.timeout_ticks, 1'920U);
-  EXPECT_EQ(coalesce_for(slow), Duration(61'520)) << "a packet";
+  EXPECT_EQ(coalesce_for(slow), Duration(150'000));
   EXPECT_TRUE(slow.validate());
   EXPECT_GT(slow.nic_backlog_max, Duration(100'000));
-  slow.link_bits_per_second = 10'000'000;
-  EXPECT_EQ(coalesce_for(slow), Duration(150'000));
+  slow.link_bits_per_second = 1'000'000'000;
+  EXPECT_EQ(coalesce_for(slow), Duration(30'760)) << "two and a half packets";
   slow.link_bits_per_second = 10'000'000'000;
   EXPECT_EQ(coalesce_for(slow), Duration(0));
   capabilities.link_bits_per_second = 0;

@@ -53,7 +53,7 @@ Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io,
     : endpoint_(config, seed, recorder_),
       io_(std::move(io)),
       wake_fd_(wake_fd),
-      coalesce_(coalesce),
+      rhythm_(coalesce),
       load_(config.link_bits_per_second),
       attachments_(endpoint_, std::move(receive), recorder_.counters, wake_fd, std::move(state),
                    io_->capabilities().scope) {
@@ -106,6 +106,7 @@ std::size_t Engine::guarded(Work work) {
 
 void Engine::stop_for_want_of_memory() {
   out_of_memory_ = true;
+  load_ = LinkLoad(0);  // it carries nothing any more
   outgoing_.clear();
   attachments_.clear();
 }
@@ -143,7 +144,9 @@ std::size_t Engine::work(Time now, std::size_t done) {
 }
 
 std::size_t Engine::receive(Time now) {
+  if (load_.busy() && !rhythm_.due(now)) return 0;
   const std::size_t count = io_->receive(received_);
+  if (load_.busy()) rhythm_.looked(now, count == received_.size());
   for (std::size_t i = 0; i < count; ++i) {
     const io::RxFrame& frame = received_[i];
     const core::RxOutcome outcome =
@@ -250,11 +253,11 @@ Time Engine::next_deadline() const {
 
 void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
   if (io_ == nullptr || until <= now) return;
-  if (coalesce_ > Duration::zero()) {
+  if (rhythm_.exists()) {
     load_.update(now, recorder_.counters.bytes_received.load(std::memory_order_relaxed),
                  recorder_.counters.bytes_sent.load(std::memory_order_relaxed));
   }
-  if (!load_.busy() && next_deadline() <= now) return;
+  if ((load_.busy() ? next_look() : next_deadline()) <= now) return;
   if (!load_.busy() && !out_of_memory_) {
     const std::uint64_t received =
         recorder_.counters.bytes_received.load(std::memory_order_relaxed);
@@ -276,9 +279,8 @@ void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
 bool Engine::wait(Time now, Time until, std::unique_lock<std::mutex>* owner) {
   // Nothing is to be received before a port is open, see kStartGrace.
   const bool looks_away = load_.busy() || start_ends_ == kNever || out_of_memory_;
-  if (!load_.busy()) until = std::min(until, next_deadline());
-  Duration at_most = until == kNever ? kLongestSleep : std::min(until - now, kLongestSleep);
-  if (load_.busy()) at_most = std::min(at_most, coalesce_);
+  until = std::min(until, load_.busy() ? next_look() : next_deadline());
+  const Duration at_most = until == kNever ? kLongestSleep : std::min(until - now, kLongestSleep);
   const std::span<const int> of_io = looks_away ? std::span<const int>() : io_->descriptors();
   if (!looks_away && (owner == nullptr || of_io.empty() || of_io.size() > kIoDescriptorsMax)) {
     return io_->wait(at_most, wake_fd_);

@@ -25,6 +25,7 @@
 #include "engine/engine_time.h"
 #include "engine/idle_memory.h"
 #include "engine/link_load.h"
+#include "engine/look_rhythm.h"
 #include "engine/outgoing.h"
 #include "engine/receive_region.h"
 #include "io/packet_io.h"
@@ -80,8 +81,9 @@ class Engine {
 
   // Sleeps until there is something to do, but not beyond `until`. Submitters wake it. A part of
   // receive memory that is due to go back to the system goes first; then it does not sleep. While
-  // the link is busy, it looks away for `coalesce` instead: packets and deadlines wait so long, and
-  // what came meanwhile is one batch, because a wake-up costs more than a packet.
+  // the link is busy, it looks away until `coalesce` after its last look instead: packets and
+  // deadlines wait so long, and what came meanwhile is one batch, because a wake-up costs more than
+  // a packet.
   // `owner`: the lock that owns the engine. It is given up during the sleep, if the back end allows
   // that: others may then do anything but sleep() and close(), and wake() the sleeper when they
   // have made something due earlier.
@@ -132,6 +134,7 @@ class Engine {
   void dispatch(Time now, const core::Event& event);
   std::size_t transmit(Time now);
   void send_all(Time until);
+  Time next_look() const { return time_.by_clock(rhythm_.next(endpoint_.awaits_short())); }
   // Whether the wake descriptor is readable.
   bool wait(Time now, Time until, std::unique_lock<std::mutex>* owner);
 
@@ -140,7 +143,7 @@ class Engine {
   std::unique_ptr<io::PacketIo> io_;  // null after close()
   io::IoStatistics statistics_;       // its last
   int wake_fd_;
-  Duration coalesce_;
+  LookRhythm rhythm_;  // followed while load_ is busy
   LinkLoad load_;
   Attachments attachments_;
   Outgoing outgoing_;
