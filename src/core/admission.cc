@@ -12,12 +12,15 @@ constexpr std::uint16_t kClientPorts = 0xffff - kFirstClientPort + 1;
 
 // Requests may hold this share of the RPC slots, so that peers cannot keep us from calling.
 constexpr std::uint32_t kServedShareNumerator = 3, kServedShareDenominator = 4;
+// Peers that have proved their address have an eighth of these to themselves.
+constexpr std::uint32_t kProvedReserve = 8;
 
 }  // namespace
 
 Admission::Admission(const CoreConfig& config)
     : config_(config),
       served_max_(std::max(1U, config.rpcs_max / kServedShareDenominator * kServedShareNumerator)),
+      of_strangers_max_(served_max_ - served_max_ / kProvedReserve),
       finished_(config.finished_ids_max),
       ports_(1U << 16),
       was_open_(1U << 16) {}

@@ -46,17 +46,25 @@ class Admission {
     DropReason reason;
     ErrorCode answer;  // kOk: none
   };
-  // The first packet that came of a request to an open port. nullopt: it may start.
-  std::optional<Refusal> refusal(const LocalPort& port, const Peer& peer,
-                                 const wire::DataHeader& data) const;
-  void request_started(LocalPort& port);
+  // The first packet that came of a request to an open port. nullopt: it may start, unless it ran
+  // before, or there is no slot for it.
+  std::optional<Refusal> refusal(const LocalPort& port, const wire::DataHeader& data) const;
+  std::optional<Refusal> refusal_of_finished(const Peer& peer, const wire::DataHeader& data) const;
+  // Is there an RPC slot for one more request of the peer? Strangers, who have not proved their
+  // address, leave some to others; so does a single peer (docs/protocol.md#slots).
+  bool has_slot(const LocalPort& port, const Peer& peer, bool is_stranger) const;
+  void request_started(LocalPort& port, bool of_stranger);
   // `ran`: the application had it, so it must not run again.
-  void request_ended(LocalPort& port, Peer& peer, WireId client_id, bool ran);
+  void request_ended(LocalPort& port, Peer& peer, WireId client_id, bool of_stranger, bool ran);
 
  private:
+  // A peer may have so many times what it leaves free: one alone gets eight ninths.
+  static constexpr std::uint32_t kPeerShareOfFree = 8;
+
   const CoreConfig& config_;
-  const std::uint32_t served_max_;
-  std::uint32_t served_ = 0;  // requests in progress, over all ports
+  const std::uint32_t served_max_, of_strangers_max_;
+  std::uint32_t served_ = 0;        // requests in progress, over all ports
+  std::uint32_t of_strangers_ = 0;  // among them
   FinishedIds finished_;
   std::vector<std::unique_ptr<LocalPort>> ports_;  // by number
   std::vector<bool> was_open_;                     // by number: since the host began
@@ -68,7 +76,7 @@ class Admission {
 
 // --- Inline: once for each request ---
 
-inline std::optional<Admission::Refusal> Admission::refusal(const LocalPort& port, const Peer& peer,
+inline std::optional<Admission::Refusal> Admission::refusal(const LocalPort& port,
                                                             const wire::DataHeader& data) const {
   if (is_client_port(port.number)) {
     return Refusal{DropReason::kNotForClient, ErrorCode::kNotAServer};
@@ -76,25 +84,34 @@ inline std::optional<Admission::Refusal> Admission::refusal(const LocalPort& por
   if (data.message_length > config_.message_bytes_max) {
     return Refusal{DropReason::kTooLong, ErrorCode::kTooLong};
   }
-  if (finished_.may_have_run(peer, data.common.sender_id)) {
-    // A copy that the network made needs no answer; a sender that tries again does.
-    const bool sent_again = data.retransmit != 0;
-    return Refusal{DropReason::kFinished, sent_again ? ErrorCode::kStale : ErrorCode::kOk};
-  }
-  if (port.served >= config_.served_rpcs_per_port_max || served_ >= served_max_) {
-    return Refusal{DropReason::kOverloaded, ErrorCode::kOverloaded};
-  }
   return std::nullopt;
 }
 
-inline void Admission::request_started(LocalPort& port) {
-  ++port.served;
-  ++served_;
+inline std::optional<Admission::Refusal> Admission::refusal_of_finished(
+    const Peer& peer, const wire::DataHeader& data) const {
+  if (!finished_.may_have_run(peer, data.common.sender_id)) return std::nullopt;
+  // A copy that the network made needs no answer; a sender that tries again does.
+  const bool sent_again = data.retransmit != 0;
+  return Refusal{DropReason::kFinished, sent_again ? ErrorCode::kStale : ErrorCode::kOk};
 }
 
-inline void Admission::request_ended(LocalPort& port, Peer& peer, WireId client_id, bool ran) {
+inline bool Admission::has_slot(const LocalPort& port, const Peer& peer, bool is_stranger) const {
+  if (port.served >= config_.served_rpcs_per_port_max) return false;
+  if (is_stranger && of_strangers_ >= of_strangers_max_) return false;
+  return served_ < served_max_ && peer.rpcs <= kPeerShareOfFree * (served_max_ - served_);
+}
+
+inline void Admission::request_started(LocalPort& port, bool of_stranger) {
+  ++port.served;
+  ++served_;
+  if (of_stranger) ++of_strangers_;
+}
+
+inline void Admission::request_ended(LocalPort& port, Peer& peer, WireId client_id,
+                                     bool of_stranger, bool ran) {
   --port.served;
   --served_;
+  if (of_stranger) --of_strangers_;
   if (ran) finished_.add(peer, client_id);
 }
 

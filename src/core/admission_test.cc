@@ -37,7 +37,7 @@ TEST_F(AdmissionTest, ARequestToAnOpenPortMayStart) {
   const auto port = admission.open(kServer, account, random);
   ASSERT_TRUE(port);
   EXPECT_EQ(admission.find(kServer), *port);
-  EXPECT_FALSE(admission.refusal(**port, peer, data));
+  EXPECT_FALSE(admission.refusal(**port, data));
 }
 
 TEST_F(AdmissionTest, APortIsOpenedOnceAndAgainAfterItWasClosed) {
@@ -56,7 +56,7 @@ TEST_F(AdmissionTest, PortZeroIsAFreeClientPort) {
   const auto port = admission.open(Port{0}, account, random);
   ASSERT_TRUE(port);
   EXPECT_TRUE(is_client_port((*port)->number));
-  const auto refusal = admission.refusal(**port, peer, data);
+  const auto refusal = admission.refusal(**port, data);
   ASSERT_TRUE(refusal) << "it takes no requests";
   EXPECT_EQ(refusal->answer, ErrorCode::kNotAServer);
 }
@@ -64,34 +64,63 @@ TEST_F(AdmissionTest, PortZeroIsAFreeClientPort) {
 TEST_F(AdmissionTest, ARequestThatIsTooLongIsRefused) {
   LocalPort& port = **admission.open(kServer, account, random);
   data.message_length = 10'001;
-  EXPECT_EQ(admission.refusal(port, peer, data)->answer, ErrorCode::kTooLong);
+  EXPECT_EQ(admission.refusal(port, data)->answer, ErrorCode::kTooLong);
 }
 
 TEST_F(AdmissionTest, APortServesSoManyAtOnce) {
   LocalPort& port = **admission.open(kServer, account, random);
-  for (int i = 0; i < 4; ++i) admission.request_started(port);
-  EXPECT_EQ(admission.refusal(port, peer, data)->answer, ErrorCode::kOverloaded);
-  admission.request_ended(port, peer, WireId{2}, false);
-  EXPECT_FALSE(admission.refusal(port, peer, data));
+  for (int i = 0; i < 4; ++i) admission.request_started(port, false);
+  EXPECT_FALSE(admission.has_slot(port, peer, false));
+  admission.request_ended(port, peer, WireId{2}, false, false);
+  EXPECT_TRUE(admission.has_slot(port, peer, false));
 }
 
 TEST_F(AdmissionTest, AllPortsTogetherLeaveRoomForCallsOfOurOwn) {
   LocalPort& port = **admission.open(kServer, account, random);
   LocalPort& other = **admission.open(Port{81}, account, random);
-  for (int i = 0; i < 3; ++i) admission.request_started(port);
-  for (int i = 0; i < 3; ++i) admission.request_started(other);
-  EXPECT_EQ(admission.refusal(port, peer, data)->reason, DropReason::kOverloaded);
+  for (int i = 0; i < 3; ++i) admission.request_started(port, false);
+  for (int i = 0; i < 3; ++i) admission.request_started(other, false);
+  EXPECT_FALSE(admission.has_slot(port, peer, false));
+}
+
+struct AdmissionOfMany : AdmissionTest {
+  ~AdmissionOfMany() override { account.ports.clear(); }
+
+  static CoreConfig large_config() {
+    CoreConfig config;
+    config.rpcs_max = 128;  // 96 of them served
+    return config;
+  }
+  CoreConfig large = large_config();
+  Admission slots{large};
+  LocalPort& port = **slots.open(kServer, account, random);
+};
+
+TEST_F(AdmissionOfMany, StrangersLeaveSlotsToOthers) {
+  int started = 0;
+  for (; slots.has_slot(port, peer, true); ++started) slots.request_started(port, true);
+  EXPECT_EQ(started, 96 - 96 / 8);
+  EXPECT_TRUE(slots.has_slot(port, peer, false));
+  slots.request_ended(port, peer, WireId{2}, true, false);
+  EXPECT_TRUE(slots.has_slot(port, peer, true));
+}
+
+TEST_F(AdmissionOfMany, APeerLeavesSlotsToOthers) {
+  for (; slots.has_slot(port, peer, false); ++peer.rpcs) slots.request_started(port, false);
+  EXPECT_EQ(peer.rpcs, 86U) << "eight ninths";
+  Peer other;
+  EXPECT_TRUE(slots.has_slot(port, other, false));
 }
 
 // A copy that the network made needs no answer. A sender that tries again gets one.
 TEST_F(AdmissionTest, ARequestThatRanDoesNotRunAgain) {
   LocalPort& port = **admission.open(kServer, account, random);
-  admission.request_started(port);
-  admission.request_ended(port, peer, data.common.sender_id, true);
-  EXPECT_EQ(admission.refusal(port, peer, data)->reason, DropReason::kFinished);
-  EXPECT_EQ(admission.refusal(port, peer, data)->answer, ErrorCode::kOk);
+  admission.request_started(port, false);
+  admission.request_ended(port, peer, data.common.sender_id, false, true);
+  EXPECT_EQ(admission.refusal_of_finished(peer, data)->reason, DropReason::kFinished);
+  EXPECT_EQ(admission.refusal_of_finished(peer, data)->answer, ErrorCode::kOk);
   data.retransmit = 1;
-  EXPECT_EQ(admission.refusal(port, peer, data)->answer, ErrorCode::kStale);
+  EXPECT_EQ(admission.refusal_of_finished(peer, data)->answer, ErrorCode::kStale);
 }
 
 }  // namespace

@@ -92,7 +92,6 @@ Result<void, Error> check_durations(const CoreConfig& c) {
       {"need_ack_backoff_max", c.need_ack_backoff_max, c.tick, kLongest},
       {"need_ack_give_up", c.need_ack_give_up, c.tick, kLongest},
       {"buffer_wait_max", c.buffer_wait_max, {}, kLongest},
-      {"peer_idle", c.peer_idle, {}, kLongest},
   };
   return check(ranges);
 }

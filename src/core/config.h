@@ -62,8 +62,12 @@ struct CoreConfig {
   std::uint64_t receive_region_bytes = 64 << 20;    // message buffers; 0: unlimited and unallocated
   Duration buffer_wait_max{5'000'000'000};  // a message without room in it waits; then it fails
   std::uint32_t finished_ids_max = 65'536;  // remembered, so that no request runs twice
-  std::uint32_t peers_max = 5'000;          // above this, idle peers are collected
-  Duration peer_idle{120'000'000'000};
+  std::uint32_t peers_max = 5'000;          // above this, peers without RPCs are forgotten
+
+  // --- Strangers (docs/protocol.md#amplification) ---
+  // A peer without an incarnation, as kernels are, is believed to be at its address. False: it is a
+  // stranger until it has answered an RPC of ours.
+  bool trust_kernel_peers = true;
 
   // --- Incast (docs/protocol.md#incast) ---
   // Ask for at most this many unscheduled bytes over all responses we wait for; 0: no limit.

@@ -48,8 +48,8 @@ namespace {
   FIELD(receive_region_bytes, "bytes", "memory for incoming messages")                          \
   FIELD(buffer_wait_max, "duration", "a message that finds no room fails after this")           \
   FIELD(finished_ids_max, "ids", "remembered, so that no request runs twice")                   \
-  FIELD(peers_max, "peers", "above this, idle ones are forgotten")                              \
-  FIELD(peer_idle, "duration", "silence after which a peer is idle")                            \
+  FIELD(peers_max, "peers", "above this, those without RPCs are forgotten")                     \
+  FIELD(trust_kernel_peers, "switch", "kernel peers need not prove their address")              \
   FIELD(incast_bytes_max, "bytes", "unscheduled bytes over all awaited responses; 0: no limit") \
   FIELD(canary_no_grants, "switch", "planted fault for the test bench: never grant")            \
   FIELD(canary_deaf, "switch", "planted fault: packets do not show that their host lives")      \

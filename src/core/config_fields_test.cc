@@ -42,7 +42,7 @@ TEST(ConfigFields, RefusesWhatIsNotAValueAndSaysWhatIs) {
                                           {"canary_no_grants", "yes"},
                                           {"link_bits_per_second", "99999999999G"},
                                           {"rpcs_max", "5kb"},
-                                          {"peer_idle", "1s "}}) {
+                                          {"buffer_wait_max", "1s "}}) {
     const auto set = set_field(config, name, value);
     ASSERT_FALSE(set) << name;
     EXPECT_NE(set.error().text.find(name), std::string::npos) << set.error().text;

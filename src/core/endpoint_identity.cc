@@ -9,7 +9,9 @@ void Endpoint::Impl::challenge(Time now, Peer& peer, const wire::CommonHeader& a
   if (peer.proved || peer.incarnation == 0) return;
   const Duration interval = config_.tick * config_.resend_interval;
   const auto nonce = peer.challenge.ask(now, peer.address, interval, random_());
-  if (nonce) controls_.challenge(now, peer.way(), about, *nonce);
+  if (nonce && may_send_to(peer, wire::kChallengeBytes)) {
+    controls_.challenge(now, peer.way(), about, *nonce);
+  }
 }
 
 // The answer is as long as the question and goes back to where that came from: it helps nobody to
@@ -35,8 +37,9 @@ RxOutcome Endpoint::Impl::on_answer(Time now, const RxPacket& packet, Peer* peer
 // What we send to the peer's address reaches the peer.
 void Endpoint::Impl::address_proved(Peer& peer) {
   if (peer.proved) return;
-  peer.proved = true;
+  peers_.prove(peer);
   trace::add(counters_.addresses_proved);
+  let_go(peer);
 }
 
 }  // namespace homa::core

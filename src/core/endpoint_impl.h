@@ -82,8 +82,10 @@ class Endpoint::Impl {
   RxOutcome on_error(Time now, const RxPacket& packet, Rpc* rpc);
   RxOutcome drop(Time now, DropReason reason, const RxPacket& packet, WireId id);
   // A new request's RPC, or why there is none.
-  Result<Rpc*, DropReason> admit(Time now, Peer& peer, LocalPort& port,
-                                 const wire::DataHeader& data);
+  Result<Rpc*, Admission::Refusal> admit(Time now, Peer& peer, LocalPort& port,
+                                         const wire::DataHeader& data);
+  RxOutcome refuse(Time now, const RxPacket& packet, const wire::DataHeader& data,
+                   const Admission::Refusal& refusal);
   void announce(Time now, Rpc& rpc, const wire::DataHeader& data);
   void answer_cutoffs(Time now, Peer& peer, const wire::DataHeader& data);
   bool note_packet_of(Time now, Peer& peer, const RxPacket& packet, std::uint32_t incarnation);
@@ -97,6 +99,25 @@ class Endpoint::Impl {
   RxOutcome on_challenge(Time now, const RxPacket& packet);
   RxOutcome on_answer(Time now, const RxPacket& packet, Peer* peer);
   void address_proved(Peer& peer);
+
+  // --- endpoint_strangers.cc: peers that have not proved their address ---
+  bool is_stranger(const Peer& peer) const {
+    return !peer.proved && !(peer.incarnation == 0 && config_.trust_kernel_peers);
+  }
+  bool may_send_to(Peer& peer, std::size_t bytes);
+  void tell_end(Time now, Rpc& rpc, ErrorCode code);
+  bool may_answer(const Address& address, std::size_t bytes);
+  ByteRange may_send_again(Rpc& rpc, ByteRange range);
+  void limit_response(Time now, Rpc& rpc);
+  void give_grant(Time now, Rpc& rpc, std::uint32_t offset) {
+    if (!rpc.is_client && is_stranger(*rpc.peer)) return grant_stranger(now, rpc, offset);
+    rpc.out.grant(offset);
+  }
+  void grant_stranger(Time now, Rpc& rpc, std::uint32_t offset);
+  void let_go(Peer& peer);
+  void forget_stranger(Rpc& rpc);
+  bool make_room_for(Time now, const LocalPort& port, const Peer& newcomer);
+  Rpc* unacked_of_another(const Peer& newcomer);
 
   // --- endpoint_rpcs.cc: the life of an RPC ---
   void fail(Time now, Rpc& rpc, ErrorCode code, bool report);
@@ -197,8 +218,10 @@ class Endpoint::Impl {
   EventQueue events_;
   ControlQueue controls_;
   const Silence silence_;
-  std::uint32_t closing_slot_ = 0;  // whose RPC is looked at next, while ports are closing
-  Time next_cutoffs_{};             // when they are recomputed next, if at all
+  RpcLine unproved_;                 // responses to strangers, the oldest first
+  std::uint32_t displace_slot_ = 0;  // where the next one that gives way is looked for
+  std::uint32_t closing_slot_ = 0;   // whose RPC is looked at next, while ports are closing
+  Time next_cutoffs_{};              // when they are recomputed next, if at all
   Time last_now_{};
 };
 

@@ -110,7 +110,7 @@ RxOutcome Endpoint::Impl::on_query(Time now, const RxPacket& packet, Peer* peer)
   for (std::size_t i = 0; i < query->count; ++i) {
     if (known(query->rpcs[i])) status.known = static_cast<std::uint8_t>(status.known | 2U << i);
   }
-  controls_.status(now, packet.way(), status);
+  if (may_answer(packet.source, wire::kStatusBytes)) controls_.status(now, packet.way(), status);
   return kConsumed;
 }
 

@@ -86,9 +86,10 @@ bool Endpoint::Impl::note_packet_of(Time now, Peer& peer, const RxPacket& packet
   if (incarnation != 0 && incarnation == peer.previous_incarnation) return false;
   if (!config_.canary_deaf) peer.liveness.heard(now);
   peer.path = packet.path;
+  if (!peer.proved) peer.credit.received(packet.bytes.size());
   if (incarnation == 0 || incarnation == peer.incarnation) return true;
   if (peer.incarnation == 0) {
-    peer.incarnation = incarnation;
+    peers_.learn_incarnation(peer, incarnation);
   } else {
     peer_restarted(now, peer, incarnation);
   }
@@ -137,18 +138,28 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
     }
     return outcome;
   }
-  Peer* peer = get_peer(now, packet.source);
-  if (peer == nullptr) return drop(now, DropReason::kOverloaded, packet, data.common.sender_id);
+  Peer* peer = peers_.find(packet.source);
+  if (peer == nullptr) {  // it costs a record only if its request may be admitted
+    if (const auto refusal = admission_.refusal(*local, data)) {
+      return refuse(now, packet, data, *refusal);
+    }
+    peer = get_peer(now, packet.source);
+  } else {
+    peers_.touch(now, *peer);
+  }
+  if (peer == nullptr) {
+    return refuse(now, packet, data, {DropReason::kOverloaded, ErrorCode::kOverloaded});
+  }
   if (!note_packet_of(now, *peer, packet, data.common.incarnation)) {
     return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   }
   peer->repairs.arrived(now, data.payload.size());
   if (raw(data.ack.client_id) != 0) acked(now, *peer, data.ack);
-  answer_cutoffs(now, *peer, data);
+  if (!is_stranger(*peer)) answer_cutoffs(now, *peer, data);
   Rpc* rpc = rpcs_.find_served(*peer, data.common.sender_id, port);
   if (rpc == nullptr) {
     const auto admitted = admit(now, *peer, *local, data);
-    if (!admitted) return drop(now, admitted.error(), packet, data.common.sender_id);
+    if (!admitted) return refuse(now, packet, data, admitted.error());
     rpc = *admitted;
   }
   if (rpc->port != local) {  // the port was closed and opened again
@@ -161,26 +172,35 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   return take_data(now, *rpc, packet, data);
 }
 
-Result<Rpc*, DropReason> Endpoint::Impl::admit(Time now, Peer& peer, LocalPort& port,
-                                               const wire::DataHeader& data) {
+RxOutcome Endpoint::Impl::refuse(Time now, const RxPacket& packet, const wire::DataHeader& data,
+                                 const Admission::Refusal& refusal) {
+  if (refusal.answer != ErrorCode::kOk && may_answer(packet.source, wire::kErrorBytes)) {
+    controls_.error(now, packet.way(), data.common, refusal.answer);
+  }
+  return drop(now, refusal.reason, packet, data.common.sender_id);
+}
+
+Result<Rpc*, Admission::Refusal> Endpoint::Impl::admit(Time now, Peer& peer, LocalPort& port,
+                                                       const wire::DataHeader& data) {
   const WireId id = data.common.sender_id;
-  auto refusal = admission_.refusal(port, peer, data);
+  if (const auto refusal = admission_.refusal(port, data)) return Unexpected(*refusal);
+  if (const auto refusal = admission_.refusal_of_finished(peer, data)) return Unexpected(*refusal);
   Rpc* rpc = nullptr;
-  if (!refusal && events_.reserve_for(rpcs_.size() + 1)) {
+  const bool stranger = is_stranger(peer);
+  if ((admission_.has_slot(port, peer, stranger) || make_room_for(now, port, peer)) &&
+      events_.reserve_for(rpcs_.size() + 1)) {
     rpc = rpcs_.add_served(peer, id, port.number);
   }
   if (rpc == nullptr) {
-    if (!refusal) refusal = {DropReason::kOverloaded, ErrorCode::kOverloaded};
-    if (refusal->answer != ErrorCode::kOk) {
-      controls_.error(now, peer.way(), data.common, refusal->answer);
-    }
-    return Unexpected(refusal->reason);
+    return Unexpected(Admission::Refusal{DropReason::kOverloaded, ErrorCode::kOverloaded});
   }
+  rpc->of_stranger = stranger;
   rpc->port = &port;
-  admission_.request_started(port);
+  admission_.request_started(port, rpc->of_stranger);
   rpc->peer_port = data.common.source_port;
   rpc->peer_incarnation = peer.incarnation;
   rpc->response_limit = data.response_unscheduled_limit;
+  if (rpc->of_stranger) challenge(now, peer, controls_.header_for(*rpc));
   announce(now, *rpc, data);
   return rpc;
 }
@@ -233,7 +253,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
   if (rpc->state == Rpc::State::kCalling) {
     if (data.message_length > config_.message_bytes_max) {
       const DropReason reason = DropReason::kTooLong;
-      controls_.error(now, *rpc, ErrorCode::kTooLong);
+      tell_end(now, *rpc, ErrorCode::kTooLong);
       fail(now, *rpc, ErrorCode::kTooLong, true);
       return drop(now, reason, packet, data.common.sender_id);
     }
@@ -307,7 +327,9 @@ RxOutcome Endpoint::Impl::on_grant(Time now, const RxPacket& packet, Rpc* rpc) {
   if (rpc == nullptr || !sending(*rpc)) return kConsumed;
   trace(now, trace::EventType::grant_received, *rpc, grant->offset, grant->priority);
   heard(now, *rpc);
-  if (rpc->out.grant(grant->offset)) {
+  const std::uint32_t before = rpc->out.granted();
+  give_grant(now, *rpc, grant->offset);
+  if (rpc->out.granted() > before || rpc->held_place.in_line()) {
     rpc->out.scheduled_priority = std::min(grant->priority, kHighestPriority);
     queue_.update(rpc->out);
   }
@@ -322,7 +344,9 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   trace(now, trace::EventType::resend_received, *rpc, resend->offset, resend->length);
   if (!sending(*rpc)) {
     // The request still arrives, or the application works on it.
-    if (!rpc->is_client) controls_.busy(now, *rpc);
+    if (!rpc->is_client && may_send_to(*rpc->peer, wire::kCommonHeaderBytes)) {
+      controls_.busy(now, *rpc);
+    }
     return kConsumed;
   }
   heard(now, *rpc);
@@ -332,7 +356,9 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
       everything ? out.sent() : std::uint64_t{resend->offset} + resend->length, out.length()));
   const std::uint32_t was_sent = out.sent();
   // Asked for beyond what was granted: that grant was lost. Beyond the message: that is no grant.
-  if (everything || std::uint64_t{resend->offset} + resend->length <= out.length()) out.grant(end);
+  if (everything || std::uint64_t{resend->offset} + resend->length <= out.length()) {
+    give_grant(now, *rpc, end);
+  }
   // The shortest round trip seen may hold a server's work: no longer than a tick counts.
   const Duration on_its_way = std::min(rpc->peer->round_trip, config_.tick);
   if (resend->offset < std::min(end, was_sent) && now - out.last_sent() < on_its_way) {
@@ -340,11 +366,11 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
     queue_.update(out);
     return kConsumed;
   }
-  asked_again(now, *rpc, {resend->offset, end});
-  const bool again =
-      out.resend({resend->offset, end}, std::min(resend->priority, kHighestPriority));
+  const ByteRange affordable = may_send_again(*rpc, {resend->offset, end});
+  asked_again(now, *rpc, affordable);
+  const bool again = out.resend(affordable, std::min(resend->priority, kHighestPriority));
   queue_.update(out);
-  if (!again) controls_.busy(now, *rpc);
+  if (!again && may_send_to(*rpc->peer, wire::kCommonHeaderBytes)) controls_.busy(now, *rpc);
   return kConsumed;
 }
 
@@ -362,7 +388,7 @@ RxOutcome Endpoint::Impl::on_resend_of_unknown(Time now, const Way& from,
     }
     peer->repairs.asked_for_all(config_.message_bytes_max);
   }
-  controls_.unknown(now, from, about);
+  if (may_answer(from.address, wire::kCommonHeaderBytes)) controls_.unknown(now, from, about);
   return kConsumed;
 }
 
@@ -427,6 +453,7 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc
     return kConsumed;
   }
   Peer* peer = peers_.find(packet.source);
+  if (peer != nullptr && !may_send_to(*peer, wire::kAckBytes)) return kConsumed;
   AckBook none;
   controls_.ack(now, packet.way(), controls_.answer_to(common),
                 peer == nullptr ? none : peer->acks);

@@ -25,7 +25,7 @@ Endpoint::Impl::Impl(const CoreConfig& config, std::uint64_t seed, trace::Record
       counters_(recorder.counters),
       random_(seed),
       incarnation_(random_incarnation(random_)),
-      peers_(config_),
+      peers_(config_, random_()),
       rpcs_(config_.rpcs_max, random_() & kFirstSequenceMask),
       priorities_(config_.priorities, config_.cutoffs),
       grants_(config_, priorities_),
@@ -93,7 +93,7 @@ void Endpoint::Impl::close_step(Time now) {
 void Endpoint::Impl::end_closed(Time now, Rpc& rpc) {
   // Its application may have begun to work on a request that it has received.
   const bool refused = !rpc.is_client && rpc.state == Rpc::State::kReceiving;
-  controls_.error(now, rpc, refused ? ErrorCode::kNoSuchSocket : ErrorCode::kCancelled);
+  tell_end(now, rpc, refused ? ErrorCode::kNoSuchSocket : ErrorCode::kCancelled);
   end(now, rpc);
 }
 
@@ -163,6 +163,7 @@ Result<void, ErrorCode> Endpoint::Impl::reply(Time now, RpcId id, std::uint32_t 
   rpc->state = Rpc::State::kReplying;
   rpc->silence.restart(now);
   start_out(*rpc, length, token, pending);
+  if (rpc->of_stranger) limit_response(now, *rpc);
   timers_.arm(now, rpc->timer, now + silence_.ticks(config_.request_ack_ticks));
   trace::add(counters_.responses_sent);
   trace(now, trace::EventType::reply_started, *rpc, length, 0);
@@ -172,7 +173,7 @@ Result<void, ErrorCode> Endpoint::Impl::reply(Time now, RpcId id, std::uint32_t 
 Result<void, ErrorCode> Endpoint::Impl::abort(Time now, RpcId id, ErrorCode code, bool report) {
   Rpc* rpc = rpcs_.find(id);
   if (rpc == nullptr) return Unexpected(ErrorCode::kNoSuchRpc);
-  if (code != ErrorCode::kOk) controls_.error(now, *rpc, code);
+  if (code != ErrorCode::kOk) tell_end(now, *rpc, code);
   fail(now, *rpc, code, report);
   return {};
 }
@@ -200,7 +201,8 @@ void Endpoint::Impl::end(Time now, Rpc& rpc) {
     if (rpc.short_call) --short_calls_;
   } else {
     const bool ran = rpc.state != Rpc::State::kReceiving;
-    admission_.request_ended(*rpc.port, *rpc.peer, rpc.client_id, ran);
+    admission_.request_ended(*rpc.port, *rpc.peer, rpc.client_id, rpc.of_stranger, ran);
+    if (rpc.of_stranger) forget_stranger(rpc);
   }
   BufferPool& pool = rpc.port->account->pool;
   pool.drop(rpc.buffer);

@@ -36,7 +36,7 @@ void Endpoint::Impl::arm(Time now, Rpc& rpc) {
 bool Endpoint::Impl::waited_too_long(Time now, Rpc& rpc) {
   if (now - rpc.waiting_since < config_.buffer_wait_max) return false;
   trace::add(counters_.buffer_waits_given_up);
-  controls_.error(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kOverloaded);
+  tell_end(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kOverloaded);
   fail(now, rpc, ErrorCode::kNoMemory, true);
   return true;
 }
@@ -71,7 +71,7 @@ void Endpoint::Impl::check_receiver(Time now, Rpc& rpc) {
     case Silence::Action::kWatch: return watch(now, rpc);
     case Silence::Action::kHostIsDead: return host_is_dead(now, *rpc.peer);
     case Silence::Action::kTimeOut:
-      if (rpc.is_client) controls_.error(now, rpc, ErrorCode::kCancelled);
+      if (rpc.is_client) tell_end(now, rpc, ErrorCode::kCancelled);
       return fail(now, rpc, ErrorCode::kPeerSilent, true);
     case Silence::Action::kAsk:
       if (!may_ask(now, rpc)) return;
@@ -97,7 +97,7 @@ void Endpoint::Impl::check_replier(Time now, Rpc& rpc) {
   }
   if (verdict.action == Silence::Action::kAsk) {
     if (!may_ask(now, rpc)) return;
-    controls_.need_ack(now, rpc);
+    if (may_send_to(*rpc.peer, wire::kCommonHeaderBytes)) controls_.need_ack(now, rpc);
     silence_.replier_asked(now, rpc.silence, known);
     return timers_.arm(now, rpc.timer, rpc.silence.next_need_ack);
   }
@@ -121,11 +121,16 @@ void Endpoint::Impl::note_asked(Time now, Rpc& rpc) {
 
 // One RESEND per gap and one for the granted tail; for everything when nothing came.
 void Endpoint::Impl::ask_again(Time now, Rpc& rpc) {
+  const auto may_ask_for_bytes = [&] {
+    return rpc.is_client || may_send_to(*rpc.peer, wire::kResendBytes);
+  };
   if (!rpc.in.started() || rpc.in.end() == 0) {
-    return controls_.resend_everything(now, rpc);
+    if (may_ask_for_bytes()) controls_.resend_everything(now, rpc);
+    return;
   }
   std::uint64_t bytes = 0;
   const auto ask_for = [&](ByteRange missing) {
+    if (!may_ask_for_bytes()) return;
     controls_.resend(now, rpc, missing);
     bytes += missing.size();
   };

@@ -9,7 +9,7 @@ constexpr Time at(std::int64_t nanoseconds) { return Time{Duration{nanoseconds}}
 
 TEST(FinishedIds, RefusesWhatRanEvenAfterItLeftTheRing) {
   CoreConfig config;
-  PeerTable peers(config);
+  PeerTable peers(config, 1);
   std::uint32_t collected = 0;
   Peer& peer = *peers.get(at(0), Address::v4(10, 0, 0, 1), collected);
   peer.incarnation = 5;
@@ -24,7 +24,7 @@ TEST(FinishedIds, RefusesWhatRanEvenAfterItLeftTheRing) {
 
 TEST(FinishedIds, AKernelsLowIdsAreNewAgainAfterItsRestart) {
   CoreConfig config;
-  PeerTable peers(config);
+  PeerTable peers(config, 1);
   std::uint32_t collected = 0;
   Peer& kernel = *peers.get(at(0), Address::v4(10, 0, 0, 1), collected);
   FinishedIds finished(8);

@@ -44,6 +44,11 @@ void MessageOut::resize(std::uint32_t payload_max) {
   payload_max_ = payload_max;
 }
 
+void MessageOut::limit_unscheduled(std::uint32_t bytes) {
+  HOMA_CHECK(sent_ == 0);
+  unscheduled_ = granted_ = std::min(bytes, length_);
+}
+
 bool MessageOut::supply(std::uint32_t offset) {
   offset = std::min(offset, length_);
   if (offset <= available_) return false;
@@ -87,10 +92,15 @@ ByteRange MessageOut::packet_of(std::uint32_t at) const {
   return divide(packet, payload_max_);
 }
 
-bool MessageOut::resend(ByteRange range, Priority priority) {
+ByteRange MessageOut::packets_of(ByteRange range) const {
   range.end = std::min(range.end, sent_);
-  if (range.begin >= range.end) return false;
-  range = {packet_of(range.begin).begin, packet_of(range.end - 1).end};
+  if (range.begin >= range.end) return {};
+  return {packet_of(range.begin).begin, packet_of(range.end - 1).end};
+}
+
+bool MessageOut::resend(ByteRange range, Priority priority) {
+  range = packets_of(range);
+  if (range.size() == 0) return false;
   for (Resend& queued : resends_) {
     if (queued.bytes.begin <= range.end && range.begin <= queued.bytes.end) {
       queued.bytes = {std::min(queued.bytes.begin, range.begin),

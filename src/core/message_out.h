@@ -36,6 +36,8 @@ class MessageOut {
   // first packet: only what is there already is put into a packet.
   void resize(std::uint32_t payload_max);
   std::uint32_t payload_max() const { return payload_max_; }
+  // No more than `bytes` of it go without a grant. Before the first packet.
+  void limit_unscheduled(std::uint32_t bytes);
   // The last `bytes` of a message that was just started are not there yet: nothing of them goes
   // before supply().
   void hold_back(std::uint32_t bytes) { available_ = length_ - std::min(bytes, length_); }
@@ -45,8 +47,10 @@ class MessageOut {
 
   // Bytes below `offset` may go; false when that is nothing new.
   bool grant(std::uint32_t offset);
-  // Asks for bytes that were sent to go again; the range is cut to what was sent and widened to the
-  // packets that carried it. False when nothing remains.
+  // What of a range was sent, widened to the packets that carried it; empty: nothing.
+  ByteRange packets_of(ByteRange range) const;
+  // Asks for bytes that were sent to go again, in the packets that carried them. False when nothing
+  // of the range was sent.
   bool resend(ByteRange range, Priority priority);
 
   // The next packet of new data; only while sendable().

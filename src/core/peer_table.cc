@@ -9,7 +9,7 @@
 
 namespace homa::core {
 namespace {
-// Peers in use may exceed peers_max by this factor before newcomers are refused.
+// Peers with RPCs may exceed peers_max by this factor before newcomers are refused.
 constexpr std::size_t kHardLimitFactor = 4;
 }  // namespace
 
@@ -20,13 +20,15 @@ std::size_t PeerTable::Hash::operator()(const Address& address) const {
   return base::mix(low, high ^ address.udp_port);
 }
 
-PeerTable::PeerTable(const CoreConfig& config)
+PeerTable::PeerTable(const CoreConfig& config, std::uint64_t secret)
     : config_(config),
+      secret_(secret),
       buckets_(std::bit_ceil(std::max<std::size_t>(config.peers_max, 16))),
       peers_(Table::bucket_traits(buckets_.data(), buckets_.size())) {}
 
 PeerTable::~PeerTable() {
-  by_use_.clear();
+  strangers_.clear();
+  proved_.clear();
   peers_.clear();
 }
 
@@ -57,63 +59,92 @@ Peer* PeerTable::get(Time now, const Address& address, std::uint32_t& collected)
     touch(now, *peer);
     return peer;
   }
-  while (peers_.size() >= config_.peers_max && collect_one(now)) ++collected;
+  while (peers_.size() >= config_.peers_max && (collect_one(strangers_) || collect_one(proved_))) {
+    ++collected;
+  }
   if (peers_.size() >= std::size_t{config_.peers_max} * kHardLimitFactor) return nullptr;
   Peer* peer = take();
   if (peer == nullptr) return nullptr;
   peer->address = address;
-  peer->life = ++lives_;
+  set_life(*peer);
   peer->last_used = now;
   peer->timer.peer = peer;
   peers_.insert(*peer);
-  by_use_.push_back(*peer);
+  line_of(*peer).push_back(*peer);
   last_found_ = peer;
   return peer;
+}
+
+void PeerTable::set_life(Peer& peer) {
+  std::uint64_t high, low;
+  std::memcpy(&high, peer.address.ip.data(), 8);
+  std::memcpy(&low, peer.address.ip.data() + 8, 8);
+  peer.life = base::mix(base::mix(low ^ secret_, high),
+                        std::uint64_t{peer.address.udp_port} << 32 | peer.incarnation);
+}
+
+void PeerTable::learn_incarnation(Peer& peer, std::uint32_t incarnation) {
+  peer.incarnation = incarnation;
+  set_life(peer);
+}
+
+void PeerTable::prove(Peer& peer) {
+  if (peer.proved) return;
+  strangers_.erase(strangers_.iterator_to(peer));
+  peer.proved = true;
+  proved_.push_back(peer);
 }
 
 void PeerTable::restart(Peer& peer, std::uint32_t incarnation) {
   peer.previous_incarnation = incarnation == 0 ? 0 : peer.incarnation;
   peer.incarnation = incarnation;
-  peer.life = ++lives_;
+  set_life(peer);
   peer.finished_below = WireId{};
   peer.cutoff_version = 0;
   peer.cutoffs_were_sent = false;
   peer.acks = AckBook{};
-  peer.proved = false;
+  if (peer.proved) {
+    proved_.erase(proved_.iterator_to(peer));
+    peer.proved = false;
+    strangers_.push_back(peer);
+  }
   peer.challenge = Challenge{};
+  peer.credit = Amplification{};
 }
 
 void PeerTable::move_to_end(Time now, Peer& peer) {
   peer.last_used = now;
-  by_use_.splice(by_use_.end(), by_use_, by_use_.iterator_to(peer));
+  ByUse& line = line_of(peer);
+  line.splice(line.end(), line, line.iterator_to(peer));
 }
 
-// Only the longest unused are looked at; those still in use go to the end of the line.
-bool PeerTable::collect_one(Time now) {
+// Only the longest unused are looked at; those with RPCs go to the end of the line.
+bool PeerTable::collect_one(ByUse& among) {
   constexpr int kTries = 8;
-  for (int i = 0; i < kTries && !by_use_.empty(); ++i) {
-    Peer& peer = by_use_.front();
-    if (now - peer.last_used < config_.peer_idle) return false;
-    if (peer.rpcs > 0) {
-      peer.last_used = now;
-      by_use_.splice(by_use_.end(), by_use_, by_use_.begin());
-      continue;
+  for (int i = 0; i < kTries && !among.empty(); ++i) {
+    Peer& peer = among.front();
+    if (peer.rpcs == 0) {
+      forget(peer);
+      return true;
     }
-    if (last_found_ == &peer) last_found_ = nullptr;
-    by_use_.pop_front();
-    peers_.erase(peers_.iterator_to(peer));
-    restart(peer, 0);  // forgets all
-    peer.round_trip = Duration::zero();
-    peer.questions.forget();
-    peer.liveness = Liveness{};
-    peer.repairs = Repairs{};
-    peer.path = kAnyPath;
-    peer.mtu = PathMtu{};
-    peer.path_asked = 0;
-    unused_.push_back(&peer);
-    return true;
+    among.splice(among.end(), among, among.begin());
   }
   return false;
+}
+
+void PeerTable::forget(Peer& peer) {
+  if (last_found_ == &peer) last_found_ = nullptr;
+  restart(peer, 0);  // forgets all
+  line_of(peer).erase(line_of(peer).iterator_to(peer));
+  peers_.erase(peers_.iterator_to(peer));
+  peer.round_trip = Duration::zero();
+  peer.questions.forget();
+  peer.liveness = Liveness{};
+  peer.repairs = Repairs{};
+  peer.path = kAnyPath;
+  peer.mtu = PathMtu{};
+  peer.path_asked = 0;
+  unused_.push_back(&peer);
 }
 
 }  // namespace homa::core

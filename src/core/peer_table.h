@@ -1,5 +1,6 @@
 // The hosts that we talk with (docs/protocol.md#packets): their cutoffs, acks owed to them, grants
-// among their messages, their life. Idle ones are collected when there are many.
+// among their messages, their life. When there are many, those without RPCs give way: first
+// strangers, that is peers that have not proved their address, then the others.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -10,6 +11,7 @@
 
 #include "base/time.h"
 #include "core/ack_book.h"
+#include "core/amplification.h"
 #include "core/challenge.h"
 #include "core/config.h"
 #include "core/grant_scheduler.h"
@@ -20,6 +22,7 @@
 #include "core/questions.h"
 #include "core/repairs.h"
 #include "core/retry_timers.h"
+#include "core/rpc_line.h"
 #include "core/watch.h"
 #include "homa/address.h"
 
@@ -27,15 +30,19 @@ namespace homa::core {
 
 struct Peer {
   Address address;
-  PathId path{};                  // of its last packet
-  std::uint64_t life = 0;         // unique number; a new one when the peer's engine restarts
-  std::uint32_t incarnation = 0;  // of its engine; 0: not heard yet, or a kernel
+  PathId path{};  // of its last packet
+  // Of this address and incarnation, and of no other: the same again if the record gave way and
+  // the peer comes back.
+  std::uint64_t life = 0;
+  std::uint32_t incarnation = 0;           // of its engine; 0: not heard yet, or a kernel
   std::uint32_t previous_incarnation = 0;  // before its last restart; 0: none
   std::uint32_t rpcs = 0;                  // in progress with it: keeps it from being collected
   // It receives what is sent to its address: it sent back what nobody else could know. Never true
   // of a kernel's address, unless that answered an RPC of ours.
   bool proved = false;
-  Challenge challenge;  // whether it is at its address
+  Challenge challenge;   // whether it is at its address
+  Amplification credit;  // what may be sent there until then
+  RpcLine held;          // responses of which more was granted than `credit` allowed
   Time last_used{};
   Cutoffs cutoffs{};
   std::uint16_t cutoff_version = 0;  // of `cutoffs`; 0: none arrived
@@ -61,15 +68,19 @@ struct Peer {
 
 class PeerTable {
  public:
-  explicit PeerTable(const CoreConfig& config);
+  // `secret` is random: nobody else can tell which peers collide.
+  PeerTable(const CoreConfig& config, std::uint64_t secret);
   ~PeerTable();
 
   Peer* find(const Address& address) {
     const bool again = last_found_ != nullptr && last_found_->address == address;
     return again ? last_found_ : look_up(address);
   }
-  // Finds or makes. nullptr: full, and nobody is idle.
+  // Finds or makes. nullptr: full, and all have RPCs.
   Peer* get(Time now, const Address& address, std::uint32_t& collected);
+  // The first packet of its engine that says which one it is.
+  void learn_incarnation(Peer& peer, std::uint32_t incarnation);
+  void prove(Peer& peer);
   // The peer's engine restarted: nothing known of its requests holds any longer.
   void restart(Peer& peer, std::uint32_t incarnation);
   // Notes that the peer is in use; cheap when called often.
@@ -103,16 +114,19 @@ class PeerTable {
   void move_to_end(Time now, Peer& peer);
   Peer* look_up(const Address& address);
   Peer* take();
-  bool collect_one(Time now);
+  bool collect_one(ByUse& among);
+  void forget(Peer& peer);
+  void set_life(Peer& peer);
+  ByUse& line_of(const Peer& peer) { return peer.proved ? proved_ : strangers_; }
 
   const CoreConfig& config_;
-  std::uint64_t lives_ = 0;
+  const std::uint64_t secret_;
   Peer* last_found_ = nullptr;
   std::deque<Peer> storage_;  // never shrinks: a collected peer's place is used again
   std::vector<Peer*> unused_;
   std::vector<Table::bucket_type> buckets_;
   Table peers_;
-  ByUse by_use_;  // longest unused first, within kTouchGranularity
+  ByUse strangers_, proved_;  // longest unused first, within kTouchGranularity
 };
 
 }  // namespace homa::core

@@ -45,22 +45,29 @@ Rpc* RpcTable::take() {
     if (used_slots_ >= rpcs_max_) return nullptr;
     if (used_slots_ / kChunk == chunks_.size() && !grow()) return nullptr;
     slot = used_slots_++;
+    settle(at(slot), slot);
   }
   ++live_;
   Rpc& rpc = at(slot);
-  rpc.slot = slot;
   rpc.heard = false;
   rpc.silence = SilenceState{};
   rpc.response_limit = 0;
   rpc.path = kAnyPath;
   rpc.cookie = Cookie{};
+  return &rpc;
+}
+
+// What stays the same for all RPCs in a slot.
+void RpcTable::settle(Rpc& rpc, std::uint32_t slot) {
+  rpc.slot = slot;
   rpc.out.rpc = &rpc;
   rpc.grant.rpc = &rpc;
   rpc.timer.rpc = &rpc;
   rpc.watch_place.rpc = &rpc;
   rpc.turn_place.rpc = &rpc;
+  rpc.held_place.rpc = &rpc;
+  rpc.unproved_place.rpc = &rpc;
   rpc.buffer.rpc = &rpc;
-  return &rpc;
 }
 
 // sequence, slot, and the side in the lowest bit: unique, growing, and found without a search.

@@ -35,6 +35,7 @@ struct Rpc {
   bool is_client = false;
   bool short_call = false;                  // ours, with a request shorter than defer_bytes_min
   bool heard = false;                       // the peer showed that it knows this RPC
+  bool of_stranger = false;                 // served: admitted before its client proved its address
   Executed peer_says = Executed::kPerhaps;  // ours: of the request, when the peer ends the RPC
   Port local_port{};
   Port peer_port{};
@@ -45,6 +46,7 @@ struct Rpc {
   Peer* peer = nullptr;
   std::uint32_t peer_incarnation = 0;  // of the peer's engine when the RPC began; 0: unknown
   std::uint32_t response_limit = 0;    // served: unscheduled bytes the client takes; 0: no limit
+  std::uint32_t held_grant = 0;        // while in Peer::held: up to here it may be sent then
   Cookie cookie{};
   LocalPort* port = nullptr;  // `local_port`
   Time waiting_since{};       // for `buffer`, while it waits
@@ -54,8 +56,10 @@ struct Rpc {
   MessageOut out;
   GrantState grant;
   Timer timer;
-  Place watch_place;  // in Peer::watch: then it has no timer
-  Place turn_place;   // in Peer::questions.line: then it has no timer
+  Place watch_place;     // in Peer::watch: then it has no timer
+  Place turn_place;      // in Peer::questions.line: then it has no timer
+  Place held_place;      // in Peer::held, while it waits for its client's proof of address
+  Place unproved_place;  // among responses to strangers
   boost::intrusive::unordered_set_member_hook<> served_hook;
 
   WireId wire_id() const { return is_client ? client_id : other_side(client_id); }  // ours to send
@@ -126,6 +130,7 @@ class RpcTable {
   Rpc& at(std::uint32_t slot) const { return (*chunks_[slot / kChunk])[slot % kChunk]; }
   bool grow();
   Rpc* take();
+  static void settle(Rpc& rpc, std::uint32_t slot);
   std::uint64_t next_id(const Rpc& rpc);
 
   std::uint32_t rpcs_max_;

@@ -46,6 +46,9 @@ namespace homa::trace {
   NAME(answers_sent, "ANSWER packets sent")                                                        \
   NAME(answers_received, "ANSWER packets received")                                                \
   NAME(addresses_proved, "times that a peer proved its address")                                   \
+  NAME(responses_withheld, "responses cut short until their client proved its address")            \
+  NAME(packets_withheld, "packets not sent: their receiver had not proved its address")            \
+  NAME(responses_displaced, "unacked responses dropped: their RPC slots were needed")              \
   NAME(hosts_silent, "times that a peer answered no question and all its RPCs ended")              \
   NAME(retransmitted_packets, "DATA packets sent again")                                           \
   NAME(retransmitted_bytes, "DATA payload bytes sent again")                                       \

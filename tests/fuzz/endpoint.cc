@@ -41,7 +41,6 @@ core::CoreConfig config_for(std::uint8_t choice) {
   config.receive_region_bytes = kRegionBytes;
   config.finished_ids_max = 4;
   config.peers_max = 2;  // exceeded while all are in use
-  config.peer_idle = milliseconds(5);
   config.incast_bytes_max = (choice & 4) != 0 ? 5'000 : 0;
   config.cutoff_messages_min = 2;
   if ((choice & 8) != 0) config.cutoff_interval = milliseconds(3);

@@ -21,7 +21,6 @@ Score new_clients(const Stage& stage, int count) {
 
 // 21,000 requests of one byte, each from another UDP port of one address.
 TEST_F(Hostile, ManyPortsOfOneAddressKeepNoNewClientOut) {
-  HOMA_NOT_DEFENDED();
   Host server_host = stage_->open_server();
   const Server server(server_host);
   Host client_host = stage_->open_client();

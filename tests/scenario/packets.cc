@@ -261,9 +261,11 @@ std::vector<std::byte> encode_packet(const Line& line, const PacketFields& field
   if (line.what == "QUERY") return bytes_of(query_header(line, fields));
   if (line.what == "STATUS") return bytes_of(status_header(line, fields));
   if (line.what == "CHALLENGE") {
-    return bytes_of(wire::ChallengeHeader{common, line.number("nonce")});
+    return bytes_of(wire::ChallengeHeader{common, line.number_or("nonce", fields.nonce)});
   }
-  if (line.what == "ANSWER") return bytes_of(wire::AnswerHeader{common, line.number("nonce")});
+  if (line.what == "ANSWER") {
+    return bytes_of(wire::AnswerHeader{common, line.number_or("nonce", fields.nonce)});
+  }
   if (line.what == "ERROR")
     return bytes_of(wire::ErrorHeader{
         common, error_code(line.word("error")),

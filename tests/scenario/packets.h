@@ -16,6 +16,7 @@ namespace homa::test {
 struct PacketFields {
   wire::CommonHeader header;
   std::uint16_t cutoff_version = 0;
+  std::uint64_t nonce = 0;
   std::map<std::string, wire::Ack> acks;  // by the RPC's name
 };
 

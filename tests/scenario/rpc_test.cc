@@ -190,7 +190,6 @@ TEST(ScenarioRpc, IdlePeersAreForgottenWhenThereAreMany) {
   ScenarioOptions options;
   options.known_peers = 0;
   options.config.peers_max = 1;
-  options.config.peer_idle = std::chrono::milliseconds(10);
   run_scenario(R"(
     0    in     DATA a length=10 bytes=0-10 peer=1
     0    event  request a

@@ -239,6 +239,7 @@ class Runner {
     const bool sender_is_client = named.ours != from_peer;
     f.header.sender_id = sender_is_client ? named.wire_id : other_side(named.wire_id);
     f.cutoff_version = options_.cutoff_version;
+    f.nonce = nonce_;
     for (const auto& [word, other] : names_) {
       f.acks[word] = wire::Ack{other.wire_id, kServerPort};
     }
@@ -339,6 +340,9 @@ class Runner {
     outs_.pop_front();
     const Named named = line.rpc.empty() ? Named{.ours = true} : name(line);
     compare(line, named, out);
+    if (const auto challenge = wire::parse_challenge(out.bytes); line.what == "CHALLENGE") {
+      nonce_ = challenge->nonce;
+    }
   }
 
   // All the packets of one range.
@@ -441,6 +445,7 @@ class Runner {
   std::map<std::uint64_t, core::Event> held_;  // whose buffers were not released, by RPC
   std::map<core::TransmitToken, bool> done_;
   std::uint64_t next_token_ = 1;
+  std::uint64_t nonce_ = 0;  // of the last CHALLENGE
 };
 
 }  // namespace

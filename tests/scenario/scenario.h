@@ -28,7 +28,8 @@
 //          UNKNOWN|BUSY|NEED_ACK RPC                 ACK RPC [acks=RPC,RPC]
 //          QUERY RPC [rpcs=RPC,RPC]                  STATUS RPC [rpcs=RPC,RPC] known=101
 //          (known: a digit for each RPC)
-//          CHALLENGE RPC nonce=N                     ANSWER RPC nonce=N
+//          CHALLENGE RPC nonce=N                     ANSWER RPC [nonce=N]
+//          (nonce: that of the last CHALLENGE, unless the line says another)
 //          CUTOFFS version=N values=A,B,..(8)        ERROR RPC error=WORD [executed=WORD]
 //          any of them with peer=N; life=N: the sender's incarnation (0: a kernel's);
 //          drop=REASON: the endpoint must drop it and say so

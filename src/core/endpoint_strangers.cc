@@ -1,0 +1,125 @@
+// Strangers: peers that have not proved that they receive at their address. What is sent to them
+// is bounded by what they sent, and what they occupy gives way to others
+// (docs/protocol.md#amplification, #slots).
+#include <algorithm>
+
+#include "core/endpoint_impl.h"
+
+namespace homa::core {
+namespace {
+constexpr std::uint32_t kLooks = 128;  // at RPCs, for one that may give way
+}  // namespace
+
+// A control packet that answers nothing of the peer's. If so, it counts as sent.
+bool Endpoint::Impl::may_send_to(Peer& peer, std::size_t bytes) {
+  if (!is_stranger(peer) || peer.credit.take(bytes)) return true;
+  trace::add(counters_.packets_withheld);
+  return false;
+}
+
+// The peer learns that this side has ended the RPC.
+void Endpoint::Impl::tell_end(Time now, Rpc& rpc, ErrorCode code) {
+  if (rpc.is_client || may_send_to(*rpc.peer, wire::kErrorBytes)) controls_.error(now, rpc, code);
+}
+
+// The answer to a packet from `address`, about no RPC that is here.
+bool Endpoint::Impl::may_answer(const Address& address, std::size_t bytes) {
+  Peer* peer = peers_.find(address);
+  return peer == nullptr || may_send_to(*peer, bytes);
+}
+
+// What of a range may be sent again to the client of a response.
+ByteRange Endpoint::Impl::may_send_again(Rpc& rpc, ByteRange range) {
+  Peer& peer = *rpc.peer;
+  const ByteRange packets = rpc.out.packets_of(range);
+  if (rpc.is_client || !is_stranger(peer) || packets.size() == 0) return range;
+  challenge(last_now_, peer, controls_.header_for(rpc));
+  const std::uint32_t bytes = peer.credit.take_payload(packets.size(), rpc.out.payload_max(), true);
+  if (bytes == packets.size()) return range;
+  trace::add(counters_.packets_withheld);
+  return {range.begin, std::max(range.begin, packets.begin + bytes)};
+}
+
+// A response begins. The rest of it waits for grants, as if the request had limited it.
+void Endpoint::Impl::limit_response(Time now, Rpc& rpc) {
+  unproved_.join(rpc.unproved_place);
+  Peer& peer = *rpc.peer;
+  if (!is_stranger(peer)) return;
+  const std::uint32_t wanted = rpc.out.granted();
+  const std::uint32_t allowed = peer.credit.take_payload(wanted, rpc.out.payload_max(), false);
+  if (allowed == wanted) return;
+  trace::add(counters_.responses_withheld);
+  rpc.out.limit_unscheduled(allowed);
+  queue_.update(rpc.out);
+  rpc.held_grant = 0;
+  peer.held.join(rpc.held_place);
+  challenge(now, peer, controls_.header_for(rpc));
+}
+
+// The client of a response grants: as much of it as may be sent now, and the rest once it has
+// proved its address.
+void Endpoint::Impl::grant_stranger(Time now, Rpc& rpc, std::uint32_t offset) {
+  Peer& peer = *rpc.peer;
+  MessageOut& out = rpc.out;
+  offset = std::min(offset, out.length());
+  if (offset <= out.granted()) return;
+  const std::uint32_t allowed =
+      peer.credit.take_payload(offset - out.granted(), out.payload_max(), true);
+  out.grant(out.granted() + allowed);
+  if (out.granted() >= offset) return;
+  rpc.held_grant = std::max(rpc.held_grant, offset);
+  if (!rpc.held_place.in_line()) peer.held.join(rpc.held_place);
+  challenge(now, peer, controls_.header_for(rpc));
+}
+
+// The peer has proved its address: what was held back for it may go.
+void Endpoint::Impl::let_go(Peer& peer) {
+  while (Rpc* rpc = peer.held.front()) {
+    peer.held.leave(rpc->held_place);
+    MessageOut& out = rpc->out;
+    if (out.sent() == 0) {  // its client does not know of it, and grants nothing
+      std::uint32_t unscheduled = config_.unscheduled_bytes;
+      if (rpc->response_limit != 0) unscheduled = std::min(unscheduled, rpc->response_limit);
+      out.limit_unscheduled(unscheduled);
+    }
+    out.grant(rpc->held_grant);
+    queue_.update(out);
+  }
+}
+
+void Endpoint::Impl::forget_stranger(Rpc& rpc) {
+  unproved_.leave(rpc.unproved_place);
+  rpc.peer->held.leave(rpc.held_place);
+}
+
+// The RPC slots for requests are used up. A response that nobody has acknowledged gives way: the
+// oldest to a stranger, or one of a peer that has more RPCs than the newcomer.
+bool Endpoint::Impl::make_room_for(Time now, const LocalPort& port, const Peer& newcomer) {
+  Rpc* victim = nullptr;
+  while ((victim = unproved_.front()) != nullptr && !is_stranger(*victim->peer)) {
+    unproved_.leave(victim->unproved_place);  // it has proved its address since
+  }
+  if (victim == nullptr) victim = unacked_of_another(newcomer);
+  if (victim == nullptr) return false;
+  trace::add(counters_.responses_displaced);
+  end(now, *victim);
+  return admission_.has_slot(port, newcomer, is_stranger(newcomer));
+}
+
+// Its client was asked for the ack at least once. Looks at a bounded number, from where it stopped.
+Rpc* Endpoint::Impl::unacked_of_another(const Peer& newcomer) {
+  Rpc* found = nullptr;
+  for (std::uint32_t looks = 0; looks < kLooks && looks < rpcs_.slots(); ++looks) {
+    if (displace_slot_ >= rpcs_.slots()) displace_slot_ = 0;
+    rpcs_.for_each_of(displace_slot_, displace_slot_ + 1, [&](Rpc& rpc) {
+      const bool unacked = rpc.state == Rpc::State::kReplying && rpc.out.all_sent() &&
+                           !rpc.out.must_resend() && rpc.silence.asked > 0;
+      if (unacked && rpc.peer->rpcs > newcomer.rpcs + 1) found = &rpc;
+    });
+    ++displace_slot_;
+    if (found != nullptr) break;
+  }
+  return found;
+}
+
+}  // namespace homa::core
