@@ -72,7 +72,11 @@ Result<std::optional<ControlMessage>, Error> receive_control(int socket) {
   message.msg_iovlen = parts.size();
   message.msg_control = ancillary.data();
   message.msg_controllen = ancillary.size();
-  const ssize_t bytes = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  ssize_t bytes = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (bytes < 0 && errno == ECONNRESET) {
+    // The other side closed without having read all. What it sent before that is behind the error.
+    bytes = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  }
   if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return std::optional<ControlMessage>();
   if (bytes <= 0) return failure(ErrorCode::kClosed, "the other side is gone");
   received.descriptors = take_descriptors(message);

@@ -57,6 +57,16 @@ TEST_F(ControlTest, TheOtherSidesEndIsSeen) {
   EXPECT_EQ(send_control(b_.get(), {}).error().code, ErrorCode::kClosed);
 }
 
+TEST_F(ControlTest, LastWordsAreHeardAfterTheOtherSidesEnd) {
+  ASSERT_TRUE(send_control(b_.get(), {}, "never read"));
+  ASSERT_TRUE(send_control(a_.get(), {}, "last words"));
+  a_ = base::Descriptor();
+  const auto received = receive_control(b_.get());
+  ASSERT_TRUE(received && *received);
+  EXPECT_EQ((*received)->text, "last words");
+  EXPECT_EQ(error_of_next(), ErrorCode::kClosed);
+}
+
 TEST_F(ControlTest, RefusesWhatIsNoMessageOfThisVersion) {
   ControlHead head;
   send_raw(&head, sizeof(head) - 1);

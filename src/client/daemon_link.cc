@@ -152,8 +152,8 @@ Result<ControlMessage, Error> DaemonLink::ask(const ControlHead& question,
     return failure(ErrorCode::kClosed, "homad at " + config_.path + " has stopped");
   };
   if (auto sent = channel::send_control(socket_.get(), question, {}, descriptors); !sent) {
-    if (sent.error().code == ErrorCode::kClosed) return gone();
-    return Unexpected(sent.error());
+    // It may have said why before it closed the connection.
+    if (sent.error().code != ErrorCode::kClosed) return Unexpected(sent.error());
   }
   const auto until = std::chrono::steady_clock::now() + kAnswerAtMost;
   for (;;) {

@@ -8,11 +8,14 @@
 #include <array>
 #include <csignal>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "base/failure.h"
 #include "channel/atomic.h"
+#include "channel/wake.h"
 #include "client/counters.h"
+#include "client/signals_blocked.h"
 
 namespace homa::daemon {
 namespace {
@@ -20,6 +23,7 @@ namespace {
 constexpr Duration kCloseAtMost{200'000'000};
 constexpr std::size_t kEventsAtOnce = 64;
 constexpr std::uint64_t kSignalEvent = 0;
+constexpr std::uint64_t kReloadedEvent = 1;
 // Of the time, what goes to programs that attach and ask: at most a tenth while messages flow.
 constexpr int kShare = 9;
 constexpr Duration kLookInterval{200'000};
@@ -46,9 +50,17 @@ std::string with_note(const client::MadeEngine& made) {
   return made.note.empty() ? made.description : made.description + " (" + made.note + ")";
 }
 
+void watch(int epoll, int descriptor, std::uint64_t event_data) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = event_data;
+  ::epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Daemon>, Error> Daemon::start(const DaemonConfig& config) {
+Result<std::unique_ptr<Daemon>, Error> Daemon::start(const DaemonConfig& config,
+                                                     const std::string& file) {
   raise_descriptor_limit();
   auto signals = block_signals();
   if (!signals) return Unexpected(signals.error());
@@ -57,39 +69,45 @@ Result<std::unique_ptr<Daemon>, Error> Daemon::start(const DaemonConfig& config)
   auto state = base::Mapping::create_populated(sizeof(channel::EngineState));
   if (!state) return Unexpected(state.error());
   if (auto sealed = state->forbid_others_to_write(); !sealed) return Unexpected(sealed.error());
+  const auto reloaded = channel::create_descriptor();
+  if (!reloaded) return Unexpected(reloaded.error());
+  Parts parts;
+  parts.epoll = std::move(epoll);
+  parts.signals = std::move(signals).value();
+  parts.reloaded = base::Descriptor(*reloaded);
   auto listener = listen_at(config.socket);
   if (!listener) return Unexpected(listener.error());
+  parts.listener = std::move(listener).value();
   auto* const engine_state = new (state->bytes().data()) channel::EngineState;
   auto made = client::make_engine(
-      config.host, epoll.get(),
+      config.host, parts.epoll.get(),
       std::shared_ptr<channel::EngineState>(engine_state, [](channel::EngineState*) {}));
   if (!made) return Unexpected(made.error());
-  return std::unique_ptr<Daemon>(new Daemon(config, std::move(epoll), std::move(signals).value(),
-                                            std::move(state).value(), std::move(made).value(),
-                                            std::move(listener).value()));
+  parts.made = std::move(made).value();
+  parts.state = std::move(state).value();
+  return std::unique_ptr<Daemon>(new Daemon(config, file, std::move(parts)));
 }
 
-Daemon::Daemon(const DaemonConfig& config, base::Descriptor epoll, base::Descriptor signals,
-               base::Mapping state, client::MadeEngine made, Listener listener)
+Daemon::Daemon(const DaemonConfig& config, const std::string& file, Parts parts)
     : config_(config),
+      file_(file),
       log_(STDERR_FILENO, config.log_format, config.log_level),
-      epoll_(std::move(epoll)),
-      signals_(std::move(signals)),
-      state_memory_(std::move(state)),
-      engine_(std::move(made.engine)),
-      lock_(std::move(listener.lock)),
+      epoll_(std::move(parts.epoll)),
+      signals_(std::move(parts.signals)),
+      reloaded_(std::move(parts.reloaded)),
+      state_memory_(std::move(parts.state)),
+      engine_(std::move(parts.made.engine)),
+      lock_(std::move(parts.listener.lock)),
       context_{*engine_,
                log_,
-               with_note(made),
-               made.address,
+               with_note(parts.made),
+               parts.made.address,
                state_memory_.descriptor(),
                [this] { return counters(); }},
-      server_(std::make_unique<ControlServer>(epoll_.get(), std::move(listener.socket), context_,
-                                              config.policy)) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = kSignalEvent;
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, signals_.get(), &event);
+      server_(std::make_unique<ControlServer>(epoll_.get(), std::move(parts.listener.socket),
+                                              context_, config.policy)) {
+  watch(epoll_.get(), signals_.get(), kSignalEvent);
+  watch(epoll_.get(), reloaded_.get(), kReloadedEvent);
 }
 
 Daemon::~Daemon() = default;
@@ -97,6 +115,7 @@ Daemon::~Daemon() = default;
 void Daemon::run() {
   log_.write(LogLevel::kInfo, "ready",
              {{"socket", config_.socket}, {"engine", context_.description}});
+  supervisor_.ready(context_.description);
   const Duration poll(config_.host.poll);
   Time last_work = engine::clock_now();
   while (!stopping_ && engine_->running()) {
@@ -108,10 +127,11 @@ void Daemon::run() {
     } else if (now - last_work < poll) {
       channel::yield();  // a program that we wait for may need this very core
     } else {
-      engine_->sleep(now, server_->next_deadline());
+      engine_->sleep(now, std::min(server_->next_deadline(), supervisor_.next_deadline()));
       look_around(engine::clock_now());
     }
   }
+  supervisor_.stopping();
   ::unlink(config_.socket.c_str());
   engine_->close(kCloseAtMost);
   server_.reset();
@@ -126,11 +146,14 @@ void Daemon::look_around(Time now) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     if (event.data.u64 == kSignalEvent) {
       take_signals();
+    } else if (event.data.u64 == kReloadedEvent) {
+      finish_reload();
     } else {
       server_->handle(event);
     }
   }
   server_->on_time(now);
+  supervisor_.on_time(now);
   const Time ended = engine::clock_now();
   look_again_ = ended + std::max(kLookInterval, (ended - now) * kShare);
 }
@@ -138,7 +161,46 @@ void Daemon::look_around(Time now) {
 void Daemon::take_signals() {
   signalfd_siginfo signal{};
   while (::read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal)) {
-    if (signal.ssi_signo != SIGHUP) stopping_ = true;
+    if (signal.ssi_signo == SIGHUP) {
+      reload();
+    } else {
+      stopping_ = true;
+    }
+  }
+}
+
+// In a thread of its own: the file may be on a slow disk, and users in a slow directory.
+void Daemon::reload() {
+  if (file_.empty() || reloading_.valid()) {
+    return log_.write(
+        LogLevel::kWarning, "does not reload",
+        {{"why", file_.empty() ? "there is no configuration file" : "it reads the file just now"}});
+  }
+  const client::SignalsBlocked inherited;
+  try {
+    reloading_ = std::async(std::launch::async, [this] {
+      auto config = read_config(file_);
+      channel::signal_descriptor(reloaded_.get());
+      return config;
+    });
+  } catch (const std::system_error& failed) {
+    log_.write(LogLevel::kError, "does not reload", {{"why", failed.code().message()}});
+  }
+}
+
+void Daemon::finish_reload() {
+  channel::clear_descriptor(reloaded_.get());
+  if (!reloading_.valid()) return;
+  const auto config = reloading_.get();
+  if (!config) {
+    return log_.write(LogLevel::kError, "goes on with the former configuration",
+                      {{"why", config.error().text}});
+  }
+  server_->set_policy(config->policy);
+  log_.set_least(config->log_level);
+  log_.write(LogLevel::kInfo, "reloaded", {{"file", file_}});
+  for (const std::string& part : needs_restart(config_, *config)) {
+    log_.write(LogLevel::kWarning, "needs a new start", {{"for", part}});
   }
 }
 

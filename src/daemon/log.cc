@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -15,7 +17,9 @@
 namespace homa::daemon {
 namespace {
 
-constexpr int kLastWordsMs = 1'000;
+// A write of so many bytes to a pipe or socket that is writable does not block.
+constexpr std::size_t kWriteMax = 4'096;
+constexpr int kPatienceMs = 200;
 constexpr std::array<std::string_view, 4> kLevels = {"error", "warning", "info", "debug"};
 
 std::string time_text(std::int64_t milliseconds) {
@@ -95,23 +99,24 @@ void Log::run() {
       line += log_line(format_, now_milliseconds(), LogLevel::kWarning, "log lines were dropped",
                        {{"count", std::to_string(dropped)}});
     }
-    const bool last_words = stopping_;
     lock.unlock();
-    // Whoever reads the log may have stopped: homad ends all the same.
-    pollfd writable{descriptor_, POLLOUT, 0};
-    if (!last_words || ::poll(&writable, 1, kLastWordsMs) == 1) write_out(line);
+    if (!write_out(line)) return;
     lock.lock();
   }
 }
 
-void Log::write_out(const std::string& line) const {
-  std::string_view left = line;
-  while (!left.empty()) {
-    const ssize_t written = ::write(descriptor_, left.data(), left.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    left.remove_prefix(static_cast<std::size_t>(written));
+bool Log::write_out(std::string_view text) const {
+  while (!text.empty()) {
+    pollfd writable{descriptor_, POLLOUT, 0};
+    const int ready = ::poll(&writable, 1, kPatienceMs);
+    if (ready < 0 && errno != EINTR) return false;
+    if (ready <= 0 && stopping_) return false;
+    if (ready <= 0) continue;
+    const ssize_t written = ::write(descriptor_, text.data(), std::min(text.size(), kWriteMax));
+    if (written < 0 && errno != EINTR && errno != EAGAIN) return true;
+    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
   }
+  return true;
 }
 
 }  // namespace homa::daemon

@@ -2,6 +2,7 @@
 // knows how long that takes; what it cannot keep up with is dropped and counted.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -30,7 +31,7 @@ class Log {
  public:
   // Lines go to `descriptor`, which stays the caller's.
   Log(int descriptor, LogFormat format, LogLevel least);
-  ~Log();  // writes what is left, for at most kLastWords
+  ~Log();  // writes what is left, as long as somebody reads
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
@@ -42,7 +43,8 @@ class Log {
   static constexpr std::size_t kWaitingMax = 4096;  // lines
 
   void run();
-  void write_out(const std::string& line) const;
+  // False: nobody reads, and the log is to end.
+  bool write_out(std::string_view text) const;
 
   const int descriptor_;
   const LogFormat format_;
@@ -51,7 +53,7 @@ class Log {
   std::condition_variable changed_;
   std::deque<std::string> waiting_;
   std::uint64_t dropped_ = 0;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,9 +36,12 @@ inline bool eventually(const std::function<bool()>& condition) {
 
 class Homad {
  public:
-  explicit Homad(std::vector<std::string> options = {}) : options_(std::move(options)) {
+  // `config`: what its file has beside [engine] and [parameters].
+  explicit Homad(const std::string& config = "") {
     char folder[] = "/tmp/homad-test-XXXXXX";
     folder_ = ::mkdtemp(folder);
+    ::chmod(folder_.c_str(), 0755);  // for users of all kinds
+    configure(config);
     start();
   }
   ~Homad() {
@@ -47,11 +51,14 @@ class Homad {
   Homad(const Homad&) = delete;
   Homad& operator=(const Homad&) = delete;
 
+  void configure(const std::string& config) const {
+    std::ofstream(config_path()) << "[engine]\naddress = \"127.0.0.1\"\nudp_port = 0\n"
+                                    "[parameters]\ntimeout_ticks = 5000\n"
+                                 << config;
+  }
   void start() {
-    std::vector<std::string> words = {
-        "homad", "--socket",    socket(), "--address", "127.0.0.1",         "--udp-port",
-        "0",     "--log-level", "debug",  "--set",     "timeout_ticks=5000"};
-    words.insert(words.end(), options_.begin(), options_.end());
+    std::vector<std::string> words = {"homad",       "--socket",    socket(), "--config",
+                                      config_path(), "--log-level", "debug"};
     pid_ = ::fork();
     if (pid_ == 0) {
       const int log = ::open(log_path().c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -63,6 +70,15 @@ class Homad {
       ::_exit(127);
     }
     EXPECT_TRUE(eventually([this] { return log().find("ready: ") != std::string::npos; })) << log();
+  }
+  void reload() {
+    const std::size_t before = log().size();
+    ::kill(pid_, SIGHUP);
+    EXPECT_TRUE(eventually([&] { return log().find("reloaded: ", before) != std::string::npos; }))
+        << log();
+  }
+  bool logged(const std::string& text) const {
+    return eventually([&] { return log().find(text) != std::string::npos; });
   }
   // Its exit code; -1: a signal ended it.
   int kill(int signal) {
@@ -82,6 +98,7 @@ class Homad {
     return config;
   }
   std::string socket() const { return folder_ + "/homad.sock"; }
+  std::string config_path() const { return folder_ + "/homad.toml"; }
   std::string log_path() const { return folder_ + "/log"; }
   std::string log() const { return read(log_path()); }
   pid_t pid() const { return pid_; }
@@ -102,7 +119,6 @@ class Homad {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  std::vector<std::string> options_;
   std::string folder_;
   pid_t pid_ = -1;
 };

@@ -60,6 +60,13 @@ class ManualTest(unittest.TestCase):
             for option in wanted:
                 self.assertIn(f"\\fB{option}\\fR", page, f"homa-{name}.1 lacks {option}")
 
+    def test_homad_has_a_page_with_every_option(self):
+        page = (self.share / "man" / "man8" / "homad.8").read_text().replace("\\-", "-")
+        wanted = options_in(run(pathlib.Path(HOMA).with_name("homad"), "--help"))
+        self.assertIn("--check-config", wanted)
+        for option in wanted - {"--version"}:
+            self.assertIn(f"\\fB{option}\\fR", page, f"homad.8 lacks {option}")
+
     def test_the_overview_names_every_command(self):
         overview = (SOURCE / "packaging" / "man" / "homa.7").read_text().replace("\\-", "-")
         for name in commands_in(help_of()):
@@ -67,7 +74,7 @@ class ManualTest(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
     def test_mandoc_finds_nothing_wrong(self):
-        pages = [*(self.share / "man" / "man1").iterdir(), SOURCE / "packaging" / "man" / "homa.7"]
+        pages = [*(self.share / "man").glob("man*/*"), SOURCE / "packaging" / "man" / "homa.7"]
         for page in pages:
             done = subprocess.run(["mandoc", "-Tlint", "-W", "warning", str(page)],
                                   capture_output=True, text=True, check=False)

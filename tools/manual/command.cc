@@ -9,6 +9,7 @@
 #include <string>
 
 #include "homa_version.h"
+#include "tools/homad/options.h"
 #include "tools/manual/completion.h"
 #include "tools/manual/man_page.h"
 
@@ -27,16 +28,24 @@ bool write(const fs::path& path, const std::string& text) {
   return static_cast<bool>(file);
 }
 
+std::string homad_page(const CommandText& all) {
+  CLI::App app{HomadOptions::kDescription, "homad"};
+  HomadOptions options;
+  options.add_to(app);
+  return man_page(describe(app), all, Edition{HOMA_VERSION, HOMA_DATE, "8"});
+}
+
 // Laid out as below /usr/share.
 int write_manual(const CLI::App& app, const fs::path& folder) {
   const CommandText root = describe(app);
-  const Edition edition{HOMA_VERSION, HOMA_DATE};
+  const Edition edition{HOMA_VERSION, HOMA_DATE, "1"};
   const auto write_page = [&](const CommandText& command) {
     return write(folder / "man" / "man1" / (page_name(command) + ".1"),
                  man_page(command, root, edition));
   };
   bool good = write_page(root);
   for (const CommandText& command : root.commands) good = write_page(command) && good;
+  good = write(folder / "man" / "man8" / "homad.8", homad_page(root)) && good;
   good = write(folder / "bash-completion" / "completions" / "homa", bash_completion(root)) && good;
   good = write(folder / "zsh" / "site-functions" / "_homa", zsh_completion(root)) && good;
   return good ? kSuccess : kFailure;

@@ -154,8 +154,8 @@ std::string page_name(const CommandText& command) {
 std::string man_page(const CommandText& command, const CommandText& all, const Edition& edition) {
   const std::string name = troff(page_name(command));
   std::string page = ".\\\" Made by `homa manual` from the command line's own description.\n";
-  page += ".TH " + upper(name) + " 1 \"" + edition.date + "\" \"homa " + edition.version +
-          "\" \"Homa\"\n";
+  page += ".TH " + upper(name) + " " + edition.section + " \"" + edition.date + "\" \"homa " +
+          edition.version + "\" \"Homa\"\n";
   page += ".SH NAME\n" + name + " \\- " + troff(command.text) + "\n";
   page += ".SH SYNOPSIS\n" + synopsis(command);
   page += ".SH DESCRIPTION\n" + troff(sentence(command.text)) + "\n";

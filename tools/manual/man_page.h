@@ -10,6 +10,7 @@ namespace homa::tools {
 struct Edition {
   std::string version;
   std::string date;  // 2026-11-27; empty: the page has none
+  std::string section = "1";
 };
 
 // `text` as troff shows it unchanged, wherever it stands.
