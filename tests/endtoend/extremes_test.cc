@@ -25,7 +25,8 @@ using testing::loopback_config;
 
 bool is_refusal(ErrorCode code) {
   return code == ErrorCode::kInvalidArgument || code == ErrorCode::kNoMemory ||
-         code == ErrorCode::kSystem || code == ErrorCode::kNotPermitted;
+         code == ErrorCode::kSystem || code == ErrorCode::kNotPermitted ||
+         code == ErrorCode::kClosed;
 }
 
 // Opens a host and calls itself once. What is refused is refused in words. A call may fail: with
@@ -177,6 +178,12 @@ TEST(Extremes, OfEveryTextOfAHost) {
     config = loopback_config();
     config.backend = text;
     try_config(config, "backend");
+    config = loopback_config();
+    config.engine = EngineChoice::kDaemon;
+    config.daemon_socket = text;
+    try_config(config, "daemon_socket");
+    config.engine = static_cast<EngineChoice>(text.size() % 256);
+    try_config(config, "engine");
     config = loopback_config();
     config.pcap = "/nonexistent/" + text;
     try_config(config, "pcap");

@@ -29,7 +29,7 @@ TEST_F(Hostile, ManyPortsOfOneAddressKeepNoNewClientOut) {
   const Score new_before = new_clients(*stage_, 10);
   const Forger forger(*stage_->attacker);
   Flood flood(
-      20'000,
+      7'000,
       [&](std::uint64_t n) {
         forger.send(behind_attacker(1, static_cast<std::uint16_t>(10'000 + n)), kServer,
                     small_request(2 * n + 2, 77));
