@@ -31,6 +31,7 @@ enum class ErrorCode : std::uint8_t {
   kPeerSilent = 18,      // the peer was asked several times and did not answer
   kPeerGone = 19,        // the peer answered before, and its host now says that no Homa is there
   kWrongProcess = 20,    // the host was opened by a process that this one was forked from
+  kTooSlow = 21,         // the sender of a message held memory for it, and sent too little
 };
 
 // "timeout", "no such socket", ...: stable words for logs and JSON.

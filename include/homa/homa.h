@@ -37,7 +37,8 @@ enum homa_error {
   HOMA_ESTALE = 17,        /* refused: so old that it may have run before */
   HOMA_ESILENT = 18,       /* the peer was asked several times and did not answer */
   HOMA_EGONE = 19,         /* the peer answered before; its host now says that no Homa is there */
-  HOMA_EPROCESS = 20       /* the host belongs to a process that this one was forked from */
+  HOMA_EPROCESS = 20,      /* the host belongs to a process that this one was forked from */
+  HOMA_ETOOSLOW = 21       /* the sender of a message held memory for it, and sent too little */
 };
 
 /* Whether the server executed the request of an RPC that failed. */

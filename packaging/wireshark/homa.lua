@@ -41,8 +41,7 @@ local ERROR_CODES = {
   [8] = "message too long", [9] = "invalid argument", [10] = "no such RPC", [11] = "would block",
   [12] = "closed", [13] = "in use", [14] = "no memory", [15] = "not permitted",
   [16] = "system error", [17] = "stale request",
-  [18] = "peer silent", [19] = "peer gone", [20] = "wrong process",
-  [18] = "peer silent", [19] = "peer gone",
+  [18] = "peer silent", [19] = "peer gone", [20] = "wrong process", [21] = "too slow",
 }
 
 -- Fields -----------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::kPeerSilent: return "peer silent";
     case ErrorCode::kPeerGone: return "peer gone";
     case ErrorCode::kWrongProcess: return "wrong process";
+    case ErrorCode::kTooSlow: return "too slow";
   }
   return "unknown error";
 }

@@ -33,6 +33,7 @@ TEST(ErrorCode, NumbersAreFixedByWireAndAbi) {
   EXPECT_EQ(static_cast<int>(ErrorCode::kPeerSilent), 18);
   EXPECT_EQ(static_cast<int>(ErrorCode::kPeerGone), 19);
   EXPECT_EQ(static_cast<int>(ErrorCode::kWrongProcess), 20);
+  EXPECT_EQ(static_cast<int>(ErrorCode::kTooSlow), 21);
   EXPECT_EQ(static_cast<int>(Executed::kNo), 0);
   EXPECT_EQ(static_cast<int>(Executed::kPerhaps), 1);
   EXPECT_EQ(static_cast<int>(Executed::kYes), 2);

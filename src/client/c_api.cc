@@ -26,7 +26,7 @@ namespace {
 using homa::Error;
 using homa::ErrorCode;
 
-static_assert(HOMA_EPROCESS == static_cast<int>(ErrorCode::kWrongProcess), "homa_error is it");
+static_assert(HOMA_ETOOSLOW == static_cast<int>(ErrorCode::kTooSlow), "homa_error is it");
 static_assert(HOMA_ESTALE == static_cast<int>(ErrorCode::kStale));
 static_assert(HOMA_EXECUTED == static_cast<int>(homa::Executed::kYes));
 static_assert(HOMA_EWOULDBLOCK == static_cast<int>(ErrorCode::kWouldBlock));
@@ -127,7 +127,7 @@ homa::Result<homa::HostConfig, Error> config_of(const homa_host_config& from) {
 // The code that a C program gives, with or without its sign; nullopt: there is no such code.
 std::optional<ErrorCode> code_of(int error) {
   // Of the smallest int there is no positive counterpart.
-  if (error < -HOMA_EPROCESS || error > HOMA_EPROCESS) return std::nullopt;
+  if (error < -HOMA_ETOOSLOW || error > HOMA_ETOOSLOW) return std::nullopt;
   return static_cast<ErrorCode>(error < 0 ? -error : error);
 }
 

@@ -19,12 +19,20 @@ std::string cause(ErrorCode code, const SocketAddress& peer) {
       return "no Homa engine answers at " + peer.host.to_string() + ", or no route leads there";
     case ErrorCode::kPeerRestarted: return who + " was restarted and lost the RPC";
     case ErrorCode::kCancelled: return "the RPC with " + who + " was aborted";
-    case ErrorCode::kOverloaded: return who + " has too many requests in progress; try again later";
+    case ErrorCode::kOverloaded:
+      return who + " has no room for more requests, in number or in bytes; try again later";
     case ErrorCode::kNotAServer: return who + " is a client's port and takes no requests";
     case ErrorCode::kTooLong:
       return "a message to or from " + who + " is longer than its receiver " +
              "takes (message_bytes_max)";
-    case ErrorCode::kNoMemory: return "too many RPCs are in progress on this host (rpcs_max)";
+    case ErrorCode::kNoMemory:
+      return "this host has no room for the RPC with " + who +
+             ": too many are in progress (rpcs_max), or messages that were received and not " +
+             "released fill its receive memory";
+    case ErrorCode::kTooSlow:
+      return "a message between this host and " + who +
+             " came too slowly (receive_rate_min) while " +
+             "others waited for its receiver's memory";
     case ErrorCode::kStale:
       return who + " refused the request: it is so old that it may have run before";
     default: return std::string(to_string(code)) + " (" + who + ")";

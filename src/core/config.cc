@@ -75,6 +75,7 @@ Result<void, Error> check_numbers(const CoreConfig& c) {
       {"rpcs_max", c.rpcs_max, 1, 1 << 20},
       {"served_rpcs_per_port_max", c.served_rpcs_per_port_max, 1, kAny},
       {"receive_region_bytes", c.receive_region_bytes, 0, kMemoryMax},
+      {"receive_rate_min", c.receive_rate_min, 0, kBytesMax},
       {"finished_ids_max", c.finished_ids_max, 1, 1 << 24},
       {"peers_max", c.peers_max, 1, 1 << 20},
       {"incast_bytes_max", c.incast_bytes_max, 0, kBytesMax},

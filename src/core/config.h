@@ -61,6 +61,8 @@ struct CoreConfig {
   std::uint32_t served_rpcs_per_port_max = 16'384;  // unanswered requests per port (overloaded)
   std::uint64_t receive_region_bytes = 64 << 20;    // message buffers; 0: unlimited and unallocated
   Duration buffer_wait_max{5'000'000'000};  // a message without room in it waits; then it fails
+  // While others wait for room, a message of which less arrives gives way; bytes a second, 0: none.
+  std::uint32_t receive_rate_min = 64'000;
   std::uint32_t finished_ids_max = 65'536;  // remembered, so that no request runs twice
   std::uint32_t peers_max = 5'000;          // above this, peers without RPCs are forgotten
 

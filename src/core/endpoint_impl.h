@@ -108,6 +108,10 @@ class Endpoint::Impl {
   void tell_end(Time now, Rpc& rpc, ErrorCode code);
   bool may_answer(const Address& address, std::size_t bytes);
   ByteRange may_send_again(Rpc& rpc, ByteRange range);
+  void say_busy(Time now, Rpc& rpc);
+  void make_room_for_half_sent(Time now, std::uint32_t length);
+  void half_sent_by_stranger(Rpc& rpc);
+  void no_longer_half_sent(Rpc& rpc);
   void limit_response(Time now, Rpc& rpc);
   void give_grant(Time now, Rpc& rpc, std::uint32_t offset) {
     if (!rpc.is_client && is_stranger(*rpc.peer)) return grant_stranger(now, rpc, offset);
@@ -167,6 +171,7 @@ class Endpoint::Impl {
   void arm(Time now, Rpc& rpc);
   void check(Time now, Rpc& rpc);
   bool waited_too_long(Time now, Rpc& rpc);
+  bool gives_way(Time now, Rpc& rpc);
   void check_receiver(Time now, Rpc& rpc);
   void check_replier(Time now, Rpc& rpc);
   bool link_busy(Time now, Duration lately) const {
@@ -218,10 +223,12 @@ class Endpoint::Impl {
   EventQueue events_;
   ControlQueue controls_;
   const Silence silence_;
-  RpcLine unproved_;                 // responses to strangers, the oldest first
-  std::uint32_t displace_slot_ = 0;  // where the next one that gives way is looked for
-  std::uint32_t closing_slot_ = 0;   // whose RPC is looked at next, while ports are closing
-  Time next_cutoffs_{};              // when they are recomputed next, if at all
+  RpcLine half_sent_;                  // requests of strangers that arrive, the oldest first
+  std::uint64_t half_sent_bytes_ = 0;  // of receive memory that these have
+  RpcLine unproved_;                   // responses to strangers, the oldest first
+  std::uint32_t displace_slot_ = 0;    // where the next one that gives way is looked for
+  std::uint32_t closing_slot_ = 0;     // whose RPC is looked at next, while ports are closing
+  Time next_cutoffs_{};                // when they are recomputed next, if at all
   Time last_now_{};
 };
 

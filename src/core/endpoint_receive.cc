@@ -187,6 +187,7 @@ Result<Rpc*, Admission::Refusal> Endpoint::Impl::admit(Time now, Peer& peer, Loc
   if (const auto refusal = admission_.refusal_of_finished(peer, data)) return Unexpected(*refusal);
   Rpc* rpc = nullptr;
   const bool stranger = is_stranger(peer);
+  const bool whole = data.payload.size() == data.message_length;
   if ((admission_.has_slot(port, peer, stranger) || make_room_for(now, port, peer)) &&
       events_.reserve_for(rpcs_.size() + 1)) {
     rpc = rpcs_.add_served(peer, id, port.number);
@@ -200,8 +201,15 @@ Result<Rpc*, Admission::Refusal> Endpoint::Impl::admit(Time now, Peer& peer, Loc
   rpc->peer_port = data.common.source_port;
   rpc->peer_incarnation = peer.incarnation;
   rpc->response_limit = data.response_unscheduled_limit;
-  if (rpc->of_stranger) challenge(now, peer, controls_.header_for(*rpc));
+  if (stranger && !whole) make_room_for_half_sent(now, data.message_length);
   announce(now, *rpc, data);
+  if (!stranger) return rpc;
+  challenge(now, peer, controls_.header_for(*rpc));
+  if (rpc->buffer.waits()) {  // strangers do not wait
+    end(now, *rpc);
+    return Unexpected(Admission::Refusal{DropReason::kNoBuffer, ErrorCode::kOk});
+  }
+  if (!whole) half_sent_by_stranger(*rpc);
   return rpc;
 }
 
@@ -224,6 +232,7 @@ void Endpoint::Impl::announce(Time now, Rpc& rpc, const wire::DataHeader& data) 
     return;
   }
   if (data.payload.size() == data.message_length) return;  // all of it: complete in a moment
+  rpc.progress.begin(now);
   grants_.add(rpc.grant);
   arm(now, rpc);
 }
@@ -272,8 +281,10 @@ RxOutcome Endpoint::Impl::take_data(Time now, Rpc& rpc, const RxPacket& packet,
   const WireId id = data.common.sender_id;
   rpc.path = packet.path;
   if (data.message_length != rpc.in.length()) return drop(now, DropReason::kMismatch, packet, id);
-  heard(now, rpc);
-  if (!rpc.buffer.held) return drop(now, DropReason::kNoBuffer, packet, id);
+  if (!rpc.buffer.held) {
+    heard(now, rpc);
+    return drop(now, DropReason::kNoBuffer, packet, id);
+  }
   const ByteRange range{data.offset(), data.offset() + data.payload_length()};
   const std::uint32_t before = rpc.in.received();
   switch (rpc.in.add(range)) {
@@ -281,6 +292,7 @@ RxOutcome Endpoint::Impl::take_data(Time now, Rpc& rpc, const RxPacket& packet,
     case MessageIn::Added::kDuplicate: return drop(now, DropReason::kDuplicate, packet, id);
     case MessageIn::Added::kTooManyGaps: return drop(now, DropReason::kNoBuffer, packet, id);
   }
+  heard(now, rpc);  // a copy shows nothing about the rest
   rpc.peer->questions.heard();
   trace(now, trace::EventType::data_received, rpc, range.begin, range.size());
   RxOutcome outcome;
@@ -301,6 +313,7 @@ void Endpoint::Impl::complete(Time now, Rpc& rpc) {
   grants_.remove(rpc.grant);
   if (!rpc.is_client) {
     timers_.disarm(rpc.timer);
+    if (rpc.of_stranger) no_longer_half_sent(rpc);
     rpc.state = Rpc::State::kServing;
     events_.message(rpc);
     rpc.port->account->pool.hand_over(rpc.buffer);
@@ -344,9 +357,7 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   trace(now, trace::EventType::resend_received, *rpc, resend->offset, resend->length);
   if (!sending(*rpc)) {
     // The request still arrives, or the application works on it.
-    if (!rpc->is_client && may_send_to(*rpc->peer, wire::kCommonHeaderBytes)) {
-      controls_.busy(now, *rpc);
-    }
+    if (!rpc->is_client) say_busy(now, *rpc);
     return kConsumed;
   }
   heard(now, *rpc);
@@ -370,7 +381,7 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
   asked_again(now, *rpc, affordable);
   const bool again = out.resend(affordable, std::min(resend->priority, kHighestPriority));
   queue_.update(out);
-  if (!again && may_send_to(*rpc->peer, wire::kCommonHeaderBytes)) controls_.busy(now, *rpc);
+  if (!again) say_busy(now, *rpc);
   return kConsumed;
 }
 
@@ -446,7 +457,7 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc
     const bool nothing_missing = rpc->in.started() && rpc->in.received() >= rpc->grant.granted;
     if (rpc->buffer.waits() || nothing_missing ||
         link_busy(now, silence_.ticks(config_.request_ack_ticks))) {
-      controls_.busy(now, *rpc);
+      say_busy(now, *rpc);
     } else {
       ask_again(now, *rpc);
     }
@@ -482,7 +493,7 @@ RxOutcome Endpoint::Impl::on_error(Time now, const RxPacket& packet, Rpc* rpc) {
   if (!error) return drop(now, DropReason::kMalformed, packet, WireId{});
   trace::add(counters_.errors_received);
   if (rpc == nullptr) return kConsumed;
-  const bool known = error->code > raw(ErrorCode::kOk) && error->code <= raw(ErrorCode::kPeerGone);
+  const bool known = error->code > raw(ErrorCode::kOk) && error->code <= raw(ErrorCode::kTooSlow);
   // What an engine says is true for itself; one before it may have executed the request.
   const bool same_engine = rpc->peer_incarnation == 0
                                ? rpc->peer->previous_incarnation == 0

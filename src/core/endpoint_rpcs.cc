@@ -223,6 +223,7 @@ void Endpoint::Impl::serve_waiting(Time now, BufferPool& pool) {
   while (const MessageBuffer* served = pool.serve_waiting()) {
     Rpc& rpc = *served->rpc;
     rpc.silence.restart(now);
+    rpc.progress.begin(now);
     grants_.add(rpc.grant);
     controls_.resend(now, rpc, {0, rpc.grant.granted});
     arm(now, rpc);

@@ -8,6 +8,8 @@
 namespace homa::core {
 namespace {
 constexpr std::uint32_t kLooks = 128;  // at RPCs, for one that may give way
+// Of the receive memory, for requests of strangers that arrive.
+constexpr std::uint64_t kHalfSentShare = 8;
 }  // namespace
 
 // A control packet that answers nothing of the peer's. If so, it counts as sent.
@@ -26,6 +28,41 @@ void Endpoint::Impl::tell_end(Time now, Rpc& rpc, ErrorCode code) {
 bool Endpoint::Impl::may_answer(const Address& address, std::size_t bytes) {
   Peer* peer = peers_.find(address);
   return peer == nullptr || may_send_to(*peer, bytes);
+}
+
+void Endpoint::Impl::say_busy(Time now, Rpc& rpc) {
+  if (!rpc.is_client && !may_send_to(*rpc.peer, wire::kCommonHeaderBytes)) return;
+  if (rpc.peer->busy.take(now, rpc.silence.busy_said, config_)) return controls_.busy(now, rpc);
+  trace::add(counters_.busy_postponed);
+}
+
+// A request of a stranger has begun to arrive, and takes memory for all its `length`. Whoever gets
+// what is sent to it proves that in a round trip, so the oldest of those that did not gives way.
+void Endpoint::Impl::make_room_for_half_sent(Time now, std::uint32_t length) {
+  if (config_.receive_region_bytes == 0) return;
+  const std::uint64_t at_most = std::max(config_.receive_region_bytes / kHalfSentShare,
+                                         MemoryZones::block_bytes(config_.message_bytes_max));
+  const std::uint64_t bytes = MemoryZones::block_bytes(length);
+  while (Rpc* oldest = half_sent_.front()) {
+    if (half_sent_bytes_ + bytes <= at_most) return;
+    if (!is_stranger(*oldest->peer)) {
+      no_longer_half_sent(*oldest);
+    } else {
+      trace::add(counters_.requests_displaced);
+      end(now, *oldest);
+    }
+  }
+}
+
+void Endpoint::Impl::half_sent_by_stranger(Rpc& rpc) {
+  half_sent_.join(rpc.unproved_place);
+  half_sent_bytes_ += MemoryZones::block_bytes(rpc.in.length());
+}
+
+void Endpoint::Impl::no_longer_half_sent(Rpc& rpc) {
+  if (!rpc.unproved_place.in_line()) return;
+  half_sent_.leave(rpc.unproved_place);
+  half_sent_bytes_ -= MemoryZones::block_bytes(rpc.in.length());
 }
 
 // What of a range may be sent again to the client of a response.
@@ -88,7 +125,11 @@ void Endpoint::Impl::let_go(Peer& peer) {
 }
 
 void Endpoint::Impl::forget_stranger(Rpc& rpc) {
-  unproved_.leave(rpc.unproved_place);
+  if (rpc.state == Rpc::State::kReceiving) {
+    no_longer_half_sent(rpc);
+  } else {
+    unproved_.leave(rpc.unproved_place);
+  }
   rpc.peer->held.leave(rpc.held_place);
 }
 

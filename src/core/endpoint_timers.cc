@@ -55,7 +55,21 @@ void Endpoint::Impl::check(Time now, Rpc& rpc) {
   }  // kServing: the application takes the time it takes
 }
 
+// Others wait for memory, and this message comes too slowly to keep its own.
+bool Endpoint::Impl::gives_way(Time now, Rpc& rpc) {
+  if (!rpc.in.started() || !rpc.buffer.held) return false;
+  const bool may_send = rpc.in.received() < rpc.grant.granted;
+  const bool slow =
+      rpc.progress.too_slow(now, rpc.in.received(), may_send, config_.receive_rate_min);
+  if (!slow || !rpc.port->account->pool.waiting()) return false;
+  trace::add(counters_.messages_too_slow);
+  tell_end(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kTooSlow);
+  fail(now, rpc, ErrorCode::kTooSlow, true);
+  return true;
+}
+
 void Endpoint::Impl::check_receiver(Time now, Rpc& rpc) {
+  if (gives_way(now, rpc)) return;
   Silence::Receiver known;
   known.last_sent = rpc.out.last_sent();
   known.ours_to_act = rpc.in.started()

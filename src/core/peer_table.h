@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "core/ack_book.h"
 #include "core/amplification.h"
+#include "core/busy_ration.h"
 #include "core/challenge.h"
 #include "core/config.h"
 #include "core/grant_scheduler.h"
@@ -52,6 +53,7 @@ struct Peer {
   PeerGrants grants;
   Liveness liveness;
   Questions questions;
+  BusyRation busy;
   Watch watch;
   Repairs repairs;
   Timer timer;             // of watch and of who waits in questions.line

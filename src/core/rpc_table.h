@@ -17,6 +17,7 @@
 #include "core/message_out.h"
 #include "core/packets.h"
 #include "core/peer_table.h"
+#include "core/progress.h"
 #include "core/retry_timers.h"
 #include "core/silence.h"
 
@@ -54,12 +55,13 @@ struct Rpc {
   SilenceState silence;
   MessageIn in;
   MessageOut out;
+  Progress progress;  // of `in`
   GrantState grant;
   Timer timer;
   Place watch_place;     // in Peer::watch: then it has no timer
   Place turn_place;      // in Peer::questions.line: then it has no timer
   Place held_place;      // in Peer::held, while it waits for its client's proof of address
-  Place unproved_place;  // among responses to strangers
+  Place unproved_place;  // among requests of strangers that arrive, or responses to them
   boost::intrusive::unordered_set_member_hook<> served_hook;
 
   WireId wire_id() const { return is_client ? client_id : other_side(client_id); }  // ours to send

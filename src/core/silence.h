@@ -25,6 +25,7 @@ struct SilenceState {
   std::uint32_t begun_again = 0;  // times that the server said UNKNOWN
   Repairs::Mark repair = 0;       // where the bytes that were asked for last end (Peer::repairs)
   Time next_need_ack{};           // not before this
+  Time busy_said{};               // when a BUSY about it was sent last
 
   // Silence counts from now on, and questions begin anew.
   void restart(Time now) {

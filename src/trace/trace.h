@@ -48,6 +48,8 @@ namespace homa::trace {
   NAME(addresses_proved, "times that a peer proved its address")                                   \
   NAME(responses_withheld, "responses cut short until their client proved its address")            \
   NAME(packets_withheld, "packets not sent: their receiver had not proved its address")            \
+  NAME(requests_displaced, "requests dropped half-sent: memory for strangers was used up")         \
+  NAME(messages_too_slow, "messages dropped: they came too slowly, and others needed the memory")  \
   NAME(responses_displaced, "unacked responses dropped: their RPC slots were needed")              \
   NAME(hosts_silent, "times that a peer answered no question and all its RPCs ended")              \
   NAME(retransmitted_packets, "DATA packets sent again")                                           \
@@ -55,6 +57,7 @@ namespace homa::trace {
   NAME(messages_cut, "messages whose packets became shorter on their way: they did not fit")       \
   NAME(resends_suppressed, "RESENDs for bytes sent within the last round trip: not sent again")    \
   NAME(busy_sent, "BUSY packets sent")                                                             \
+  NAME(busy_postponed, "RESENDs and NEED_ACKs without an answer: enough BUSY was said")            \
   NAME(busy_received, "BUSY packets received")                                                     \
   NAME(unknown_sent, "UNKNOWN packets sent")                                                       \
   NAME(unknown_received, "UNKNOWN packets received")                                               \

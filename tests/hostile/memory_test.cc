@@ -8,7 +8,6 @@ const std::vector<std::size_t> kMixed = {100, 20'000, 300'000, 1'000, 800'000};
 
 // First packets, each of another message and from another address, of every size: 1 MB a second.
 TEST_F(Hostile, SpoofedFirstPacketsTakeNoMemoryFromOthers) {
-  HOMA_NOT_DEFENDED();
   Host server_host = stage_->open_server();
   const Server server(server_host);
   Host client_host = stage_->open_client();
@@ -27,7 +26,6 @@ TEST_F(Hostile, SpoofedFirstPacketsTakeNoMemoryFromOthers) {
 // 70 messages of 1 MB, of each a first packet. Copies of one byte of it keep them alive: 134 kB/s
 // in all.
 TEST_F(Hostile, HalfSentMessagesThatAreKeptAliveStarveNobody) {
-  HOMA_NOT_DEFENDED();
   Host server_host = stage_->open_server();
   const Server server(server_host);
   Host client_host = stage_->open_client();

@@ -181,6 +181,32 @@ TEST(ScenarioStrangers, AnUnacknowledgedResponseToAStrangerGivesWay) {
                options);
 }
 
+// Half-sent requests of strangers have an eighth of the memory. The oldest gives way: whoever
+// receives what is sent to it has proved that by then.
+TEST(ScenarioStrangers, HalfSentRequestsGiveWayToEachOther) {
+  ScenarioOptions options = strangers();
+  options.config.message_bytes_max = 4'096;
+  options.config.receive_region_bytes = 16 * 4'096;  // two for strangers
+  run_scenario(R"(
+    0    in     DATA a length=4000 bytes=0-1424 life=7 peer=1
+    0    out    CHALLENGE a
+    0    in     DATA b length=4000 bytes=0-1424 life=8 peer=2
+    0    out    CHALLENGE b
+    0.1  in     ANSWER b life=8
+    0.2  in     DATA c length=4000 bytes=0-1424 life=9 peer=3
+    0.2  out    CHALLENGE c
+    0.2  check  rpcs=2
+    0.3  in     DATA d length=4000 bytes=0-1424 life=10 peer=4
+    0.3  out    CHALLENGE d
+    0.3  check  rpcs=3
+    0.4  in     DATA b length=4000 bytes=1424-4000 life=8
+    0.4  event  request b
+    0.5  in     DATA a length=4000 bytes=1424-4000 life=7 peer=1   # c gives way
+    0.5  check  rpcs=3
+  )",
+               options);
+}
+
 // A request that is refused costs no record of its peer.
 TEST(ScenarioStrangers, WhoseRequestsAreRefusedIsNotRemembered) {
   ScenarioOptions options = strangers();
