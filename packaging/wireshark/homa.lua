@@ -55,7 +55,7 @@ end
 field("srcport", ProtoField.uint16, "Source port", base.DEC)
 field("dstport", ProtoField.uint16, "Destination port", base.DEC)
 field("sequence", ProtoField.uint32, "Sequence", base.DEC)
-field("incarnation", ProtoField.uint24, "Incarnation", base.DEC)
+field("identity", ProtoField.uint64, "Identity (0: a kernel)", base.HEX)
 field("type", ProtoField.uint8, "Type", base.HEX, TYPES)
 field("tcp_data_offset", ProtoField.uint8, "Data offset", base.HEX)
 field("flags", ProtoField.uint8, "Flags", base.HEX)
@@ -188,7 +188,7 @@ local by_port = DissectorTable.new("homa.port", "Homa server port", ftypes.UINT1
 -- Books ------------------------------------------------------------------------------------------
 
 local rpcs, rpc_count  -- "host|client id" -> RPC
-local hosts            -- "host" -> its incarnation now and before
+local hosts            -- "host|peer" -> the identity that it shows to that peer, now and before
 local facts_of         -- "frame|number of the packet in it" -> what `observe` found
 
 function homa.init()
@@ -236,8 +236,8 @@ local function find_rpc(p, make)
   local key = p.client .. "|" .. p.id
   local rpc = rpcs[key]
   -- A client that restarted may use an id again, for another RPC.
-  local reused = rpc and p.from_client and p.incarnation ~= 0 and rpc.incarnation ~= nil and
-                 rpc.incarnation ~= p.incarnation
+  local reused = rpc and p.from_client and not p.kernel and rpc.identity ~= nil and
+                 rpc.identity ~= p.identity
   if make and (rpc == nil or reused) then
     rpc_count = rpc_count + 1
     rpc = {index = rpc_count, first_frame = p.frame, packets = 0, retransmissions = 0,
@@ -252,16 +252,17 @@ local function note(facts, which, text)
 end
 
 local function observe_host(p, facts)
-  if p.incarnation == 0 then return end  -- a kernel
-  local host = hosts[p.sender]
+  if p.kernel then return end
+  local key = p.sender .. "|" .. p.receiver
+  local host = hosts[key]
   if host == nil then
-    hosts[p.sender] = {now = p.incarnation}
-  elseif host.before == p.incarnation then
+    hosts[key] = {now = p.identity}
+  elseif host.before == p.identity then
     note(facts, e.stale)
     facts.stale = true
-  elseif host.now ~= p.incarnation then
+  elseif host.now ~= p.identity then
     note(facts, e.restart)
-    hosts[p.sender] = {now = p.incarnation, before = host.now}
+    hosts[key] = {now = p.identity, before = host.now}
   end
 end
 
@@ -365,7 +366,7 @@ local function observe(p)
   local rpc = find_rpc(p, true)
   facts.rpc = rpc
   rpc.packets = rpc.packets + 1
-  if p.from_client and rpc.incarnation == nil then rpc.incarnation = p.incarnation end
+  if p.from_client and rpc.identity == nil then rpc.identity = p.identity end
   rpc.server_port = rpc.server_port or p.server_port
   local message = rpc[facts.subject]
   if p.type == DATA then
@@ -508,11 +509,19 @@ local function add_network(tree, pinfo, carrier)
   tree:add(f.carrier, carrier):set_generated()
 end
 
+-- Bytes 8 to 10, the low byte of the window, and the sequence, which counts from there.
+local function identity_of(tvb)
+  local first = tvb(8, 3):uint()
+  if first == 0 then return UInt64(0, 0) end
+  local offset = tvb(11, 1):uint() == DATA and tvb:len() >= 56 and tvb(52, 4):uint() or 0
+  return UInt64((tvb(4, 4):uint() - offset) % 0x100000000, first * 256 + tvb(15, 1):uint())
+end
+
 local function add_common(tvb, tree)
   tree:add(f.srcport, tvb(0, 2))
   tree:add(f.dstport, tvb(2, 2))
   tree:add(f.sequence, tvb(4, 4))
-  tree:add(f.incarnation, tvb(8, 3))
+  tree:add(f.identity, tvb(8, 3), identity_of(tvb))
   tree:add(f.type, tvb(11, 1))
   tree:add(f.tcp_data_offset, tvb(12, 1))
   tree:add(f.flags, tvb(13, 1))
@@ -529,12 +538,13 @@ end
 -- Caller made sure of COMMON_BYTES.
 local function read_common(tvb, pinfo, carrier)
   local p = {frame = pinfo.number, time = pinfo.rel_ts, acks = {}}
-  p.type, p.incarnation = tvb(11, 1):uint(), tvb(8, 3):uint()
+  p.type, p.kernel, p.identity = tvb(11, 1):uint(), tvb(8, 3):uint() == 0, tostring(identity_of(tvb))
   p.from_client = tvb(27, 1):uint() % 2 == 0
   p.id, p.id_value = client_id(tvb(20, 8))
   p.server_port = tvb(p.from_client and 2 or 0, 2):uint()
   p.sender = host_name(pinfo.src, pinfo.src_port, carrier)
-  p.client = p.from_client and p.sender or host_name(pinfo.dst, pinfo.dst_port, carrier)
+  p.receiver = host_name(pinfo.dst, pinfo.dst_port, carrier)
+  p.client = p.from_client and p.sender or p.receiver
   return p
 end
 

@@ -24,6 +24,11 @@ inline constexpr Priority kHighestPriority = 7;
 enum class PathId : std::uint16_t {};
 inline constexpr PathId kAnyPath{0};
 
+// Which engine sent a packet: 64 random bits, which it shows to one peer only. Kernels have none
+// (docs/protocol.md#identity). The first 24 bits of an identity are not all 0.
+enum class Identity : std::uint64_t {};
+inline constexpr Identity kNoIdentity{0};
+
 // An RPC as the wire names it: even at its client, odd at its server (docs/protocol.md#packets).
 enum class WireId : std::uint64_t {};
 constexpr WireId other_side(WireId id) {

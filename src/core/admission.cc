@@ -17,11 +17,11 @@ constexpr std::uint32_t kProvedReserve = 8;
 
 }  // namespace
 
-Admission::Admission(const CoreConfig& config)
+Admission::Admission(const CoreConfig& config, const base::HashKey& key)
     : config_(config),
       served_max_(std::max(1U, config.rpcs_max / kServedShareDenominator * kServedShareNumerator)),
       of_strangers_max_(served_max_ - served_max_ / kProvedReserve),
-      finished_(config.finished_ids_max),
+      finished_(config.finished_ids_max, key),
       ports_(1U << 16),
       was_open_(1U << 16) {}
 

@@ -19,7 +19,7 @@ namespace homa::core {
 
 class Admission {
  public:
-  explicit Admission(const CoreConfig& config);
+  Admission(const CoreConfig& config, const base::HashKey& key);
   ~Admission();
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
@@ -50,6 +50,10 @@ class Admission {
   // before, or there is no slot for it.
   std::optional<Refusal> refusal(const LocalPort& port, const wire::DataHeader& data) const;
   std::optional<Refusal> refusal_of_finished(const Peer& peer, const wire::DataHeader& data) const;
+  // The application had such a request, so that it must not run again.
+  bool may_have_run(const Peer& peer, WireId client_id) const {
+    return finished_.may_have_run(peer, client_id);
+  }
   // Is there an RPC slot for one more request of the peer? Strangers, who have not proved their
   // address, leave some to others; so does a single peer (docs/protocol.md#slots).
   bool has_slot(const LocalPort& port, const Peer& peer, bool is_stranger) const;
@@ -98,7 +102,7 @@ inline std::optional<Admission::Refusal> Admission::refusal_of_finished(
 inline bool Admission::has_slot(const LocalPort& port, const Peer& peer, bool is_stranger) const {
   if (port.served >= config_.served_rpcs_per_port_max) return false;
   if (is_stranger && of_strangers_ >= of_strangers_max_) return false;
-  return served_ < served_max_ && peer.rpcs <= kPeerShareOfFree * (served_max_ - served_);
+  return served_ < served_max_ && peer.rpcs.size() <= kPeerShareOfFree * (served_max_ - served_);
 }
 
 inline void Admission::request_started(LocalPort& port, bool of_stranger) {

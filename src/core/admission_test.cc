@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 namespace homa::core {
 namespace {
 
@@ -18,7 +20,7 @@ CoreConfig small_config() {
 
 struct AdmissionTest : testing::Test {
   AdmissionTest() {
-    peer.incarnation = 1;
+    peer.identity = Identity{1};
     data.common.sender_id = WireId{100};
     data.message_length = 1'000;
   }
@@ -28,7 +30,7 @@ struct AdmissionTest : testing::Test {
   Accounts accounts{0, 10'000};
   Account& account = *accounts.find(kDefaultAccount);
   std::mt19937_64 random{1};
-  Admission admission{config};
+  Admission admission{config, base::HashKey{1, 2}};
   Peer peer;
   wire::DataHeader data;
 };
@@ -92,7 +94,7 @@ struct AdmissionOfMany : AdmissionTest {
     return config;
   }
   CoreConfig large = large_config();
-  Admission slots{large};
+  Admission slots{large, base::HashKey{1, 2}};
   LocalPort& port = **slots.open(kServer, account, random);
 };
 
@@ -106,10 +108,15 @@ TEST_F(AdmissionOfMany, StrangersLeaveSlotsToOthers) {
 }
 
 TEST_F(AdmissionOfMany, APeerLeavesSlotsToOthers) {
-  for (; slots.has_slot(port, peer, false); ++peer.rpcs) slots.request_started(port, false);
-  EXPECT_EQ(peer.rpcs, 86U) << "eight ninths";
+  std::deque<Place> rpcs;
+  while (slots.has_slot(port, peer, false)) {
+    peer.rpcs.join(rpcs.emplace_back());
+    slots.request_started(port, false);
+  }
+  EXPECT_EQ(peer.rpcs.size(), 86U) << "eight ninths";
   Peer other;
   EXPECT_TRUE(slots.has_slot(port, other, false));
+  for (Place& place : rpcs) peer.rpcs.leave(place);
 }
 
 // A copy that the network made needs no answer. A sender that tries again gets one.

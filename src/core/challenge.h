@@ -27,6 +27,9 @@ class Challenge {
     return nonce_;
   }
 
+  // When it was asked last.
+  Time asked() const { return asked_; }
+
   // `nonce` came from `from`. True: that answers the question, which is asked no longer.
   bool answered(const Address& from, std::uint64_t nonce) {
     if (nonce_ != nonce || from != address_) return false;

@@ -67,7 +67,7 @@ struct CoreConfig {
   std::uint32_t peers_max = 5'000;          // above this, peers without RPCs are forgotten
 
   // --- Strangers (docs/protocol.md#amplification) ---
-  // A peer without an incarnation, as kernels are, is believed to be at its address. False: it is a
+  // A peer without an identity, as kernels are, is believed to be at its address. False: it is a
   // stranger until it has answered an RPC of ours.
   bool trust_kernel_peers = true;
 

@@ -33,20 +33,20 @@ void ControlQueue::push(Time now, const Way& to, const Header& header,
                    raw(Header::kType), 0);
 }
 
-wire::CommonHeader ControlQueue::header_for(const Rpc& rpc) const {
+wire::CommonHeader ControlQueue::header_for(const Rpc& rpc) {
   wire::CommonHeader header;
   header.source_port = rpc.local_port;
   header.destination_port = rpc.peer_port;
-  header.incarnation = incarnation_;
+  header.identity = rpc.peer->self;
   header.sender_id = rpc.wire_id();
   return header;
 }
 
-wire::CommonHeader ControlQueue::answer_to(const wire::CommonHeader& received) const {
+wire::CommonHeader ControlQueue::answer_to(const Way& to, const wire::CommonHeader& received) {
   wire::CommonHeader header;
   header.source_port = received.destination_port;
   header.destination_port = received.source_port;
-  header.incarnation = incarnation_;
+  header.identity = to.self;
   header.sender_id = other_side(received.sender_id);
   return header;
 }
@@ -77,21 +77,21 @@ void ControlQueue::error(Time now, const Rpc& rpc, ErrorCode code) {
 }
 
 void ControlQueue::unknown(Time now, const Way& to, const wire::CommonHeader& about) {
-  push(now, to, wire::UnknownHeader{answer_to(about)}, recorder_.counters.unknown_sent);
+  push(now, to, wire::UnknownHeader{answer_to(to, about)}, recorder_.counters.unknown_sent);
 }
 
 void ControlQueue::busy(Time now, const Way& to, const wire::CommonHeader& about) {
-  push(now, to, wire::BusyHeader{answer_to(about)}, recorder_.counters.busy_sent);
+  push(now, to, wire::BusyHeader{answer_to(to, about)}, recorder_.counters.busy_sent);
 }
 
 void ControlQueue::error(Time now, const Way& to, const wire::CommonHeader& about, ErrorCode code) {
-  push(now, to, wire::ErrorHeader{answer_to(about), raw(code), raw(executed_if_refused(code))},
+  push(now, to, wire::ErrorHeader{answer_to(to, about), raw(code), raw(executed_if_refused(code))},
        recorder_.counters.errors_sent);
 }
 
 void ControlQueue::cutoffs(Time now, const Way& to, const wire::CommonHeader& about,
                            const PriorityMap& priorities) {
-  wire::CutoffsHeader header{answer_to(about), priorities.cutoffs(), priorities.version()};
+  wire::CutoffsHeader header{answer_to(to, about), priorities.cutoffs(), priorities.version()};
   // A kernel reads them as signed numbers, and a negative one sends the longest messages last.
   for (std::uint32_t& cutoff : header.cutoffs) cutoff = std::min(cutoff, kCutoffMax);
   push(now, to, header, recorder_.counters.cutoffs_sent);
@@ -112,7 +112,8 @@ void ControlQueue::challenge(Time now, const Way& to, const wire::CommonHeader& 
 
 void ControlQueue::answer(Time now, const Way& to, const wire::CommonHeader& challenge,
                           std::uint64_t nonce) {
-  push(now, to, wire::AnswerHeader{answer_to(challenge), nonce}, recorder_.counters.answers_sent);
+  push(now, to, wire::AnswerHeader{answer_to(to, challenge), nonce},
+       recorder_.counters.answers_sent);
 }
 
 void ControlQueue::ack(Time now, const Way& to, const wire::CommonHeader& common, AckBook& book) {

@@ -16,11 +16,10 @@ class ControlQueue {
  public:
   static constexpr std::size_t kMost = 16'384;
 
-  ControlQueue(std::uint32_t incarnation, trace::Recorder& recorder)
-      : incarnation_(incarnation), recorder_(recorder) {}
+  explicit ControlQueue(trace::Recorder& recorder) : recorder_(recorder) {}
 
   // --- About an RPC of this host ---
-  wire::CommonHeader header_for(const Rpc& rpc) const;
+  static wire::CommonHeader header_for(const Rpc& rpc);
   // About the RPC of query.common and those listed, of one peer.
   void query(Time now, const Way& to, const wire::QueryHeader& query);
   void resend(Time now, const Rpc& rpc, ByteRange bytes);
@@ -33,7 +32,7 @@ class ControlQueue {
   void challenge(Time now, const Way& to, const wire::CommonHeader& header, std::uint64_t nonce);
 
   // --- In answer to a packet that may belong to no RPC ---
-  wire::CommonHeader answer_to(const wire::CommonHeader& received) const;
+  static wire::CommonHeader answer_to(const Way& to, const wire::CommonHeader& received);
   void unknown(Time now, const Way& to, const wire::CommonHeader& about);
   void busy(Time now, const Way& to, const wire::CommonHeader& about);
   void error(Time now, const Way& to, const wire::CommonHeader& about, ErrorCode code);
@@ -53,7 +52,6 @@ class ControlQueue {
   template <typename Header>
   void push(Time now, const Way& to, const Header& header, std::atomic<std::uint64_t>& counter);
 
-  const std::uint32_t incarnation_;
   trace::Recorder& recorder_;
   base::GrowingQueue<TxPacket> waiting_;
 };

@@ -8,6 +8,7 @@ namespace {
 struct ControlQueueTest : testing::Test {
   ControlQueueTest() {
     peer.address = Address::v4(10, 0, 0, 2);
+    peer.self = Identity{7ULL << 40};
     rpc.peer = &peer;
     rpc.is_client = true;
     rpc.client_id = WireId{100};
@@ -16,7 +17,7 @@ struct ControlQueueTest : testing::Test {
   }
 
   trace::Recorder recorder{16};
-  ControlQueue queue{7, recorder};
+  ControlQueue queue{recorder};
   Peer peer;
   Rpc rpc;
 };
@@ -31,7 +32,7 @@ TEST_F(ControlQueueTest, APacketIsEncodedCountedAndTraced) {
   const auto parsed = wire::parse_resend(std::span(packet.header).first(packet.header_length));
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->common.sender_id, WireId{100});
-  EXPECT_EQ(parsed->common.incarnation, 7U);
+  EXPECT_EQ(parsed->common.identity, peer.self);
   EXPECT_EQ(parsed->offset, 1'000U);
   EXPECT_EQ(parsed->length, 2'000U);
   EXPECT_EQ(recorder.counters.resends_sent, 1U);
@@ -56,6 +57,7 @@ TEST_F(ControlQueueTest, AnAnswerGoesBackToItsSender) {
   EXPECT_EQ(parsed->source_port, Port{80});
   EXPECT_EQ(parsed->destination_port, Port{50'000});
   EXPECT_EQ(parsed->sender_id, WireId{201});
+  EXPECT_EQ(parsed->identity, peer.self);
 }
 
 TEST_F(ControlQueueTest, IsBoundedAndCountsWhatItDrops) {

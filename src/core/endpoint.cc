@@ -64,7 +64,9 @@ UnusedMemory Endpoint::memory_pass_step(AccountId id, std::uint64_t bytes_max) {
 }
 
 const CoreConfig& Endpoint::config() const { return impl_->config_; }
-std::uint32_t Endpoint::incarnation() const { return impl_->incarnation_; }
+Identity Endpoint::identity_towards(const Address& peer) const {
+  return impl_->peers_.self_towards(peer);
+}
 std::size_t Endpoint::rpcs_in_progress() const { return impl_->rpcs_.size(); }
 std::size_t Endpoint::peers() const { return impl_->peers_.size(); }
 std::uint64_t Endpoint::receive_region_used() const {

@@ -139,8 +139,8 @@ class Endpoint {
 
   // --- For tools and tests ---
   const CoreConfig& config() const;
-  std::uint32_t incarnation() const;
-  std::size_t rpcs_in_progress() const;  // live RPC records, ours and served
+  Identity identity_towards(const Address& peer) const;  // that a new peer there sees
+  std::size_t rpcs_in_progress() const;                  // live RPC records, ours and served
   std::size_t peers() const;
   std::uint64_t receive_region_used() const;   // of all accounts
   std::uint64_t granted_not_received() const;  // bounded by max_incoming at every grant

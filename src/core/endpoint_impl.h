@@ -1,6 +1,6 @@
 // The inside of Endpoint: it only dispatches. The rules are in the leaves that it owns; what
 // happens to one RPC is in endpoint_receive.cc, endpoint_transmit.cc, endpoint_timers.cc,
-// endpoint_paths.cc and endpoint_rpcs.cc.
+// endpoint_paths.cc, endpoint_identity.cc and endpoint_rpcs.cc.
 #pragma once
 
 #include <algorithm>
@@ -64,6 +64,12 @@ class Endpoint::Impl {
  private:
   friend class Endpoint;
 
+  struct Parties {
+    Peer* peer = nullptr;  // who sent it
+    Rpc* rpc = nullptr;    // what it is about
+    bool refused = false;  // it pretends to be of another host
+  };
+
   // --- endpoint_receive.cc: one packet ---
   RxOutcome on_control(Time now, const RxPacket& packet);
   RxOutcome dispatch(Time now, const RxPacket& packet, const wire::CommonHeader& common);
@@ -72,11 +78,15 @@ class Endpoint::Impl {
   RxOutcome on_response_data(Time now, const RxPacket& packet, const wire::DataHeader& data);
   RxOutcome take_data(Time now, Rpc& rpc, const RxPacket& packet, const wire::DataHeader& data);
   RxOutcome on_grant(Time now, const RxPacket& packet, Rpc* rpc);
-  RxOutcome on_resend(Time now, const RxPacket& packet, Rpc* rpc);
-  RxOutcome on_resend_of_unknown(Time now, const Way& from, const wire::CommonHeader& about);
+  RxOutcome on_resend(Time now, const RxPacket& packet, const Parties& who);
+  RxOutcome on_resend_of_unknown(Time now, const RxPacket& packet, Peer* peer,
+                                 const wire::CommonHeader& about);
+  RxOutcome on_data_to_closed_port(Time now, const RxPacket& packet, const wire::DataHeader& data);
   RxOutcome on_unknown(Time now, Rpc* rpc, const wire::CommonHeader& common);
+  void knows_no_longer(Time now, Rpc& rpc);
+  void begin_again(Time now, Rpc& rpc);
   RxOutcome on_cutoffs(Time now, const RxPacket& packet, Peer* peer);
-  RxOutcome on_need_ack(Time now, const RxPacket& packet, Rpc* rpc,
+  RxOutcome on_need_ack(Time now, const RxPacket& packet, const Parties& who,
                         const wire::CommonHeader& common);
   RxOutcome on_ack(Time now, const RxPacket& packet, Peer* peer);
   RxOutcome on_error(Time now, const RxPacket& packet, Rpc* rpc);
@@ -84,29 +94,49 @@ class Endpoint::Impl {
   // A new request's RPC, or why there is none.
   Result<Rpc*, Admission::Refusal> admit(Time now, Peer& peer, LocalPort& port,
                                          const wire::DataHeader& data);
-  RxOutcome refuse(Time now, const RxPacket& packet, const wire::DataHeader& data,
+  RxOutcome refuse(Time now, const RxPacket& packet, const wire::DataHeader& data, Peer* peer,
                    const Admission::Refusal& refusal);
   void announce(Time now, Rpc& rpc, const wire::DataHeader& data);
   void answer_cutoffs(Time now, Peer& peer, const wire::DataHeader& data);
-  bool note_packet_of(Time now, Peer& peer, const RxPacket& packet, std::uint32_t incarnation);
   void acked(Time now, Peer& peer, const wire::Ack& ack);
-  Rpc* find(Time now, Peer* peer, const wire::CommonHeader& common);
   void heard(Time now, Rpc& rpc);
   void complete(Time now, Rpc& rpc);
 
   // --- endpoint_identity.cc: who is where ---
+  Parties parties(Time now, const RxPacket& packet, const wire::CommonHeader& common);
+  Peer* sender(Time now, const RxPacket& packet, const wire::CommonHeader& common);
+  Peer* newcomer(Time now, const Address& from, Identity identity);
+  bool belongs_to_ours(Time now, const Address& address);
+  Way way_back(const RxPacket& packet, const Peer* peer) const;
+  Parties answered(Time now, Rpc& rpc, const RxPacket& packet, const wire::CommonHeader& common);
+  Parties answered_by_another(Time now, Rpc& rpc, const wire::CommonHeader& common);
+  void join(Time now, Rpc& rpc, Peer& peer);
+  void note_packet_of(Time now, Peer& peer, const RxPacket& packet,
+                      const wire::CommonHeader& common);
+  void claim(Time now, Peer& peer, const wire::CommonHeader& common);
+  void contest(Time now, const RxPacket& packet, const wire::CommonHeader& common);
+  void question(Time now, Peer& here, const wire::CommonHeader& about);
   void challenge(Time now, Peer& peer, const wire::CommonHeader& about);
-  RxOutcome on_challenge(Time now, const RxPacket& packet);
+  RxOutcome on_challenge(Time now, const RxPacket& packet, const Peer* peer);
   RxOutcome on_answer(Time now, const RxPacket& packet, Peer* peer);
-  void address_proved(Peer& peer);
+  void replaced(Time now, const RxPacket& packet, const wire::CommonHeader& common, Peer* peer);
+  void address_proved(Time now, Peer& peer);
+  void take_place(Time now, Peer& peer);
+  void moved(Time now, Peer& peer, const RxPacket& packet);
+  void succeeded(Time now, Peer& former);
+  Time gone_at(const Peer& peer) const;
+  void peer_is_gone(Time now, Peer& peer);
 
   // --- endpoint_strangers.cc: peers that have not proved their address ---
   bool is_stranger(const Peer& peer) const {
-    return !peer.proved && !(peer.incarnation == 0 && config_.trust_kernel_peers);
+    return !peer.proved && !(peer.identity == kNoIdentity && config_.trust_kernel_peers);
   }
   bool may_send_to(Peer& peer, std::size_t bytes);
   void tell_end(Time now, Rpc& rpc, ErrorCode code);
-  bool may_answer(const Address& address, std::size_t bytes);
+  // The answer to a packet of a peer, if that is known, about no RPC that is here.
+  bool may_answer(Peer* peer, std::size_t bytes) {
+    return peer == nullptr || may_send_to(*peer, bytes);
+  }
   ByteRange may_send_again(Rpc& rpc, ByteRange range);
   void say_busy(Time now, Rpc& rpc);
   void make_room_for_half_sent(Time now, std::uint32_t length);
@@ -126,18 +156,11 @@ class Endpoint::Impl {
   // --- endpoint_rpcs.cc: the life of an RPC ---
   void fail(Time now, Rpc& rpc, ErrorCode code, bool report);
   void end(Time now, Rpc& rpc);  // frees the record and what it holds
-  void peer_restarted(Time now, Peer& peer, std::uint32_t incarnation);
   void serve_waiting(Time now, BufferPool& pool);
   void close_step(Time now);
   void end_closed(Time now, Rpc& rpc);  // of a port that was closed
   void start_out(Rpc& rpc, std::uint32_t length, TransmitToken token, std::uint32_t pending);
-  Peer* get_peer(Time now, const Address& address) {
-    Peer* known = peers_.find(address);
-    if (known == nullptr) return new_peer(now, address);
-    peers_.touch(now, *known);
-    return known;
-  }
-  Peer* new_peer(Time now, const Address& address);
+  Peer* new_peer(Time now, Identity identity, const Address& address);
   // Does this side send a message of the RPC now?
   static bool sending(const Rpc& rpc) {
     return rpc.state == (rpc.is_client ? Rpc::State::kCalling : Rpc::State::kReplying);
@@ -155,7 +178,7 @@ class Endpoint::Impl {
     rpc.peer->mtu.arrived(std::min(rpc.out.payload_max(), rpc.out.length()));
   }
   // The RPC that a packet of ours, as an ICMP message quotes it, belonged to.
-  Rpc* find_quoted(Peer& peer, const wire::CommonHeader& quoted);
+  Rpc* find_quoted(const Address& peer, const wire::CommonHeader& quoted);
 
   // --- endpoint_transmit.cc: packets out ---
   void data_packet(Time now, MessageOut& message, ByteRange bytes, Priority priority,
@@ -189,6 +212,7 @@ class Endpoint::Impl {
   void arm_peer(Time now, Peer& peer);
   void check_peer(Time now, Peer& peer);
   void ask_watched(Time now, Peer& peer);
+  void ask_sooner(Time now, Peer& peer);
   void query(Time now, Peer& peer, Rpc& first);
   static std::size_t queried_at_once(const Peer& peer);
   static bool may_query(const Rpc& rpc);
@@ -204,7 +228,6 @@ class Endpoint::Impl {
   trace::Recorder& recorder_;
   trace::Counters& counters_;
   std::mt19937_64 random_;
-  const std::uint32_t incarnation_;
   std::uint64_t ages_ = 0;
   std::uint32_t client_rpcs_ = 0;  // ours in progress
   std::uint32_t short_calls_ = 0;  // of these, with a short request

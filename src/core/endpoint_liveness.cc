@@ -35,11 +35,13 @@ bool Endpoint::Impl::may_ask(Time now, Rpc& rpc) {
 void Endpoint::Impl::arm_peer(Time now, Peer& peer) {
   Time due = peer.watch.due(peer.liveness, queried_at_once(peer), config_);
   if (!peer.questions.line.empty()) due = std::min(due, now);  // in the next tick
+  due = std::min(due, gone_at(peer));
   if (due != kNever) timers_.hasten(now, peer.timer, due);
 }
 
 void Endpoint::Impl::check_peer(Time now, Peer& peer) {
   if (peer.liveness.dead(now, config_)) return host_is_dead(now, peer);
+  if (gone_at(peer) <= now) return peer_is_gone(now, peer);
   if (peer.watch.due(peer.liveness, queried_at_once(peer), config_) <= now) ask_watched(now, peer);
   while (!peer.questions.line.empty() && peer.questions.may_ask(now, config_.tick)) {
     Rpc& rpc = *peer.questions.line.front();
@@ -53,12 +55,12 @@ void Endpoint::Impl::check_peer(Time now, Peer& peer) {
 
 // A kernel does not know QUERY.
 std::size_t Endpoint::Impl::queried_at_once(const Peer& peer) {
-  return peer.incarnation == 0 ? 1 : kQueriedMost;
+  return peer.identity == kNoIdentity ? 1 : kQueriedMost;
 }
 
 bool Endpoint::Impl::may_query(const Rpc& rpc) {
-  return rpc.state == Rpc::State::kCalling && rpc.peer->incarnation != 0 && rpc.out.all_sent() &&
-         !rpc.out.must_resend();
+  return rpc.state == Rpc::State::kCalling && rpc.peer->identity != kNoIdentity &&
+         rpc.out.all_sent() && !rpc.out.must_resend();
 }
 
 void Endpoint::Impl::ask_watched(Time now, Peer& peer) {
@@ -74,6 +76,16 @@ void Endpoint::Impl::ask_watched(Time now, Peer& peer) {
     header.rpcs[header.count++] = {rpc.client_id, rpc.peer_port};
   }
   controls_.query(now, peer.way(), header);
+}
+
+// Something says that the peer does not live. Each RPC with it has its turn: if that is true, the
+// question draws the next such message, and with it the next turn.
+void Endpoint::Impl::ask_sooner(Time now, Peer& peer) {
+  if (peer.rpcs.empty() || (peer.liveness.in_doubt() && peer.liveness.last_asked() == now)) return;
+  Rpc& rpc = *peer.rpcs.front();
+  peer.rpcs.rotate();
+  const bool waits = rpc.is_client && rpc.out.all_sent() && !rpc.turn_place.in_line();
+  if (waits && may_ask(now, rpc)) ask(now, rpc);
 }
 
 // About `first`, whose turn it is, and those behind it in the line.
@@ -103,14 +115,15 @@ RxOutcome Endpoint::Impl::on_query(Time now, const RxPacket& packet, Peer* peer)
     return peer != nullptr && rpcs_.find_served(*peer, name.client_id, name.server_port) != nullptr;
   };
   wire::StatusHeader status;
-  status.common = controls_.answer_to(common);
+  const Way way = way_back(packet, peer);
+  status.common = ControlQueue::answer_to(way, common);
   status.count = static_cast<std::uint8_t>(query->count);
   status.rpcs = query->rpcs;
   if (known({common.sender_id, common.destination_port})) status.known = 1;
   for (std::size_t i = 0; i < query->count; ++i) {
     if (known(query->rpcs[i])) status.known = static_cast<std::uint8_t>(status.known | 2U << i);
   }
-  if (may_answer(packet.source, wire::kStatusBytes)) controls_.status(now, packet.way(), status);
+  if (may_answer(peer, wire::kStatusBytes)) controls_.status(now, way, status);
   return kConsumed;
 }
 
@@ -141,8 +154,8 @@ RxOutcome Endpoint::Impl::on_status(Time now, const RxPacket& packet, Peer* peer
 void Endpoint::Impl::host_is_dead(Time now, Peer& peer) {
   trace::add(counters_.hosts_silent);
   peer.liveness.forget_questions();
-  rpcs_.for_each([&](Rpc& rpc) {
-    if (rpc.peer != &peer) return;
+  peers_.doubt(peer);
+  peer.rpcs.for_each([&](Rpc& rpc) {
     if (rpc.is_client || rpc.state == Rpc::State::kReceiving) {
       fail(now, rpc, ErrorCode::kPeerSilent, true);
     }

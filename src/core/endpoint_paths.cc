@@ -29,7 +29,7 @@ std::optional<Address> Endpoint::Impl::poll_path_question() {
 
 void Endpoint::Impl::on_path(Time now, const PathInfo& path) {
   last_now_ = now;
-  Peer* peer = peers_.find(path.peer);
+  Peer* peer = peers_.at(path.peer);
   if (peer == nullptr || path.packet_bytes_max == 0) return;
   const std::uint32_t room = path.packet_bytes_max -
                              std::min<std::uint32_t>(path.packet_bytes_max, wire::kDataHeaderBytes);
@@ -56,27 +56,35 @@ void Endpoint::Impl::asked_again(Time now, Rpc& rpc, ByteRange range) {
   }
 }
 
-Rpc* Endpoint::Impl::find_quoted(Peer& peer, const wire::CommonHeader& quoted) {
-  Rpc* rpc = is_client_id(quoted.sender_id)
-                 ? rpcs_.find_client(quoted.sender_id)
-                 : rpcs_.find_served(peer, other_side(quoted.sender_id), quoted.source_port);
-  return rpc != nullptr && rpc->peer == &peer ? rpc : nullptr;
+Rpc* Endpoint::Impl::find_quoted(const Address& address, const wire::CommonHeader& quoted) {
+  Rpc* rpc = nullptr;
+  if (is_client_id(quoted.sender_id)) {
+    rpc = rpcs_.find_client(quoted.sender_id);
+  } else if (Peer* peer = peers_.at(address)) {
+    rpc = rpcs_.find_served(*peer, other_side(quoted.sender_id), quoted.source_port);
+  }
+  if (rpc == nullptr || rpc->peer->address != address || rpc->local_port != quoted.source_port ||
+      rpc->peer_port != quoted.destination_port || !wire::may_show(quoted, rpc->peer->self)) {
+    return nullptr;
+  }
+  return rpc;
 }
 
 void Endpoint::Impl::on_too_big(Time now, const Address& address,
                                 std::span<const std::byte> quoted) {
   last_now_ = now;
-  Peer* peer = peers_.find(address);
   const auto common = wire::parse_common(quoted);
-  if (peer == nullptr || !common || common->type != wire::PacketType::kData) return;
-  Rpc* rpc = find_quoted(*peer, *common);
+  if (!common || common->type != wire::PacketType::kData) return;
+  Rpc* rpc = find_quoted(address, *common);
   if (rpc == nullptr || !sending(*rpc)) return;
+  Peer* peer = rpc->peer;
+  const std::uint32_t offset = wire::offset_of(peer->self, common->sequence);
   MessageOut& out = rpc->out;
-  if (out.payload_max() <= peer->mtu.payload() || common->sequence >= out.sent()) return;
+  if (out.payload_max() <= peer->mtu.payload() || offset >= out.sent()) return;
   trace::add(counters_.messages_cut);
   out.resize(peer->mtu.payload());
   // All that went after it was as long.
-  out.resend({common->sequence, out.sent()}, data_priority(out, common->sequence));
+  out.resend({offset, out.sent()}, data_priority(out, offset));
   queue_.update(out);
 }
 

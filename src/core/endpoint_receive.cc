@@ -30,36 +30,25 @@ RxOutcome Endpoint::Impl::on_control(Time now, const RxPacket& packet) {
   return dispatch(now, packet, *common);
 }
 
-// The RPC that a packet names, if its sender is a party to it.
-Rpc* Endpoint::Impl::find(Time now, Peer* peer, const wire::CommonHeader& common) {
-  if (peer == nullptr) return nullptr;
-  Rpc* rpc = is_client_id(common.sender_id)
-                 ? rpcs_.find_served(*peer, common.sender_id, common.destination_port)
-                 : rpcs_.find_client(other_side(common.sender_id));
-  if (rpc == nullptr || rpc->peer != peer) return nullptr;
-  if (!rpc->port->closing) return rpc;
-  end_closed(now, *rpc);
-  return nullptr;
-}
-
 RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
                                    const wire::CommonHeader& common) {
   using wire::PacketType;
-  Peer* peer = peers_.find(packet.source);
+  const Parties who = parties(now, packet, common);
+  if (who.refused) return drop(now, DropReason::kOtherIdentity, packet, common.sender_id);
+  Peer* peer = who.peer;
+  Rpc* rpc = who.rpc;
   if (peer != nullptr) {
-    if (!note_packet_of(now, *peer, packet, common.incarnation)) {
-      return drop(now, DropReason::kUnknownRpc, packet, common.sender_id);
-    }
     peer->questions.heard();
     peers_.touch(now, *peer);
+  } else if (common.type != PacketType::kAnswer && common.identity != kNoIdentity) {
+    contest(now, packet, common);
   }
-  Rpc* rpc = find(now, peer, common);
   if (rpc != nullptr) rpc->path = packet.path;
   recorder_.append(now, trace::EventType::control_received, raw(common.sender_id) & ~1ULL,
                    raw(common.type), 0);
   switch (common.type) {
     case PacketType::kGrant: return on_grant(now, packet, rpc);
-    case PacketType::kResend: return on_resend(now, packet, rpc);
+    case PacketType::kResend: return on_resend(now, packet, who);
     case PacketType::kUnknown: return on_unknown(now, rpc, common);
     case PacketType::kBusy:
       trace::add(counters_.busy_received);
@@ -67,33 +56,16 @@ RxOutcome Endpoint::Impl::dispatch(Time now, const RxPacket& packet,
       return kConsumed;
     case PacketType::kCutoffs: return on_cutoffs(now, packet, peer);
     case PacketType::kFreeze: return kConsumed;
-    case PacketType::kNeedAck: return on_need_ack(now, packet, rpc, common);
+    case PacketType::kNeedAck: return on_need_ack(now, packet, who, common);
     case PacketType::kAck: return on_ack(now, packet, peer);
     case PacketType::kError: return on_error(now, packet, rpc);
     case PacketType::kQuery: return on_query(now, packet, peer);
     case PacketType::kStatus: return on_status(now, packet, peer);
-    case PacketType::kChallenge: return on_challenge(now, packet);
+    case PacketType::kChallenge: return on_challenge(now, packet, peer);
     case PacketType::kAnswer: return on_answer(now, packet, peer);
     case PacketType::kData: break;
   }
   return drop(now, DropReason::kMalformed, packet, common.sender_id);
-}
-
-// Every packet of a known peer. False: one from before the peer's last restart, late. It must not
-// look like another restart, or what the peer asked since would be forgotten and could run twice.
-bool Endpoint::Impl::note_packet_of(Time now, Peer& peer, const RxPacket& packet,
-                                    std::uint32_t incarnation) {
-  if (incarnation != 0 && incarnation == peer.previous_incarnation) return false;
-  if (!config_.canary_deaf) peer.liveness.heard(now);
-  peer.path = packet.path;
-  if (!peer.proved) peer.credit.received(packet.bytes.size());
-  if (incarnation == 0 || incarnation == peer.incarnation) return true;
-  if (peer.incarnation == 0) {
-    peers_.learn_incarnation(peer, incarnation);
-  } else {
-    peer_restarted(now, peer, incarnation);
-  }
-  return true;
 }
 
 void Endpoint::Impl::heard(Time now, Rpc& rpc) {
@@ -104,8 +76,7 @@ void Endpoint::Impl::heard(Time now, Rpc& rpc) {
   if (rpc.state != Rpc::State::kReplying) rpc.silence.asked = 0;
   if (!rpc.heard) {
     rpc.heard = true;
-    if (rpc.is_client) address_proved(*rpc.peer);  // it knows the id that we sent it
-    if (rpc.peer_incarnation == 0) rpc.peer_incarnation = rpc.peer->incarnation;
+    if (rpc.peer_identity == kNoIdentity) rpc.peer_identity = rpc.peer->identity;
     // One packet out, and the first answer to it: a round trip, and what the server took.
     const MessageOut& out = rpc.out;
     if (rpc.is_client && out.all_sent() && out.length() <= out.payload_max()) {
@@ -130,36 +101,29 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
                                           const wire::DataHeader& data) {
   const Port port = data.common.destination_port;
   LocalPort* local = admission_.find(port);
-  if (local == nullptr) {
-    RxOutcome outcome = drop(now, DropReason::kNoSuchPort, packet, data.common.sender_id);
-    outcome.refused = admission_.is_closed(port);
-    if (outcome.refused) {
-      controls_.error(now, packet.way(), data.common, ErrorCode::kNoSuchSocket);
-    }
-    return outcome;
-  }
-  Peer* peer = peers_.find(packet.source);
+  if (local == nullptr) return on_data_to_closed_port(now, packet, data);
+  Peer* peer = sender(now, packet, data.common);
   if (peer == nullptr) {  // it costs a record only if its request may be admitted
-    if (const auto refusal = admission_.refusal(*local, data)) {
-      return refuse(now, packet, data, *refusal);
+    if (data.common.identity == kNoIdentity && belongs_to_ours(now, packet.source)) {
+      return drop(now, DropReason::kOtherIdentity, packet, data.common.sender_id);
     }
-    peer = get_peer(now, packet.source);
-  } else {
-    peers_.touch(now, *peer);
+    if (const auto refusal = admission_.refusal(*local, data)) {
+      return refuse(now, packet, data, nullptr, *refusal);
+    }
+    peer = newcomer(now, packet.source, data.common.identity);
   }
   if (peer == nullptr) {
-    return refuse(now, packet, data, {DropReason::kOverloaded, ErrorCode::kOverloaded});
+    return refuse(now, packet, data, nullptr, {DropReason::kOverloaded, ErrorCode::kOverloaded});
   }
-  if (!note_packet_of(now, *peer, packet, data.common.incarnation)) {
-    return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
-  }
+  peers_.touch(now, *peer);
+  note_packet_of(now, *peer, packet, data.common);
   peer->repairs.arrived(now, data.payload.size());
   if (raw(data.ack.client_id) != 0) acked(now, *peer, data.ack);
   if (!is_stranger(*peer)) answer_cutoffs(now, *peer, data);
   Rpc* rpc = rpcs_.find_served(*peer, data.common.sender_id, port);
   if (rpc == nullptr) {
     const auto admitted = admit(now, *peer, *local, data);
-    if (!admitted) return refuse(now, packet, data, admitted.error());
+    if (!admitted) return refuse(now, packet, data, peer, admitted.error());
     rpc = *admitted;
   }
   if (rpc->port != local) {  // the port was closed and opened again
@@ -172,10 +136,31 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   return take_data(now, *rpc, packet, data);
 }
 
+// A request that the port's application had before it closed the port may have run.
+RxOutcome Endpoint::Impl::on_data_to_closed_port(Time now, const RxPacket& packet,
+                                                 const wire::DataHeader& data) {
+  const WireId id = data.common.sender_id;
+  const Port port = data.common.destination_port;
+  Peer* peer = sender(now, packet, data.common);
+  if (peer != nullptr) note_packet_of(now, *peer, packet, data.common);
+  if (Rpc* rpc = peer != nullptr ? rpcs_.find_served(*peer, id, port) : nullptr) {
+    end_closed(now, *rpc);
+    return drop(now, DropReason::kNoSuchPort, packet, id);
+  }
+  if (peer != nullptr && admission_.may_have_run(*peer, id)) {
+    return refuse(now, packet, data, peer, {DropReason::kNoSuchPort, ErrorCode::kCancelled});
+  }
+  const bool closed = admission_.is_closed(port);
+  const ErrorCode answer = closed ? ErrorCode::kNoSuchSocket : ErrorCode::kOk;
+  RxOutcome outcome = refuse(now, packet, data, peer, {DropReason::kNoSuchPort, answer});
+  outcome.refused = closed;
+  return outcome;
+}
+
 RxOutcome Endpoint::Impl::refuse(Time now, const RxPacket& packet, const wire::DataHeader& data,
-                                 const Admission::Refusal& refusal) {
-  if (refusal.answer != ErrorCode::kOk && may_answer(packet.source, wire::kErrorBytes)) {
-    controls_.error(now, packet.way(), data.common, refusal.answer);
+                                 Peer* peer, const Admission::Refusal& refusal) {
+  if (refusal.answer != ErrorCode::kOk && may_answer(peer, wire::kErrorBytes)) {
+    controls_.error(now, way_back(packet, peer), data.common, refusal.answer);
   }
   return drop(now, refusal.reason, packet, data.common.sender_id);
 }
@@ -199,7 +184,6 @@ Result<Rpc*, Admission::Refusal> Endpoint::Impl::admit(Time now, Peer& peer, Loc
   rpc->port = &port;
   admission_.request_started(port, rpc->of_stranger);
   rpc->peer_port = data.common.source_port;
-  rpc->peer_incarnation = peer.incarnation;
   rpc->response_limit = data.response_unscheduled_limit;
   if (stranger && !whole) make_room_for_half_sent(now, data.message_length);
   announce(now, *rpc, data);
@@ -247,16 +231,14 @@ void Endpoint::Impl::answer_cutoffs(Time now, Peer& peer, const wire::DataHeader
 
 RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
                                            const wire::DataHeader& data) {
-  Peer* peer = peers_.find(packet.source);
-  if (peer == nullptr) {
-    return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
+  const Parties who = parties(now, packet, data.common);
+  if (who.refused) return drop(now, DropReason::kOtherIdentity, packet, data.common.sender_id);
+  Peer* peer = who.peer;
+  Rpc* rpc = who.rpc;
+  if (peer != nullptr) {
+    peer->repairs.arrived(now, data.payload.size());
+    peers_.touch(now, *peer);
   }
-  if (!note_packet_of(now, *peer, packet, data.common.incarnation)) {
-    return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
-  }
-  peer->repairs.arrived(now, data.payload.size());
-  peers_.touch(now, *peer);
-  Rpc* rpc = find(now, peer, data.common);
   if (rpc == nullptr) return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
   answer_cutoffs(now, *peer, data);
   if (rpc->state == Rpc::State::kCalling) {
@@ -349,11 +331,12 @@ RxOutcome Endpoint::Impl::on_grant(Time now, const RxPacket& packet, Rpc* rpc) {
   return kConsumed;
 }
 
-RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) {
+RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, const Parties& who) {
+  Rpc* rpc = who.rpc;
   const auto resend = wire::parse_resend(packet.bytes);
   if (!resend) return drop(now, DropReason::kMalformed, packet, WireId{});
   trace::add(counters_.resends_received);
-  if (rpc == nullptr) return on_resend_of_unknown(now, packet.way(), resend->common);
+  if (rpc == nullptr) return on_resend_of_unknown(now, packet, who.peer, resend->common);
   trace(now, trace::EventType::resend_received, *rpc, resend->offset, resend->length);
   if (!sending(*rpc)) {
     // The request still arrives, or the application works on it.
@@ -387,10 +370,10 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, Rpc* rpc) 
 
 // A kernel repeats its whole request for each UNKNOWN. What it repeats for the last one may be in
 // its queue (docs/protocol.md#what-a-resend-asks-for).
-RxOutcome Endpoint::Impl::on_resend_of_unknown(Time now, const Way& from,
+RxOutcome Endpoint::Impl::on_resend_of_unknown(Time now, const RxPacket& packet, Peer* peer,
                                                const wire::CommonHeader& about) {
-  Peer* peer = is_client_id(about.sender_id) ? peers_.find(from.address) : nullptr;
-  if (peer != nullptr && peer->incarnation == 0) {
+  const Way from = way_back(packet, peer);
+  if (peer != nullptr && peer->identity == kNoIdentity && is_client_id(about.sender_id)) {
     const Duration lately = silence_.ticks(config_.resend_interval);
     if (peer->repairs.under_way(now, peer->repairs.whole(), lately)) {
       trace::add(counters_.repairs_awaited);
@@ -399,12 +382,12 @@ RxOutcome Endpoint::Impl::on_resend_of_unknown(Time now, const Way& from,
     }
     peer->repairs.asked_for_all(config_.message_bytes_max);
   }
-  if (may_answer(from.address, wire::kCommonHeaderBytes)) controls_.unknown(now, from, about);
+  if (may_answer(peer, wire::kCommonHeaderBytes)) controls_.unknown(now, from, about);
   return kConsumed;
 }
 
 // A server that does not know our RPC either never got it, and gets it again, or has forgotten it,
-// and must not run it twice (docs/protocol.md#at-most-once).
+// and must not run it twice (docs/protocol.md#unknown).
 RxOutcome Endpoint::Impl::on_unknown(Time now, Rpc* rpc, const wire::CommonHeader& common) {
   trace::add(counters_.unknown_received);
   if (rpc == nullptr) return kConsumed;
@@ -413,28 +396,32 @@ RxOutcome Endpoint::Impl::on_unknown(Time now, Rpc* rpc, const wire::CommonHeade
     return kConsumed;
   }
   if (rpc->state != Rpc::State::kCalling) return kConsumed;
-  bool restarted = rpc->heard;  // a kernel does not say
-  if (common.incarnation != 0) {
-    // A request that left before we knew the server reached whichever of its lives there was.
-    restarted = rpc->peer_incarnation != 0 ? rpc->peer_incarnation != common.incarnation
-                                           : rpc->peer->previous_incarnation != 0;
-    rpc->peer_incarnation = common.incarnation;  // to this one it goes again
-  }
-  if (restarted) {
+  const bool kernel = common.identity == kNoIdentity;  // does not say whether it restarted
+  const bool same = rpc->peer_identity == kNoIdentity || rpc->peer_identity == common.identity;
+  if (!same || (kernel && rpc->heard)) {
     fail(now, *rpc, ErrorCode::kPeerRestarted, true);
+  } else if (rpc->heard) {
+    knows_no_longer(now, *rpc);
   } else {
-    rpc->heard = false;
-    silence_.begins_again(rpc->silence);
-    asked_again(now, *rpc, {0, rpc->out.sent()});
-    rpc->out.resend({0, rpc->out.sent()}, data_priority(rpc->out, 0));
-    queue_.update(rpc->out);
-    if (rpc->watch_place.in_line()) {  // it has a timer again
-      unwatch(*rpc);
-      rpc->silence.restart(now);
-      arm(now, *rpc);
-    }
+    rpc->peer_identity = common.identity;  // to this one it goes again
+    begin_again(now, *rpc);
   }
   return kConsumed;
+}
+
+// The same engine knew the RPC, and now it does not. This UNKNOWN may be late; one that answers a
+// later question is not.
+void Endpoint::Impl::knows_no_longer(Time now, Rpc& rpc) {
+  rpc.silence.unanswered.answered();
+  if (now - rpc.silence.last_heard < silence_.ticks(config_.timeout_ticks)) return;
+  fail(now, rpc, ErrorCode::kCancelled, true);
+}
+
+void Endpoint::Impl::begin_again(Time now, Rpc& rpc) {
+  silence_.begins_again(rpc.silence);
+  asked_again(now, rpc, {0, rpc.out.sent()});
+  rpc.out.resend({0, rpc.out.sent()}, data_priority(rpc.out, 0));
+  queue_.update(rpc.out);
 }
 
 RxOutcome Endpoint::Impl::on_cutoffs(Time now, const RxPacket& packet, Peer* peer) {
@@ -448,8 +435,9 @@ RxOutcome Endpoint::Impl::on_cutoffs(Time now, const RxPacket& packet, Peer* pee
   return kConsumed;
 }
 
-RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc,
+RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, const Parties& who,
                                       const wire::CommonHeader& common) {
+  Rpc* rpc = who.rpc;
   trace::add(counters_.need_ack_received);
   if (is_client_id(common.sender_id)) return kConsumed;  // only servers need acks
   if (rpc != nullptr) {
@@ -463,11 +451,11 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, Rpc* rpc
     }
     return kConsumed;
   }
-  Peer* peer = peers_.find(packet.source);
-  if (peer != nullptr && !may_send_to(*peer, wire::kAckBytes)) return kConsumed;
+  if (!may_answer(who.peer, wire::kAckBytes)) return kConsumed;
   AckBook none;
-  controls_.ack(now, packet.way(), controls_.answer_to(common),
-                peer == nullptr ? none : peer->acks);
+  const Way way = way_back(packet, who.peer);
+  controls_.ack(now, way, ControlQueue::answer_to(way, common),
+                who.peer == nullptr ? none : who.peer->acks);
   return kConsumed;
 }
 
@@ -495,9 +483,8 @@ RxOutcome Endpoint::Impl::on_error(Time now, const RxPacket& packet, Rpc* rpc) {
   if (rpc == nullptr) return kConsumed;
   const bool known = error->code > raw(ErrorCode::kOk) && error->code <= raw(ErrorCode::kTooSlow);
   // What an engine says is true for itself; one before it may have executed the request.
-  const bool same_engine = rpc->peer_incarnation == 0
-                               ? rpc->peer->previous_incarnation == 0
-                               : rpc->peer_incarnation == error->common.incarnation;
+  const bool same_engine =
+      rpc->peer_identity == kNoIdentity || rpc->peer_identity == error->common.identity;
   if (error->executed <= raw(Executed::kYes) &&
       (same_engine || error->executed != raw(Executed::kNo))) {
     rpc->peer_says = Executed{error->executed};

@@ -7,15 +7,9 @@ namespace homa::core {
 namespace {
 
 constexpr std::uint32_t kSlotsPerStep = 512;  // looked at for RPCs of closed ports, in one call
-// Ids start at random, in the lower half of what there is, so that they never wrap
-// (docs/protocol.md#at-most-once).
-constexpr std::uint64_t kFirstSequenceMask = (1ULL << 42) - 1;
-
-std::uint32_t random_incarnation(std::mt19937_64& random) {
-  std::uint32_t value = 0;
-  while (value == 0) value = static_cast<std::uint32_t>(random() & 0xffffff);
-  return value;
-}
+// The ids towards a peer begin at this random number and one of the peer's, both in the lower part
+// of what there is, so that they never wrap (docs/protocol.md#at-most-once).
+constexpr std::uint64_t kFirstSequenceMask = (1ULL << 41) - 1;
 
 }  // namespace
 
@@ -24,18 +18,17 @@ Endpoint::Impl::Impl(const CoreConfig& config, std::uint64_t seed, trace::Record
       recorder_(recorder),
       counters_(recorder.counters),
       random_(seed),
-      incarnation_(random_incarnation(random_)),
-      peers_(config_, random_()),
-      rpcs_(config_.rpcs_max, random_() & kFirstSequenceMask),
+      peers_(config_, random_),
+      rpcs_(config_.rpcs_max, random_() & kFirstSequenceMask, peers_.hash_key()),
       priorities_(config_.priorities, config_.cutoffs),
       grants_(config_, priorities_),
       queue_(config_.defer_bytes_min, config_.pacer_fifo_per_mille),
       pacer_(config_),
       downlink_(config_),
       timers_(config_.tick),
-      admission_(config_),
+      admission_(config_, peers_.hash_key()),
       accounts_(config_.receive_region_bytes, config_.message_bytes_max),
-      controls_(incarnation_, recorder),
+      controls_(recorder),
       silence_(config_) {}
 
 // RPCs in progress leave the queues and sets of the leaves before those go.
@@ -97,12 +90,11 @@ void Endpoint::Impl::end_closed(Time now, Rpc& rpc) {
   end(now, rpc);
 }
 
-Peer* Endpoint::Impl::new_peer(Time now, const Address& address) {
-  const std::size_t before = peers_.size();
+Peer* Endpoint::Impl::new_peer(Time now, Identity identity, const Address& address) {
   std::uint32_t collected = 0;
-  Peer* peer = peers_.get(now, address, collected);
+  Peer* peer = peers_.add(now, identity, address, collected);
   if (collected > 0) trace::add(counters_.peers_collected, collected);
-  if (peers_.size() + collected > before) trace::add(counters_.peers_created);
+  if (peer != nullptr) trace::add(counters_.peers_created);
   return peer;
 }
 
@@ -113,8 +105,10 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
     return Unexpected(ErrorCode::kInvalidArgument);
   }
   if (request.length > config_.message_bytes_max) return Unexpected(ErrorCode::kTooLong);
-  Peer* peer = get_peer(now, request.server);
+  Peer* peer = peers_.at(request.server);
+  if (peer == nullptr) peer = new_peer(now, kNoIdentity, request.server);
   if (peer == nullptr) return Unexpected(ErrorCode::kNoMemory);
+  peers_.touch(now, *peer);
   Rpc* rpc = events_.reserve_for(rpcs_.size() + 1) ? rpcs_.add_client(*peer) : nullptr;
   if (rpc == nullptr) return Unexpected(ErrorCode::kNoMemory);
   ++client_rpcs_;
@@ -123,7 +117,7 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
   rpc->port = port;
   rpc->local_port = port->number;
   rpc->peer_port = request.server_port;
-  rpc->peer_incarnation = peer->incarnation;
+  rpc->peer_identity = peer->proved ? peer->identity : kNoIdentity;
   rpc->cookie = request.cookie;
   rpc->silence.last_heard = now;
   start_out(*rpc, request.length, request.transmit_token, request.pending);
@@ -230,36 +224,25 @@ void Endpoint::Impl::serve_waiting(Time now, BufferPool& pool) {
   }
 }
 
-void Endpoint::Impl::peer_restarted(Time now, Peer& peer, std::uint32_t incarnation) {
-  trace::add(counters_.peers_restarted);
-  rpcs_.for_each([&](Rpc& rpc) {
-    if (rpc.peer != &peer) return;
-    // An RPC of ours that the old engine never answered may be on its way to the new one.
-    if (!rpc.is_client || rpc.heard) fail(now, rpc, ErrorCode::kPeerRestarted, true);
-  });
-  peers_.restart(peer, incarnation);
-}
-
+// Anybody can send an ICMP message. One that quotes a packet of ours comes from who saw that
+// packet: it ends the RPC. Any other is a reason to look.
 void Endpoint::Impl::on_unreachable(Time now, const Unreachable& what) {
   trace::add(counters_.unreachable_received);
   last_now_ = now;
-  Peer* peer = peers_.find(what.peer);
+  const auto common = wire::parse_common(what.quoted);
+  Rpc* rpc = common ? find_quoted(what.peer, *common) : nullptr;
+  Peer* peer = rpc != nullptr ? rpc->peer : peers_.at(what.peer);
   if (peer == nullptr) return;
-  if (what.kind == Unreachable::Kind::kPort) {
-    // The quoted header is a packet of ours: the id in it is our own name for the RPC.
-    const auto common = wire::parse_common(what.quoted);
-    if (!common) return;
-    Rpc* rpc = find_quoted(*peer, *common);
-    if (rpc != nullptr) fail(now, *rpc, ErrorCode::kNoSuchSocket, true);
-    return;
+  if (rpc != nullptr) {
+    // Its engine has ended, or there never was one.
+    const bool gone = peer->identity != kNoIdentity || rpc->heard;
+    const ErrorCode code = what.kind == Unreachable::Kind::kPort ? ErrorCode::kNoSuchSocket
+                           : gone                                ? ErrorCode::kPeerGone
+                                                                 : ErrorCode::kPeerUnreachable;
+    fail(now, *rpc, code, true);
+    if (what.kind == Unreachable::Kind::kPort) return;
   }
-  // Its engine has ended, or there never was one.
-  const bool was_there = peer->incarnation != 0;
-  rpcs_.for_each([&](Rpc& rpc) {
-    if (rpc.peer != peer) return;
-    const bool gone = was_there || rpc.heard;
-    fail(now, rpc, gone ? ErrorCode::kPeerGone : ErrorCode::kPeerUnreachable, true);
-  });
+  ask_sooner(now, *peer);
 }
 
 RpcInfo Endpoint::Impl::info(const Rpc& rpc) const {

@@ -24,12 +24,6 @@ void Endpoint::Impl::tell_end(Time now, Rpc& rpc, ErrorCode code) {
   if (rpc.is_client || may_send_to(*rpc.peer, wire::kErrorBytes)) controls_.error(now, rpc, code);
 }
 
-// The answer to a packet from `address`, about no RPC that is here.
-bool Endpoint::Impl::may_answer(const Address& address, std::size_t bytes) {
-  Peer* peer = peers_.find(address);
-  return peer == nullptr || may_send_to(*peer, bytes);
-}
-
 void Endpoint::Impl::say_busy(Time now, Rpc& rpc) {
   if (!rpc.is_client && !may_send_to(*rpc.peer, wire::kCommonHeaderBytes)) return;
   if (rpc.peer->busy.take(now, rpc.silence.busy_said, config_)) return controls_.busy(now, rpc);
@@ -155,7 +149,7 @@ Rpc* Endpoint::Impl::unacked_of_another(const Peer& newcomer) {
     rpcs_.for_each_of(displace_slot_, displace_slot_ + 1, [&](Rpc& rpc) {
       const bool unacked = rpc.state == Rpc::State::kReplying && rpc.out.all_sent() &&
                            !rpc.out.must_resend() && rpc.silence.asked > 0;
-      if (unacked && rpc.peer->rpcs > newcomer.rpcs + 1) found = &rpc;
+      if (unacked && rpc.peer->rpcs.size() > newcomer.rpcs.size() + 1) found = &rpc;
     });
     ++displace_slot_;
     if (found != nullptr) break;

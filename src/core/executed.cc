@@ -8,7 +8,8 @@ Executed executed_at_server(const Rpc& rpc) {
 }
 
 Executed executed_if_refused(ErrorCode why) {
-  return why == ErrorCode::kStale ? Executed::kPerhaps : Executed::kNo;
+  const bool may_have_run = why == ErrorCode::kStale || why == ErrorCode::kCancelled;
+  return may_have_run ? Executed::kPerhaps : Executed::kNo;
 }
 
 Executed executed_at_client(const Rpc& rpc, ErrorCode why) {

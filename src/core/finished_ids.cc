@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <bit>
 
-#include "base/hash.h"
-
 namespace homa::core {
 
-std::size_t FinishedIds::Hash::operator()(const Key& key) const {
-  return base::mix_id(raw(key.id)) + base::mix(key.life, 0);
-}
-
-FinishedIds::FinishedIds(std::uint32_t capacity)
+FinishedIds::FinishedIds(std::uint32_t capacity, const base::HashKey& key)
     : capacity_(std::max(capacity, 1U)),
+      key_(key),
       buckets_(std::bit_ceil(std::max(capacity, 16U))),
-      set_(Set::bucket_traits(buckets_.data(), buckets_.size())) {
+      set_(Set::bucket_traits(buckets_.data(), buckets_.size()), Hash{key_}) {
   ring_.reserve(capacity_);
 }
 
@@ -24,25 +19,25 @@ FinishedIds::Entry& FinishedIds::next_entry() {
   next_ = next_ + 1 == ring_.size() ? 0 : next_ + 1;
   set_.erase(set_.iterator_to(oldest));
   Peer& peer = *oldest.peer;
-  if (peer.life == oldest.life) {
+  if (peer.name == oldest.name) {
     peer.finished_below = WireId{std::max(raw(peer.finished_below), raw(oldest.id))};
   }
   return oldest;
 }
 
 void FinishedIds::add(Peer& peer, WireId client_id) {
-  if (set_.find(Key{peer.life, client_id}, Hash{}, Equal{}) != set_.end()) return;
+  if (set_.find(Key{peer.name, client_id}, Hash{key_}, Equal{}) != set_.end()) return;
   Entry& entry = next_entry();
   entry.peer = &peer;
-  entry.life = peer.life;
+  entry.name = peer.name;
   entry.id = client_id;
   set_.insert(entry);
 }
 
 bool FinishedIds::may_have_run(const Peer& peer, WireId client_id) const {
   // A kernel's ids do not start at random, so that after its restart low ids are new again.
-  if (peer.incarnation != 0 && raw(client_id) <= raw(peer.finished_below)) return true;
-  return set_.find(Key{peer.life, client_id}, Hash{}, Equal{}) != set_.end();
+  if (peer.identity != kNoIdentity && raw(client_id) <= raw(peer.finished_below)) return true;
+  return set_.find(Key{peer.name, client_id}, Hash{key_}, Equal{}) != set_.end();
 }
 
 }  // namespace homa::core

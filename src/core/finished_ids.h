@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/types.h"
 #include "core/peer_table.h"
 
@@ -14,7 +15,7 @@ namespace homa::core {
 
 class FinishedIds {
  public:
-  explicit FinishedIds(std::uint32_t capacity);
+  FinishedIds(std::uint32_t capacity, const base::HashKey& key);
 
   void add(Peer& peer, WireId client_id);
   // It ran, or is so old that it may have.
@@ -26,23 +27,26 @@ class FinishedIds {
       boost::intrusive::link_mode<boost::intrusive::normal_link>>;
   struct Entry {
     Hook hook;
-    Peer* peer = nullptr;  // peers are never freed, only used again: then their life differs
-    std::uint64_t life = 0;
+    Peer* peer = nullptr;    // peers are never freed, only used again: then their name differs
+    std::uint64_t name = 0;  // Peer::name: a peer that was forgotten meanwhile is known again
     WireId id{};
   };
   struct Key {
-    std::uint64_t life;
+    std::uint64_t name;
     WireId id;
   };
   struct Hash {
-    std::size_t operator()(const Key& key) const;
-    std::size_t operator()(const Entry& entry) const { return (*this)(Key{entry.life, entry.id}); }
+    base::HashKey secret;
+    std::size_t operator()(const Key& key) const {
+      return base::hash_id(secret, key.name, raw(key.id));
+    }
+    std::size_t operator()(const Entry& entry) const { return (*this)(Key{entry.name, entry.id}); }
   };
   struct Equal {
     bool operator()(const Entry& a, const Entry& b) const {
-      return a.life == b.life && a.id == b.id;
+      return a.name == b.name && a.id == b.id;
     }
-    bool operator()(const Key& a, const Entry& b) const { return a.life == b.life && a.id == b.id; }
+    bool operator()(const Key& a, const Entry& b) const { return a.name == b.name && a.id == b.id; }
   };
   using Set = boost::intrusive::unordered_set<
       Entry, boost::intrusive::member_hook<Entry, Hook, &Entry::hook>, boost::intrusive::hash<Hash>,
@@ -53,6 +57,7 @@ class FinishedIds {
   Entry& next_entry();
 
   std::uint32_t capacity_;
+  const base::HashKey key_;
   std::vector<Entry> ring_;  // grows within what is reserved: memory is touched when it is used
   std::vector<Set::bucket_type> buckets_;
   Set set_;

@@ -32,18 +32,17 @@ enum class Cookie : std::uint64_t {};
 enum class AccountId : std::uint32_t {};
 inline constexpr AccountId kDefaultAccount{0};  // the one of an embedded host
 
-// Where a packet goes, and from which of our addresses.
+// Where a packet goes, from which of our addresses, and as whose it goes there.
 struct Way {
   Address address;
   PathId path{};
+  Identity self = kNoIdentity;
 };
 
 struct RxPacket {
   Address source;
   std::span<const std::byte> bytes;  // from the Homa header on, to the packet's end
   PathId path{};                     // which answers ask for
-
-  Way way() const { return {source, path}; }
 };
 
 // What became of a packet. kDeliver: copy packet bytes [payload_offset, +length) to `buffer`.

@@ -11,32 +11,71 @@ namespace homa::core {
 namespace {
 // Peers with RPCs may exceed peers_max by this factor before newcomers are refused.
 constexpr std::size_t kHardLimitFactor = 4;
-}  // namespace
 
-std::size_t PeerTable::Hash::operator()(const Address& address) const {
-  std::uint64_t high, low;
-  std::memcpy(&high, address.ip.data(), 8);
-  std::memcpy(&low, address.ip.data() + 8, 8);
-  return base::mix(low, high ^ address.udp_port);
+struct Words {
+  std::uint64_t high, low, port_and_scope;
+};
+
+Words words_of(const Address& address) {
+  Words words{};
+  std::memcpy(&words.high, address.ip.data(), 8);
+  std::memcpy(&words.low, address.ip.data() + 8, 8);
+  words.port_and_scope = std::uint64_t{address.scope} << 16 | address.udp_port;
+  return words;
 }
 
-PeerTable::PeerTable(const CoreConfig& config, std::uint64_t secret)
+std::size_t bucket_count(const CoreConfig& config) {
+  return std::bit_ceil(std::max<std::size_t>(config.peers_max, 16));
+}
+
+// What a number that is derived from the secret is for. Each use has its own.
+enum class Use : std::uint64_t { kSelf, kFirstId, kName, kSalt };
+
+// Ids towards a peer start at random, in the lower part of what there is, so that they never wrap
+// (docs/protocol.md#at-most-once).
+constexpr std::uint64_t kFirstIdMask = (1ULL << 41) - 1;
+
+}  // namespace
+
+std::size_t PeerTable::NameHash::operator()(const Who& who) const {
+  if (who.identity == kNoIdentity) return PlaceHash{key}(who.address);
+  return base::keyed_hash(key, raw(who.identity), 0);
+}
+
+std::size_t PeerTable::PlaceHash::operator()(const Address& address) const {
+  const Words words = words_of(address);
+  return base::keyed_hash(key, words.low, words.high ^ words.port_and_scope << 32);
+}
+
+PeerTable::PeerTable(const CoreConfig& config, std::mt19937_64& random)
     : config_(config),
-      secret_(secret),
-      buckets_(std::bit_ceil(std::max<std::size_t>(config.peers_max, 16))),
-      peers_(Table::bucket_traits(buckets_.data(), buckets_.size())) {}
+      secret_{random(), random()},
+      key_{random(), random()},
+      name_buckets_(bucket_count(config)),
+      place_buckets_(bucket_count(config)),
+      by_name_(ByName::bucket_traits(name_buckets_.data(), name_buckets_.size()), NameHash{key_}),
+      by_place_(ByPlace::bucket_traits(place_buckets_.data(), place_buckets_.size()),
+                PlaceHash{key_}) {}
 
 PeerTable::~PeerTable() {
   strangers_.clear();
   proved_.clear();
-  peers_.clear();
+  by_name_.clear();
+  by_place_.clear();
+}
+
+Peer* PeerTable::look_up(Identity identity, const Address& from) {
+  const auto found = by_name_.find(Who{identity, from}, NameHash{key_}, SameName{});
+  if (found == by_name_.end()) return nullptr;
+  last_found_ = &*found;
+  return last_found_;
 }
 
 Peer* PeerTable::look_up(const Address& address) {
-  const auto found = peers_.find(address, Hash{}, Equal{});
-  if (found == peers_.end()) return nullptr;
-  last_found_ = &*found;
-  return last_found_;
+  const auto found = by_place_.find(address, PlaceHash{key_}, SamePlace{});
+  if (found == by_place_.end()) return nullptr;
+  last_called_ = &*found;
+  return last_called_;
 }
 
 // nullptr: there is no memory for a further peer.
@@ -53,63 +92,89 @@ Peer* PeerTable::take() try {
   return nullptr;
 }
 
-Peer* PeerTable::get(Time now, const Address& address, std::uint32_t& collected) {
+Peer* PeerTable::add(Time now, Identity identity, const Address& address,
+                     std::uint32_t& collected) {
   collected = 0;
-  if (Peer* peer = find(address)) {
-    touch(now, *peer);
-    return peer;
-  }
-  while (peers_.size() >= config_.peers_max && (collect_one(strangers_) || collect_one(proved_))) {
+  while (size() >= config_.peers_max && (collect_one(strangers_) || collect_one(proved_))) {
     ++collected;
   }
-  if (peers_.size() >= std::size_t{config_.peers_max} * kHardLimitFactor) return nullptr;
+  if (size() >= std::size_t{config_.peers_max} * kHardLimitFactor) return nullptr;
   Peer* peer = take();
   if (peer == nullptr) return nullptr;
+  const Words words = words_of(address);
+  peer->identity = identity;
+  peer->self = self_towards(address);
   peer->address = address;
-  set_life(*peer);
+  peer->life = ++lives_;
+  peer->salt = base::sip_hash(secret_, {raw(Use::kSalt), peer->life});
+  peer->first_id =
+      base::sip_hash(secret_, {raw(Use::kFirstId), words.high, words.low, words.port_and_scope}) &
+      kFirstIdMask;
   peer->last_used = now;
   peer->timer.peer = peer;
-  peers_.insert(*peer);
+  give_name(*peer);
   line_of(*peer).push_back(*peer);
-  last_found_ = peer;
+  if (at(address) == nullptr) by_place_.insert(*peer);
   return peer;
 }
 
-void PeerTable::set_life(Peer& peer) {
-  std::uint64_t high, low;
-  std::memcpy(&high, peer.address.ip.data(), 8);
-  std::memcpy(&low, peer.address.ip.data() + 8, 8);
-  peer.life = base::mix(base::mix(low ^ secret_, high),
-                        std::uint64_t{peer.address.udp_port} << 32 | peer.incarnation);
-}
-
-void PeerTable::learn_incarnation(Peer& peer, std::uint32_t incarnation) {
-  peer.incarnation = incarnation;
-  set_life(peer);
+// Another record may have the name already: two addresses of one host are two peers for a client.
+void PeerTable::give_name(Peer& peer) {
+  const Words words = words_of(peer.address);
+  peer.name =
+      peer.identity != kNoIdentity
+          ? base::sip_hash(secret_, {raw(Use::kName), raw(peer.identity)})
+          : base::sip_hash(secret_, {raw(Use::kName), words.high, words.low, words.port_and_scope});
+  by_name_.insert(peer);
 }
 
 void PeerTable::prove(Peer& peer) {
   if (peer.proved) return;
   strangers_.erase(strangers_.iterator_to(peer));
-  peer.proved = true;
+  peer.proved = peer.was_proved = true;
   proved_.push_back(peer);
 }
 
-void PeerTable::restart(Peer& peer, std::uint32_t incarnation) {
-  peer.previous_incarnation = incarnation == 0 ? 0 : peer.incarnation;
-  peer.incarnation = incarnation;
-  set_life(peer);
-  peer.finished_below = WireId{};
-  peer.cutoff_version = 0;
-  peer.cutoffs_were_sent = false;
-  peer.acks = AckBook{};
-  if (peer.proved) {
-    proved_.erase(proved_.iterator_to(peer));
-    peer.proved = false;
-    strangers_.push_back(peer);
-  }
-  peer.challenge = Challenge{};
+void PeerTable::doubt(Peer& peer) {
+  if (!peer.proved) return;
+  proved_.erase(proved_.iterator_to(peer));
+  peer.proved = false;
   peer.credit = Amplification{};
+  strangers_.push_back(peer);
+}
+
+void PeerTable::name(Peer& peer, Identity identity) {
+  if (peer.name_hook.is_linked()) by_name_.erase(by_name_.iterator_to(peer));
+  if (last_found_ == &peer) last_found_ = nullptr;
+  peer.identity = identity;
+  give_name(peer);
+}
+
+Peer* PeerTable::settle(Peer& peer, const Address& address) {
+  if (peer.settled() && peer.address == address) return nullptr;
+  unsettle(peer);
+  Peer* former = at(address);
+  if (former != nullptr) unsettle(*former);
+  // Without an identity, the address is in the name.
+  if (peer.identity == kNoIdentity && peer.name_hook.is_linked()) {
+    by_name_.erase(by_name_.iterator_to(peer));
+  }
+  peer.address = address;
+  if (!peer.name_hook.is_linked()) by_name_.insert(peer);
+  by_place_.insert(peer);
+  return former;
+}
+
+void PeerTable::unsettle(Peer& peer) {
+  if (last_called_ == &peer) last_called_ = nullptr;
+  if (peer.settled()) by_place_.erase(by_place_.iterator_to(peer));
+}
+
+Identity PeerTable::self_towards(const Address& address) const {
+  const Words words = words_of(address);
+  const std::uint64_t hash =
+      base::sip_hash(secret_, {raw(Use::kSelf), words.high, words.low, words.port_and_scope});
+  return Identity{hash >> 40 == 0 ? hash | 1ULL << 40 : hash};
 }
 
 void PeerTable::move_to_end(Time now, Peer& peer) {
@@ -123,7 +188,7 @@ bool PeerTable::collect_one(ByUse& among) {
   constexpr int kTries = 8;
   for (int i = 0; i < kTries && !among.empty(); ++i) {
     Peer& peer = among.front();
-    if (peer.rpcs == 0) {
+    if (peer.rpcs.empty()) {
       forget(peer);
       return true;
     }
@@ -134,9 +199,19 @@ bool PeerTable::collect_one(ByUse& among) {
 
 void PeerTable::forget(Peer& peer) {
   if (last_found_ == &peer) last_found_ = nullptr;
-  restart(peer, 0);  // forgets all
+  unsettle(peer);
   line_of(peer).erase(line_of(peer).iterator_to(peer));
-  peers_.erase(peers_.iterator_to(peer));
+  if (peer.name_hook.is_linked()) by_name_.erase(by_name_.iterator_to(peer));
+  peer.proved = peer.was_proved = false;
+  peer.challenge = Challenge{};
+  peer.credit = Amplification{};
+  peer.move = Challenge{};
+  peer.replaced.reset();
+  peer.finished_below = WireId{};
+  peer.cutoff_version = 0;
+  peer.cutoffs_were_sent = false;
+  peer.acks = AckBook{};
+  peer.life = 0;
   peer.round_trip = Duration::zero();
   peer.questions.forget();
   peer.liveness = Liveness{};

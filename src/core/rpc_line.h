@@ -28,6 +28,11 @@ class RpcLine {
   void leave(Place& place) {
     if (place.in_line()) places_.erase(places_.iterator_to(place));
   }
+  // `visit` may take the RPC that it is given out of the line, and no other.
+  template <typename Visit>
+  void for_each(Visit visit) {
+    for (auto place = places_.begin(); place != places_.end();) visit(*(place++)->rpc);
+  }
   // The first goes to the end.
   void rotate() { places_.splice(places_.end(), places_, places_.begin()); }
 

@@ -2,26 +2,18 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <new>
 
 #include "base/check.h"
-#include "base/hash.h"
 
 namespace homa::core {
 
-std::size_t RpcTable::Hash::operator()(const Key& key) const {
-  std::uint32_t host;  // the last four bytes tell the hosts of a network apart
-  std::memcpy(&host, key.peer->address.ip.data() + 12, sizeof host);
-  return base::mix_id(raw(key.client_id)) +
-         base::mix(std::uint64_t{host} << 16 | raw(key.local_port), 0);
-}
-
-RpcTable::RpcTable(std::uint32_t rpcs_max, std::uint64_t first_sequence)
+RpcTable::RpcTable(std::uint32_t rpcs_max, std::uint64_t first_sequence, const base::HashKey& key)
     : rpcs_max_(rpcs_max),
       sequence_(first_sequence),
+      key_(key),
       buckets_(std::bit_ceil(std::max<std::size_t>(rpcs_max, 16))),
-      served_(Served::bucket_traits(buckets_.data(), buckets_.size())) {
+      served_(Served::bucket_traits(buckets_.data(), buckets_.size()), Hash{key_}) {
   free_.reserve(rpcs_max);
 }
 
@@ -52,6 +44,7 @@ Rpc* RpcTable::take() {
   rpc.heard = false;
   rpc.silence = SilenceState{};
   rpc.response_limit = 0;
+  rpc.peer_identity = kNoIdentity;
   rpc.path = kAnyPath;
   rpc.cookie = Cookie{};
   return &rpc;
@@ -63,6 +56,7 @@ void RpcTable::settle(Rpc& rpc, std::uint32_t slot) {
   rpc.out.rpc = &rpc;
   rpc.grant.rpc = &rpc;
   rpc.timer.rpc = &rpc;
+  rpc.peer_place.rpc = &rpc;
   rpc.watch_place.rpc = &rpc;
   rpc.turn_place.rpc = &rpc;
   rpc.held_place.rpc = &rpc;
@@ -70,9 +64,10 @@ void RpcTable::settle(Rpc& rpc, std::uint32_t slot) {
   rpc.buffer.rpc = &rpc;
 }
 
-// sequence, slot, and the side in the lowest bit: unique, growing, and found without a search.
-std::uint64_t RpcTable::next_id(const Rpc& rpc) {
-  return (sequence_++ << kSlotBits | rpc.slot) << 1;
+// sequence, slot, and the side in the lowest bit: unique, growing, and found without a search. Who
+// does not know where the ids of a peer begin cannot guess one of them.
+std::uint64_t RpcTable::next_id(const Rpc& rpc, std::uint64_t first) {
+  return ((first + sequence_++) << kSlotBits | rpc.slot) << 1;
 }
 
 Rpc* RpcTable::add_client(Peer& peer) {
@@ -82,10 +77,10 @@ Rpc* RpcTable::add_client(Peer& peer) {
   rpc->is_client = true;
   rpc->peer_says = Executed::kPerhaps;
   rpc->peer = &peer;
-  const std::uint64_t id = next_id(*rpc);
+  const std::uint64_t id = next_id(*rpc, peer.first_id);
   rpc->client_id = WireId{id};
   rpc->id = RpcId{id};
-  ++peer.rpcs;
+  peer.rpcs.join(rpc->peer_place);
   return rpc;
 }
 
@@ -97,16 +92,16 @@ Rpc* RpcTable::add_served(Peer& peer, WireId client_id, Port local_port) {
   rpc->peer = &peer;
   rpc->client_id = client_id;
   rpc->local_port = local_port;
-  rpc->id = RpcId{next_id(*rpc) | 1};
+  rpc->id = RpcId{next_id(*rpc, 0) | 1};
   served_.insert(*rpc);
-  ++peer.rpcs;
+  peer.rpcs.join(rpc->peer_place);
   return rpc;
 }
 
 void RpcTable::remove(Rpc& rpc) {
   HOMA_CHECK(rpc.state != Rpc::State::kFree);
   if (!rpc.is_client) served_.erase(served_.iterator_to(rpc));
-  --rpc.peer->rpcs;
+  rpc.peer->rpcs.leave(rpc.peer_place);
   rpc.state = Rpc::State::kFree;
   rpc.in.reset();
   rpc.out.reset();
@@ -124,7 +119,7 @@ Rpc* RpcTable::find(RpcId id) const {
 Rpc* RpcTable::find_client(WireId client_id) { return find(RpcId{raw(client_id)}); }
 
 Rpc* RpcTable::find_served(const Peer& peer, WireId client_id, Port local_port) {
-  const auto found = served_.find(Key{&peer, client_id, local_port}, Hash{}, Equal{});
+  const auto found = served_.find(Key{&peer, client_id, local_port}, Hash{key_}, Equal{});
   return found == served_.end() ? nullptr : &*found;
 }
 

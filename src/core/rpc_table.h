@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/types.h"
 #include "core/accounts.h"
 #include "core/grant_scheduler.h"
@@ -45,9 +46,11 @@ struct Rpc {
   WireId client_id{};  // as its client names it on the wire
   RpcId id{};          // as our application names it
   Peer* peer = nullptr;
-  std::uint32_t peer_incarnation = 0;  // of the peer's engine when the RPC began; 0: unknown
-  std::uint32_t response_limit = 0;    // served: unscheduled bytes the client takes; 0: no limit
-  std::uint32_t held_grant = 0;        // while in Peer::held: up to here it may be sent then
+  // Ours: of the server's engine when the RPC began, or when it first answered; none: not known
+  // yet, or a kernel's.
+  Identity peer_identity = kNoIdentity;
+  std::uint32_t response_limit = 0;  // served: unscheduled bytes the client takes; 0: no limit
+  std::uint32_t held_grant = 0;      // while in Peer::held: up to here it may be sent then
   Cookie cookie{};
   LocalPort* port = nullptr;  // `local_port`
   Time waiting_since{};       // for `buffer`, while it waits
@@ -58,6 +61,7 @@ struct Rpc {
   Progress progress;  // of `in`
   GrantState grant;
   Timer timer;
+  Place peer_place;      // in Peer::rpcs
   Place watch_place;     // in Peer::watch: then it has no timer
   Place turn_place;      // in Peer::questions.line: then it has no timer
   Place held_place;      // in Peer::held, while it waits for its client's proof of address
@@ -65,14 +69,14 @@ struct Rpc {
   boost::intrusive::unordered_set_member_hook<> served_hook;
 
   WireId wire_id() const { return is_client ? client_id : other_side(client_id); }  // ours to send
-  Way way() const { return {peer->address, path}; }
+  Way way() const { return {peer->address, path, peer->self}; }
 };
 
 class RpcTable {
  public:
   static constexpr unsigned kSlotBits = 20;  // docs/decisions: client ids carry their slot
 
-  RpcTable(std::uint32_t rpcs_max, std::uint64_t first_sequence);
+  RpcTable(std::uint32_t rpcs_max, std::uint64_t first_sequence, const base::HashKey& key);
   ~RpcTable();
 
   // A new RPC of ours or one that `client_id` asks of us; nullptr when rpcs_max are in progress.
@@ -109,7 +113,10 @@ class RpcTable {
     Port local_port;
   };
   struct Hash {
-    std::size_t operator()(const Key& key) const;
+    base::HashKey secret;
+    std::size_t operator()(const Key& key) const {
+      return base::hash_id(secret, key.peer->salt ^ raw(key.local_port), raw(key.client_id));
+    }
     std::size_t operator()(const Rpc& rpc) const {
       return (*this)(Key{rpc.peer, rpc.client_id, rpc.local_port});
     }
@@ -133,14 +140,15 @@ class RpcTable {
   bool grow();
   Rpc* take();
   static void settle(Rpc& rpc, std::uint32_t slot);
-  std::uint64_t next_id(const Rpc& rpc);
+  std::uint64_t next_id(const Rpc& rpc, std::uint64_t first);
 
   std::uint32_t rpcs_max_;
-  std::uint64_t sequence_;  // of the next id; grows by one an RPC
+  std::uint64_t sequence_;  // of the next id, to which its peer's first is added
   std::size_t live_ = 0;
   std::uint32_t used_slots_ = 0;
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<std::uint32_t> free_;  // most recently freed last: still warm
+  const base::HashKey key_;
   std::vector<Served::bucket_type> buckets_;
   Served served_;
 };

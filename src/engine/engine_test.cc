@@ -34,7 +34,9 @@ struct TestHost {
     config.receive_region_bytes = 8 << 20;
     config.link_bits_per_second = bits_per_second;
     wake = base::Descriptor(channel::create_descriptor().value());
-    engine = Engine::create(config, std::move(owned), 1, wake.get(), coalesce_for(config)).value();
+    const std::uint64_t seed = local.ip.back();  // hosts with one seed have the same secrets
+    engine =
+        Engine::create(config, std::move(owned), seed, wake.get(), coalesce_for(config)).value();
   }
 
   std::unique_ptr<ApplicationEnd> open(std::uint16_t port) {
@@ -424,6 +426,8 @@ TEST_F(EngineTest, UnreachableHostsFailTheirRpcs) {
   io::IoError error;
   error.kind = io::IoError::Kind::kProtocolUnreachable;
   error.peer = b_.local;
+  error.quoted = a_.io->last_header;
+  error.quoted_length = error.quoted.size();
   a_.io->pending_errors.push_back(error);
   run(2);
   const auto failure = next(*client, CompletionKind::kFailure);

@@ -2,6 +2,8 @@
 // made full, and what hosts sleep for can be looked at. One thread.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -45,6 +47,7 @@ class FakeIo : public io::PacketIo {
       if (room == 0) break;
       --room;
       ++taken;
+      std::copy_n(frame.header.begin(), last_header.size(), last_header.begin());
       std::vector<std::byte> packet(frame.header.begin(), frame.header.end());
       packet.insert(packet.end(), frame.payload.begin(), frame.payload.end());
       const auto to = network_.hosts.find(frame.destination);
@@ -71,6 +74,7 @@ class FakeIo : public io::PacketIo {
 
   std::size_t room = ~std::size_t{0};  // frames that the device still takes
   std::deque<io::IoError> pending_errors;
+  std::array<std::byte, 28> last_header{};  // of the last packet that it took, as ICMP quotes it
   int waits = 0;
   std::chrono::nanoseconds last_wait{0};
 

@@ -68,18 +68,22 @@ void HomaTransport::make_endpoint(HostId id) {
   HOMA_CHECK(host.endpoint->open_port(kClientPort).has_value());
 }
 
-void HomaTransport::teach_cutoffs(SimTime now, HostId client, HostId server) {
+// The server's CUTOFFS, as if it had answered the RPC's first packet already.
+void HomaTransport::teach_cutoffs(SimTime now, HostId client, HostId server, RpcId rpc) {
   auto taught = taught_[std::size_t{client} * topology_.hosts + server];
   if (taught) return;
   taught = true;
   const core::PriorityMap priorities(config_.core.priorities, config_.core.cutoffs);
   wire::CutoffsHeader header;
-  header.common.sender_id = WireId{2};  // of no RPC
+  Host& host = *hosts_[client];
+  header.common.source_port = kServerPort;
+  header.common.destination_port = kClientPort;
+  header.common.sender_id = other_side(host.endpoint->rpc(rpc)->wire_id);
+  header.common.identity = hosts_[server]->endpoint->identity_towards(address_of(client));
   header.cutoffs = priorities.cutoffs();
   header.version = priorities.version();
   wire::HeaderBuffer bytes;
   const std::size_t length = wire::encode(header, bytes);
-  Host& host = *hosts_[client];
   (void)host.endpoint->on_packet(core_time(host, now),
                                  {.source = address_of(server), .bytes = {bytes.data(), length}});
 }
@@ -119,7 +123,9 @@ void HomaTransport::on_message(SimTime now, MessageId id) {
     return;
   }
   rpcs_[id].client = *started;
-  if (config_.cutoffs_known) teach_cutoffs(now, message.source, message.destination);
+  if (config_.cutoffs_known) {
+    teach_cutoffs(now, message.source, message.destination, *started);
+  }
   settle(now, message.source, kNoPacket);
 }
 

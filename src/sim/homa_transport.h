@@ -65,7 +65,7 @@ class HomaTransport : public Transport {
 
   void make_endpoint(HostId id);
   // Gives `client` the cutoffs of `server`, once. The two have an RPC in progress.
-  void teach_cutoffs(SimTime now, HostId client, HostId server);
+  void teach_cutoffs(SimTime now, HostId client, HostId server, RpcId rpc);
   Time core_time(const Host& host, SimTime now) const;
   SimTime sim_time(const Host& host, Time time) const;
   // After each call into an endpoint: takes its events and packets and notes its next deadline.

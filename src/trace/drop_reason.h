@@ -13,6 +13,8 @@ namespace homa::trace {
   REASON(NAME, kNoSuchPort, dropped_no_such_port, "no such port",                                 \
          "packets dropped: no socket on that port")                                               \
   REASON(NAME, kUnknownRpc, dropped_unknown_rpc, "unknown RPC", "packets dropped: no such RPC")   \
+  REASON(NAME, kOtherIdentity, dropped_other_identity, "other identity",                          \
+         "packets dropped: not from the host that they pretend to be from")                       \
   REASON(NAME, kFinished, dropped_finished, "finished", "requests dropped: they ran before")      \
   REASON(NAME, kDuplicate, dropped_duplicate, "duplicate", "DATA dropped: every byte was here")   \
   REASON(NAME, kMismatch, dropped_mismatch, "mismatch",                                           \

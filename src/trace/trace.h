@@ -51,6 +51,7 @@ namespace homa::trace {
   NAME(requests_displaced, "requests dropped half-sent: memory for strangers was used up")         \
   NAME(messages_too_slow, "messages dropped: they came too slowly, and others needed the memory")  \
   NAME(responses_displaced, "unacked responses dropped: their RPC slots were needed")              \
+  NAME(peers_moved, "times that a peer was found at another address")                              \
   NAME(hosts_silent, "times that a peer answered no question and all its RPCs ended")              \
   NAME(retransmitted_packets, "DATA packets sent again")                                           \
   NAME(retransmitted_bytes, "DATA payload bytes sent again")                                       \

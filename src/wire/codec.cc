@@ -15,12 +15,15 @@ void read_common(const std::byte* at, CommonHeader& h) {
   h.source_port = Port{load_big_endian<std::uint16_t>(at)};
   h.destination_port = Port{load_big_endian<std::uint16_t>(at + 2)};
   h.sequence = load_big_endian<std::uint32_t>(at + 4);
-  const auto incarnation_and_type = load_big_endian<std::uint32_t>(at + 8);
-  h.incarnation = incarnation_and_type >> 8;
-  h.type = static_cast<PacketType>(incarnation_and_type & 0xff);
+  const auto identity_and_type = load_big_endian<std::uint32_t>(at + 8);
+  h.type = static_cast<PacketType>(identity_and_type & 0xff);
   h.data_offset = static_cast<std::uint8_t>(at[12]);
   h.flags = static_cast<std::uint8_t>(at[13]);
   h.window = load_big_endian<std::uint16_t>(at + 14);
+  const std::uint64_t first = identity_and_type >> 8;
+  h.identity = first == 0
+                   ? kNoIdentity
+                   : Identity{first << 40 | std::uint64_t{h.window & 0xffU} << 32 | h.sequence};
   h.checksum = load_big_endian<std::uint16_t>(at + 16);
   h.urgent = load_big_endian<std::uint16_t>(at + 18);
   h.sender_id = WireId{load_big_endian<std::uint64_t>(at + 20)};
@@ -48,18 +51,27 @@ Result<DataHeader, ParseError> read_data(std::span<const std::byte> bytes) {
   h.retransmit = static_cast<std::uint8_t>(flags >> 24);
   h.response_unscheduled_limit = flags & 0xffffff;
   h.segment_offset = load_big_endian<std::uint32_t>(at + 52);
+  if (h.common.identity != kNoIdentity) {
+    const std::uint32_t last = h.common.sequence - h.segment_offset;
+    h.common.identity = Identity{(raw(h.common.identity) & ~0xffffffffULL) | last};
+  }
   h.payload = bytes.subspan(kDataHeaderBytes);
   return result;
 }
 
-void write_common(const CommonHeader& h, PacketType type, std::byte* at) {
+// `offset`: of a DATA packet's payload.
+void write_common(const CommonHeader& h, PacketType type, std::byte* at, std::uint32_t offset = 0) {
   store_big_endian(at, raw(h.source_port));
   store_big_endian(at + 2, raw(h.destination_port));
-  store_big_endian(at + 4, h.sequence);
-  store_big_endian(at + 8, (h.incarnation << 8) | raw(type));
+  const std::uint64_t identity = raw(h.identity);
+  const bool ours = identity != 0;
+  store_big_endian(at + 4, ours ? sequence_of(h.identity, offset) : h.sequence);
+  store_big_endian(at + 8, static_cast<std::uint32_t>(identity >> 40 << 8) | raw(type));
   at[12] = std::byte{h.data_offset};
   at[13] = std::byte{h.flags};
-  store_big_endian(at + 14, h.window);
+  store_big_endian(
+      at + 14, ours ? static_cast<std::uint16_t>((h.window & 0xff00U) | (identity >> 32 & 0xffU))
+                    : h.window);
   store_big_endian(at + 16, h.checksum);
   store_big_endian(at + 18, h.urgent);
   store_big_endian(at + 20, raw(h.sender_id));
@@ -222,7 +234,7 @@ Result<Header, ParseError> parse(std::span<const std::byte> bytes) {
 
 std::size_t encode(const DataHeader& h, HeaderBuffer& out) {
   std::byte* at = out.data();
-  write_common(h.common, PacketType::kData, at);
+  write_common(h.common, PacketType::kData, at, h.segment_offset);
   store_big_endian(at + 28, h.message_length);
   store_big_endian(at + 32, h.incoming);
   write_name(h.ack, at + 36);

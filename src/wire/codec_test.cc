@@ -22,13 +22,18 @@ namespace {
 using test::from_hex;
 using test::to_hex;
 
+// Bytes 8 to 10, the low byte of the window, and the sequence. A DATA packet's sequence counts from
+// there.
+constexpr Identity kIdentity{0xa1b2c3'22'01020304};
+constexpr Identity kIdentityOfData{0xa1b2c3'22'010202f4};  // its payload begins at 16
+
 // Every field of the common header has its own bytes, so that a mix-up of two cannot pass.
 
 std::vector<std::byte> packet(PacketType type, std::string_view rest = {}) {
   auto bytes = from_hex(
       "8001 0fa0"             // source port 32769, destination port 4000
       "01020304"              // sequence
-      "a1b2c3 00"             // incarnation, type
+      "a1b2c3 00"             // identity, its first three bytes, and type
       "50 06 1122 3344 b97d"  // data offset, flags, window, checksum, urgent
       "1011121314151617");    // sender id
   bytes[11] = static_cast<std::byte>(type);
@@ -42,7 +47,7 @@ CommonHeader common(PacketType type) {
   header.source_port = Port{32769};
   header.destination_port = Port{4000};
   header.sequence = 0x01020304;
-  header.incarnation = 0xa1b2c3;
+  header.identity = kIdentity;
   header.type = type;
   header.window = 0x1122;
   header.checksum = 0x3344;
@@ -54,7 +59,7 @@ void expect_common(const CommonHeader& header, PacketType type) {
   EXPECT_EQ(raw(header.source_port), 32769);
   EXPECT_EQ(raw(header.destination_port), 4000);
   EXPECT_EQ(header.sequence, 0x01020304U);
-  EXPECT_EQ(header.incarnation, 0xa1b2c3U);
+  EXPECT_EQ(header.identity, type == PacketType::kData ? kIdentityOfData : kIdentity);
   EXPECT_EQ(header.type, type);
   EXPECT_EQ(header.data_offset, 0x50);
   EXPECT_EQ(header.flags, 6);
@@ -136,6 +141,7 @@ TEST(Data, EveryFieldIsWrittenToItsBytes) {
   header.retransmit = 1;
   header.response_unscheduled_limit = 0xabcd;
   header.segment_offset = 16;
+  header.common.identity = kIdentityOfData;
   EXPECT_EQ(encoded(header), to_hex(packet(PacketType::kData, kDataFields)));
 }
 
@@ -394,11 +400,41 @@ TEST(Parse, ReceiverIgnoresFlagsUrgentWindowDataOffsetAndChecksum) {
 
 TEST(CommonHeaderDefaults, AreWhatTcpNeverSends) {
   HeaderBuffer buffer;
+  encode(BusyHeader{}, buffer);
+  EXPECT_EQ(to_hex(std::span(buffer).first(20)),
+            "00 00 00 00 00 00 00 00 00 00 00 14 50 06 00 00\n00 00 b9 7d");
+}
+
+TEST(AnIdentity, TakesTheFieldsThatKernelsIgnore) {
+  HeaderBuffer buffer;
   BusyHeader busy;
-  busy.common.incarnation = 0x01ffffff;  // only 24 bits travel, and none of them into the type
+  busy.common.identity = Identity{0x0102030405060708};
   encode(busy, buffer);
   EXPECT_EQ(to_hex(std::span(buffer).first(20)),
-            "00 00 00 00 00 00 00 00 ff ff ff 14 50 06 00 00\n00 00 b9 7d");
+            "00 00 00 00 05 06 07 08 01 02 03 14 50 06 00 04\n00 00 b9 7d");
+  EXPECT_EQ(parse_common(buffer)->identity, busy.common.identity);
+}
+
+TEST(AnIdentity, IsTheSameWhereverThePayloadOfDataBegins) {
+  for (const std::uint32_t offset : {0U, 1'424U, 0xfffffffeU}) {
+    DataHeader data;
+    data.common.identity = Identity{0x01020304'f0000000};
+    data.message_length = 0xffffffff;
+    data.segment_offset = offset;
+    HeaderBuffer buffer;
+    const std::size_t size = encode(data, buffer);
+    std::vector<std::byte> bytes(buffer.begin(), buffer.begin() + size);
+    bytes.push_back(std::byte{1});
+    const auto got = parse_data(bytes);
+    ASSERT_TRUE(got) << offset;
+    EXPECT_EQ(got->common.identity, data.common.identity) << offset;
+    EXPECT_EQ(got->offset(), offset);
+    // Of a packet that is quoted in part, the offset is known to who knows the identity.
+    const auto quoted = parse_common(bytes);
+    EXPECT_TRUE(may_show(*quoted, data.common.identity));
+    EXPECT_FALSE(may_show(*quoted, Identity{0x01020305'f0000000}));
+    EXPECT_EQ(offset_of(data.common.identity, quoted->sequence), offset);
+  }
 }
 
 TEST(Words, EveryTypeAndEveryReasonHasItsOwn) {

@@ -1,8 +1,8 @@
 // The packets of Homa as plain structs, and the reasons why bytes may not be one.
 // Layout and meaning: docs/protocol.md#packets.
 //
-//   0             2             4              8             11     12     13  14   16   18   20
-//   | source port | destination | sequence     | incarnation | type | off. | 6 | win| sum| urg| id
+//   0             2             4          8              11     12     13  14   16   18   20
+//   | source port | destination | sequence | identity (3) | type | off. | 6 | win| sum| urg| id
 //
 #pragma once
 
@@ -68,8 +68,12 @@ inline constexpr std::uint16_t kTcpUrgent = 0xb97d;
 struct CommonHeader {
   Port source_port{};
   Port destination_port{};
-  std::uint32_t sequence = 0;     // DATA: offset of the first payload byte; others: 0
-  std::uint32_t incarnation = 0;  // 24 bits; ours: changes when an engine restarts; kernel: 0
+  // As on the wire. A kernel's DATA: offset of the first payload byte. Ours: see `identity`.
+  std::uint32_t sequence = 0;
+  // Ours: bytes 8 to 10, the low byte of `window`, and `sequence` less the segment offset. It is
+  // encoded into these fields, whatever else they say. parse_common() of a DATA packet takes the
+  // segment offset for 0; parse_data() knows it.
+  Identity identity = kNoIdentity;
   PacketType type = PacketType::kData;
   std::uint8_t data_offset = 0x50;
   std::uint8_t flags = kTcpFlags;
@@ -78,6 +82,20 @@ struct CommonHeader {
   std::uint16_t urgent = kTcpUrgent;
   WireId sender_id{};
 };
+
+// The sequence of a packet of ours whose payload begins at `offset`, and back: it counts from a
+// number that belongs to the identity, as TCP's does.
+constexpr std::uint32_t sequence_of(Identity identity, std::uint32_t offset) {
+  return static_cast<std::uint32_t>(raw(identity)) + offset;
+}
+constexpr std::uint32_t offset_of(Identity identity, std::uint32_t sequence) {
+  return sequence - static_cast<std::uint32_t>(raw(identity));
+}
+// Whether a packet, of which nothing beyond the common header is there, may show this identity.
+// Its sequence is not compared: a DATA packet's depends on its offset.
+constexpr bool may_show(const CommonHeader& common, Identity identity) {
+  return raw(common.identity) >> 32 == raw(identity) >> 32;
+}
 
 // An RPC as its client names it to the server. Client id 0: none.
 struct RpcName {

@@ -150,7 +150,7 @@ void Host::crafted_packet(base::ByteReader& input) {
   const bool to_client = !is_client_id(data.common.sender_id);
   data.common.source_port = to_client ? kServerPort : Port{40'000};
   data.common.destination_port = to_client ? client_port_ : kServerPort;
-  data.common.incarnation = choice >> 4 & 3U;
+  data.common.identity = Identity{std::uint64_t{choice >> 4 & 3U} << 40};
   data.message_length = input.read<std::uint16_t>();
   data.incoming = input.read<std::uint16_t>();
   data.segment_offset = data.common.sequence = input.read<std::uint16_t>();
@@ -329,7 +329,7 @@ void Host::on_transmit(const core::TxPacket& out) {
   bytes.resize(bytes.size() + out.payload_length);
   const auto header = wire::parse(bytes);
   HOMA_CHECK(header);
-  HOMA_CHECK(wire::parse_common(bytes)->incarnation == endpoint_.incarnation());
+  HOMA_CHECK(wire::parse_common(bytes)->identity != kNoIdentity);
   const auto* data = std::get_if<wire::DataHeader>(&*header);
   HOMA_CHECK((data != nullptr) == (out.payload_length > 0));
   if (data != nullptr) {

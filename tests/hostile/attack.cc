@@ -59,7 +59,7 @@ wire::CommonHeader header(std::uint64_t id, std::uint16_t from, std::uint16_t to
   wire::CommonHeader common;
   common.source_port = Port{from};
   common.destination_port = Port{to};
-  common.incarnation = incarnation;
+  common.identity = Identity{std::uint64_t{incarnation} << 40};
   common.sender_id = WireId{id};
   return common;
 }

@@ -23,7 +23,7 @@ using wire::PacketType;
 
 struct Seen {
   std::map<PacketType, int> types;
-  std::map<Address, std::set<std::uint32_t>> incarnations;
+  std::map<Address, std::set<Identity>> identities;
 };
 
 void check_packet(const io::IpPacket& ip, const io::HomaPart& part, Seen& seen) {
@@ -36,21 +36,22 @@ void check_packet(const io::IpPacket& ip, const io::HomaPart& part, Seen& seen) 
   EXPECT_EQ(is_client_id(common.sender_id), by_client);
   EXPECT_EQ(common.flags, 6);
   EXPECT_EQ(common.urgent, 0xb97d);
-  EXPECT_EQ(common.window, 0);
-  EXPECT_NE(common.incarnation, 0U);
+  EXPECT_EQ(common.window & 0xff00, 0);
   Address sender = ip.source;
   sender.udp_port = part.source_udp_port;
-  seen.incarnations[sender].insert(common.incarnation);
+  const Identity identity = std::visit([](const auto& h) { return h.common.identity; }, *header);
+  EXPECT_NE(identity, kNoIdentity);
+  seen.identities[sender].insert(identity);
   ++seen.types[common.type];
   if (const auto* data = std::get_if<wire::DataHeader>(&*header)) {
-    EXPECT_EQ(data->segment_offset, common.sequence);
+    EXPECT_EQ(common.sequence, wire::sequence_of(identity, data->segment_offset));
     EXPECT_EQ(common.data_offset, 0xe0);
     EXPECT_GE(data->incoming, data->offset() + data->payload.size());
     if (by_client) return;
     EXPECT_EQ(raw(data->ack.client_id), 0U);  // only clients owe acks
   } else {
     EXPECT_EQ(common.data_offset, 0x50);
-    EXPECT_EQ(common.sequence, 0U);
+    EXPECT_EQ(common.sequence, wire::sequence_of(identity, 0));
     EXPECT_EQ(ip.priority(), kHighestPriority);
   }
 }
@@ -104,9 +105,9 @@ TEST(OwnTraffic, ObeysTheRulesForPackets) {
   EXPECT_GT(seen.types[PacketType::kGrant], 0);
   EXPECT_GT(seen.types[PacketType::kResend], 0);
   EXPECT_GT(seen.types[PacketType::kCutoffs], 0);
-  EXPECT_EQ(seen.incarnations.size(), 2U);
-  for (const auto& [sender, incarnations] : seen.incarnations) {
-    EXPECT_EQ(incarnations.size(), 1U) << sender.to_string();
+  EXPECT_EQ(seen.identities.size(), 2U);
+  for (const auto& [sender, identities] : seen.identities) {
+    EXPECT_EQ(identities.size(), 1U) << sender.to_string();
   }
 }
 

@@ -287,15 +287,35 @@ TEST(ScenarioLoss, NoHomaAtThePeerFailsAllRpcsToIt) {
     0    out    DATA b bytes=0-100
     0    app    start c length=100 peer=2
     0    out    DATA c bytes=0-100 to=2
-    1    icmp   protocol
+    1    icmp   protocol a
     1    event  failed a error=peer-unreachable
-    1    event  failed b error=peer-unreachable
-    1    check  rpcs=1
+    1    out    RESEND b offset=0 length=all     # is that true?
+    1.1  icmp   protocol b
+    1.1  event  failed b error=peer-unreachable
+    1.1  check  rpcs=1
     2    in     DATA c length=10 bytes=0-10
     2    event  response c
     900  end
   )",
                options);
+}
+
+// Anybody can send such a message. It makes us ask.
+TEST(ScenarioLoss, AnIcmpMessageThatQuotesNoPacketOfOursEndsNothing) {
+  run_scenario(R"(
+    0    app    start a length=100
+    0    out    DATA a bytes=0-100
+    1    icmp   protocol
+    1    out    RESEND a offset=0 length=all
+    1.2  in     BUSY a life=3
+    1.5  icmp   port
+    1.5  out    RESEND a offset=0 length=all
+    1.6  in     BUSY a life=3
+    2    in     DATA a length=10 bytes=0-10 life=3
+    2    event  response a
+    3    icmp   protocol                         # nothing to ask about
+    9    end
+  )");
 }
 
 TEST(ScenarioLoss, AHundredSilentTicksEndAnRpc) {

@@ -298,6 +298,7 @@ std::string compare_packet(const Line& line, const PacketFields& fields, bool ch
           differ.number("destination port", raw(is.common.destination_port),
                         raw(fields.header.destination_port));
           differ.number("id", raw(is.common.sender_id), raw(fields.header.sender_id));
+          differ.number("identity", raw(is.common.identity), raw(fields.header.identity));
         }
         compare_fields(line, fields, is, differ);
       },

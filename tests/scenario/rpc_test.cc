@@ -228,6 +228,7 @@ TEST(ScenarioRpc, OldRequestsStayRefusedWhenTheirIdsAreForgotten) {
   run_scenario(R"(
     0    in     DATA a length=10 bytes=0-10 life=7
     0    event  request a
+    0    out    CHALLENGE a
     0    app    reply a length=10
     0    out    DATA a bytes=0-10
     1    in     DATA b length=10 bytes=0-10 life=7 ack=a
@@ -345,11 +346,11 @@ TEST(ScenarioRpc, AnEngineThatDiedIsNotOneThatNeverWas) {
     0    out    DATA a bytes=0-100
     5    out    RESEND a offset=0 length=all
     5.1  in     BUSY a life=3
-    6    icmp   protocol
+    6    icmp   protocol a
     6    event  failed a error=peer-gone executed=perhaps
     7    app    start b length=100 peer=2
     7    out    DATA b bytes=0-100 to=2
-    8    icmp   protocol peer=2
+    8    icmp   protocol b
     8    event  failed b error=peer-unreachable executed=perhaps
     900  end
   )");

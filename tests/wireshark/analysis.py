@@ -7,7 +7,7 @@ from dissector import DissectorTest, dissected, tshark
 CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
 ID = 0x1000
 DATA, GRANT, RESEND, UNKNOWN, BUSY, ACK, ERROR = 0x10, 0x11, 0x12, 0x13, 0x14, 0x18, 0x20
-OTHER_INCARNATION = 0x0d0e0f
+OTHER_IDENTITY = 0x0d0e0f
 MILLISECOND = 10**6
 
 
@@ -16,15 +16,15 @@ def from_client(kind, rpc=ID, **more):
 
 
 def from_server(kind, rpc=ID, **more):
-    return frames.header(kind, rpc ^ 1, 4000, 32769, incarnation=0x070809, **more)
+    return frames.header(kind, rpc ^ 1, 4000, 32769, identity=0x070809, **more)
 
 
 def message(length):
     return bytes(i * 7 % 251 for i in range(length))
 
 
-def request(first, last, length=5000, incoming=3000, rpc=ID, retransmit=0, incarnation=0x0a0b0c):
-    common = from_client(DATA, rpc, sequence=first, incarnation=incarnation)
+def request(first, last, length=5000, incoming=3000, rpc=ID, retransmit=0, identity=0x0a0b0c):
+    common = from_client(DATA, rpc, sequence=first, identity=identity)
     return CLIENT, frames.data(common, length, incoming, first, message(length)[first:last],
                                retransmit)
 
@@ -125,7 +125,7 @@ class Analysis(DissectorTest):
     def test_what_a_receiver_drops(self):
         _, other_length, new, old = self.show([
             request(0, 10), request(10, 20, 6000),
-            request(0, 10, 10, incarnation=OTHER_INCARNATION), request(20, 30)])
+            request(0, 10, 10, identity=OTHER_IDENTITY), request(20, 30)])
         self.assertIn("wrong_length", other_length.experts())
         self.assertIn("restart", new.experts())
         self.assertEqual(new.number("homa.rpc.index"), 2)  # the same id, another RPC

@@ -13,7 +13,7 @@ DISSECTOR = SOURCE / "packaging" / "wireshark" / "homa.lua"
 # Field of `homa dump --json` -> field of the dissector, per packet type where names differ.
 COMMON = {
     "source_port": "homa.srcport", "destination_port": "homa.dstport", "priority": "homa.priority",
-    "id": "homa.sender_id", "sequence": "homa.sequence", "incarnation": "homa.incarnation",
+    "id": "homa.sender_id", "sequence": "homa.sequence", "identity": "homa.identity",
     "data_offset": "homa.tcp_data_offset", "flags": "homa.flags", "window": "homa.window",
     "checksum": "homa.checksum", "urgent": "homa.urgent", "carrier": "homa.carrier",
 }

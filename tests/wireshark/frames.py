@@ -40,10 +40,10 @@ def udp(source_port, destination_port, payload):
     return struct.pack(">HHHH", source_port, destination_port, 8 + len(payload), 0) + payload
 
 
-def header(kind, sender_id, source_port, destination_port, sequence=0, incarnation=0x0a0b0c):
+def header(kind, sender_id, source_port, destination_port, sequence=0, identity=0x0a0b0c):
     offset = 0xe0 if kind == 0x10 else 0x50
     return struct.pack(">HHIIBBHHHQ", source_port, destination_port, sequence,
-                       incarnation << 8 | kind, offset, 6, 0, 0, 0xb97d, sender_id)
+                       identity << 8 | kind, offset, 6, 0, 0, 0xb97d, sender_id)
 
 
 def data(common, length, incoming, offset, payload, retransmit=0, ack=(0, 0)):

@@ -44,7 +44,7 @@ void put_ip(Json& out, const io::IpPacket& ip) {
 // What NICs see of the header, and receivers do not check; the same in nearly every packet.
 void put_common(Json& out, const wire::CommonHeader& common) {
   out["sequence"] = common.sequence;
-  out["incarnation"] = common.incarnation;
+  out["identity"] = fmt::format("{:#x}", raw(common.identity));
   out["data_offset"] = hex(common.data_offset);
   out["flags"] = hex(common.flags);
   out["window"] = common.window;
@@ -141,7 +141,11 @@ Json describe_homa(const io::IpPacket& ip, const io::HomaPart& part) {
     if (common) out["claimed_type"] = hex(raw(common->type));
     out["bytes"] = part.bytes.size();
   }
-  if (common) put_common(out, *common);
+  if (header) {  // only a whole header says from where a DATA packet's sequence counts
+    std::visit([&](const auto& whole) { put_common(out, whole.common); }, *header);
+  } else if (common) {
+    put_common(out, *common);
+  }
   put_carrier(out, part);
   put_ip(out, ip);
   return out;
