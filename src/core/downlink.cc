@@ -19,18 +19,30 @@ Downlink::Downlink(const CoreConfig& config)
                       kPackets * transmission_time(config.payload_bytes_max + overhead_bytes_,
                                                    bits_per_second_))) {}
 
-// A backlog of this model is worth no more than slack_: what came in a burst came at once.
+// A host that did not run for a while finds many packets at once. The time that the link needed for
+// all of them belongs to the pause before, so the pause is judged when the burst has been heard. A
+// backlog of this model is worth no more than slack_: what came in a burst came at once.
 void Downlink::occupy(Time now, std::uint64_t bytes) {
-  if (now > busy_until_ + slack_) {
-    last_idle_ = now;
-    busy_until_ = now;
+  if (now - burst_ > slack_) {
+    before_ = judged();
+    busy_until_ = before_.busy_until;
+    burst_ = now;
   }
+  latest_ = now;
   busy_until_ += transmission_time(bytes + overhead_bytes_, bits_per_second_);
-  busy_until_ = std::min(busy_until_, now + slack_);
+}
+
+Downlink::State Downlink::judged() const {
+  const Time latest_end = latest_ + slack_;
+  const Time busy_until = std::min(busy_until_, latest_end);
+  if (latest_ <= busy_until + slack_) return {busy_until, before_.last_idle};
+  return {std::min(burst_ + (busy_until_ - before_.busy_until), latest_end), burst_};
 }
 
 bool Downlink::idle_since(Time now, Time since) const {
-  return bits_per_second_ == 0 || now > busy_until_ + slack_ || last_idle_ >= since;
+  if (bits_per_second_ == 0) return true;
+  const State state = judged();
+  return now > state.busy_until + slack_ || state.last_idle >= since;
 }
 
 }  // namespace homa::core

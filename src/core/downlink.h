@@ -22,13 +22,23 @@ class Downlink {
   bool idle_since(Time now, Time since) const;
 
  private:
+  struct State {
+    Time busy_until{};  // what has arrived kept the link busy until then
+    Time last_idle{};
+  };
+
   void occupy(Time now, std::uint64_t bytes);
+  // The state after the last burst. If the burst does not explain all the time before it, the link
+  // was idle until it began.
+  State judged() const;
 
   std::uint64_t bits_per_second_;  // 0: unknown
   std::uint64_t overhead_bytes_;
   Duration slack_;
-  Time busy_until_{};  // what has arrived kept the link busy until then
-  Time last_idle_{};
+  State before_;       // before the last burst
+  Time burst_{};       // what has arrived since then is one burst
+  Time latest_{};      // when its last packet arrived
+  Time busy_until_{};  // if the burst explains all the time before it
 };
 
 }  // namespace homa::core

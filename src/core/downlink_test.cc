@@ -32,6 +32,26 @@ TEST(Downlink, ALinkThatIsHalfFullFallsIdle) {
   EXPECT_TRUE(link.idle_since(now, now - Duration(3'000'000)));
 }
 
+TEST(Downlink, ABurstExplainsThePauseBeforeIt) {
+  CoreConfig config;
+  config.link_bits_per_second = 200'000'000;  // 1538 bytes take 68 us at nine tenths of the rate
+  Downlink link(config);
+  Time now = at(1'000'000'000);
+  for (int pause = 0; pause < 10; ++pause) {  // a host that runs once in ten milliseconds
+    for (int i = 0; i < 150; ++i) {
+      link.received(now, 1480);
+      now += Duration(1'000);
+    }
+    now += Duration(9'850'000);
+  }
+  EXPECT_FALSE(link.idle_since(now - Duration(9'000'000), at(1'010'000'000)));
+  for (int pause = 0; pause < 3; ++pause) {  // and now with half the load
+    for (int i = 0; i < 75; ++i) link.received(now, 1480);
+    now += Duration(10'000'000);
+  }
+  EXPECT_TRUE(link.idle_since(now, now - Duration(25'000'000)));
+}
+
 TEST(Downlink, OnASlowLinkOnePacketAtATimeKeepsItBusy) {
   CoreConfig config;
   config.link_bits_per_second = 1'000'000;
