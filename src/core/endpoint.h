@@ -59,10 +59,11 @@ class Endpoint {
   Endpoint& operator=(const Endpoint&) = delete;
 
   // --- From the network and the clock ---
-  // The outcome is valid until the next call. A packet with another incarnation of its peer ends
-  // the RPCs with the former one: that visits every RPC.
+  // The outcome is valid until the next call. A packet that proves that
+  // another host is at a peer's address ends RPCs with that peer: that visits each of its RPCs.
   RxOutcome on_packet(Time now, const RxPacket& packet);
-  // kPort ends one RPC. The other kinds end all with that peer: that visits every RPC.
+  // Ends the RPC that it quotes a packet of. Kinds other than kPort make us ask the peer about
+  // another RPC. Work for at most two RPCs.
   void on_unreachable(Time now, const Unreachable& what);
   // Work for each timer that is due, and a bounded number of RPCs of closed ports.
   void on_time(Time now);

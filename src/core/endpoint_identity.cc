@@ -192,15 +192,19 @@ RxOutcome Endpoint::Impl::on_answer(Time now, const RxPacket& packet, Peer* peer
     address_proved(now, *peer);
   } else if (Peer* here = peers_.at(packet.source);
              here != nullptr && here->challenge.answered(packet.source, nonce)) {
-    replaced(now, packet, answer->common, peer);
+    answered_there(now, *here, packet, peer, answer->common.identity);
   }
   return kConsumed;
 }
 
-// Whoever was asked about at this address, another host has answered.
-void Endpoint::Impl::replaced(Time now, const RxPacket& packet, const wire::CommonHeader& common,
-                              Peer* peer) {
-  if (peer == nullptr) peer = newcomer(now, packet.source, common.identity);
+// It was asked who is at the address of `here`, and another host has answered.
+void Endpoint::Impl::answered_there(Time now, Peer& here, const RxPacket& packet, Peer* peer,
+                                    Identity identity) {
+  if (peer == nullptr && here.identity == kNoIdentity && !here.was_proved) {
+    peers_.name(here, identity);  // the one whom we called there, whose first answer this is
+    return address_proved(now, here);
+  }
+  if (peer == nullptr) peer = newcomer(now, packet.source, identity);
   if (peer == nullptr) return;
   if (peer->address != packet.source) return moved(now, *peer, packet);
   take_place(now, *peer);

@@ -119,7 +119,7 @@ class Endpoint::Impl {
   void challenge(Time now, Peer& peer, const wire::CommonHeader& about);
   RxOutcome on_challenge(Time now, const RxPacket& packet, const Peer* peer);
   RxOutcome on_answer(Time now, const RxPacket& packet, Peer* peer);
-  void replaced(Time now, const RxPacket& packet, const wire::CommonHeader& common, Peer* peer);
+  void answered_there(Time now, Peer& here, const RxPacket& packet, Peer* peer, Identity identity);
   void address_proved(Time now, Peer& peer);
   void take_place(Time now, Peer& peer);
   void moved(Time now, Peer& peer, const RxPacket& packet);

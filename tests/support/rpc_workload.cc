@@ -65,7 +65,7 @@ void RpcWorkload::note_restart(VirtualNetwork& network, HostIndex host) {
 void RpcWorkload::start(VirtualNetwork& network, std::size_t index) {
   Rpc& rpc = rpcs_[index];
   const auto id = network.start(rpc.plan.client,
-                                core::Request{.server = VirtualNetwork::address(rpc.plan.server),
+                                core::Request{.server = network.address_of(rpc.plan.server),
                                               .server_port = kServerPort,
                                               .client_port = client_ports_[rpc.plan.client],
                                               .cookie = core::Cookie{index + 1}},
@@ -82,7 +82,7 @@ void RpcWorkload::start(VirtualNetwork& network, std::size_t index) {
     return;
   }
   rpc.wire_id = raw(info->wire_id);
-  if (!by_wire_id_.emplace(std::pair(rpc.plan.client, rpc.wire_id), index).second) {
+  if (!by_wire_id_.emplace(rpc.wire_id, index).second) {
     network.violation(name(index) + " has the wire id of an earlier RPC");
   }
   if (rpc.plan.abort_after == Duration::zero()) return;
@@ -118,7 +118,7 @@ void RpcWorkload::serve(VirtualNetwork& network, HostIndex host, const core::Eve
     hold(network, host, event, Duration::zero());
     return;
   }
-  const auto found = by_wire_id_.find({VirtualNetwork::host_of(event.peer), raw(info->wire_id)});
+  const auto found = by_wire_id_.find(raw(info->wire_id));
   if (found == by_wire_id_.end()) {
     network.violation("a request that nobody sent");
     return;

@@ -65,7 +65,7 @@ class RpcWorkload : public Application {
   std::vector<Rpc> rpcs_;
   std::vector<Port> client_ports_;
   std::vector<std::uint64_t> generation_;  // of each host: restarts so far
-  std::map<std::pair<HostIndex, std::uint64_t>, std::size_t> by_wire_id_;  // of the client host
+  std::map<std::uint64_t, std::size_t> by_wire_id_;
   std::size_t completed_ = 0;
   std::size_t failures_ = 0;
   std::map<ErrorCode, std::size_t> errors_;

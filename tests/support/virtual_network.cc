@@ -18,7 +18,10 @@ VirtualNetwork::VirtualNetwork(const NetworkConfig& config, Application& applica
                                Observer* observer)
     : config_(config), application_(application), observer_(observer), random_(config.seed) {
   hosts_.resize(config.hosts);
-  for (Host& host : hosts_) boot(host);
+  for (HostIndex host = 0; host < hosts_.size(); ++host) {
+    hosts_[host].address = address(host);
+    boot(hosts_[host]);
+  }
 }
 
 void VirtualNetwork::boot(Host& host) {
@@ -37,6 +40,11 @@ Address VirtualNetwork::address(HostIndex host) {
 
 HostIndex VirtualNetwork::host_of(const Address& address) {
   return static_cast<HostIndex>(address.ip[14]) << 8 | address.ip[15];
+}
+
+void VirtualNetwork::set_address(HostIndex host, const Address& address) {
+  hosts_[host].address = address;
+  addresses_change_ = true;
 }
 
 void VirtualNetwork::violation(const std::string& what) {
@@ -201,11 +209,16 @@ void VirtualNetwork::put_on_link(HostIndex from, const core::TxPacket& packet) {
   mix(packet.priority);
   for (const std::byte b : bytes) mix(std::to_integer<std::uint64_t>(b));
 
-  const HostIndex to = host_of(packet.destination);
-  if (to >= hosts_.size()) {
-    violation("a packet to an address that is no host's");
-    return;
+  bool reached = false;
+  for (HostIndex to = 0; to < hosts_.size(); ++to) {
+    if (hosts_[to].address != packet.destination) continue;
+    reached = true;
+    send(from, to, bytes);
   }
+  if (!reached && !addresses_change_) violation("a packet to an address that is no host's");
+}
+
+void VirtualNetwork::send(HostIndex from, HostIndex to, const std::vector<std::byte>& bytes) {
   if (observer_ != nullptr) observer_->on_sent(*this, from, to, bytes);
   if (bytes.size() > path_bytes_) {
     if (path_tells_) tell_too_big(from, to, bytes);
@@ -221,14 +234,30 @@ void VirtualNetwork::put_on_link(HostIndex from, const core::TxPacket& packet) {
       const auto most = static_cast<std::uint64_t>(config_.reorder_delay_max.count());
       delay += Duration(static_cast<std::int64_t>(random_.below(most + 1)));
     }
-    schedule(now_ + delay, [this, from, to, bytes] { arrive(from, to, bytes); });
+    schedule(now_ + delay, [this, from, to, source = hosts_[from].address, bytes] {
+      arrive(from, to, source, bytes);
+    });
   }
 }
 
-void VirtualNetwork::arrive(HostIndex from, HostIndex to, const std::vector<std::byte>& packet) {
+void VirtualNetwork::arrive(HostIndex from, HostIndex to, const Address& source,
+                            const std::vector<std::byte>& packet) {
+  if (hosts_[to].unplugged || hosts_[from].unplugged) return;
+  const auto outcome = receive(to, source, packet);
+  if (observer_ != nullptr) observer_->on_received(*this, to, from, packet, outcome);
+  pump(to);
+}
+
+void VirtualNetwork::inject(HostIndex to, const Address& source,
+                            std::span<const std::byte> packet) {
+  receive(to, source, packet);
+  pump(to);
+}
+
+core::RxOutcome VirtualNetwork::receive(HostIndex to, const Address& source,
+                                        std::span<const std::byte> packet) {
   Host& h = hosts_[to];
-  if (h.unplugged || hosts_[from].unplugged) return;
-  const auto outcome = h.endpoint->on_packet(now_, core::RxPacket{address(from), packet});
+  const auto outcome = h.endpoint->on_packet(now_, core::RxPacket{source, packet});
   if (outcome.kind == core::RxOutcome::Kind::kDeliver) {
     if (outcome.payload_offset + outcome.length > packet.size() ||
         raw(outcome.buffer) + outcome.length > config_.core.receive_region_bytes) {
@@ -238,8 +267,7 @@ void VirtualNetwork::arrive(HostIndex from, HostIndex to, const std::vector<std:
                   outcome.length);
     }
   }
-  if (observer_ != nullptr) observer_->on_received(*this, to, from, packet, outcome);
-  pump(to);
+  return outcome;
 }
 
 }  // namespace homa::test

@@ -57,8 +57,16 @@ class VirtualNetwork {
  public:
   VirtualNetwork(const NetworkConfig& config, Application& application, Observer* observer);
 
+  // Where a host is at first, and which host that is.
   static Address address(HostIndex host);
   static HostIndex host_of(const Address& address);
+
+  // From now on the host is at another address. Packets under way arrive where they were sent. What
+  // is sent to an address without a host is lost; what is sent to one that hosts share reaches all.
+  void set_address(HostIndex host, const Address& address);
+  Address address_of(HostIndex host) const { return hosts_[host].address; }
+  // A packet from nowhere.
+  void inject(HostIndex to, const Address& source, std::span<const std::byte> packet);
 
   Time now() const { return now_; }
   const NetworkConfig& config() const { return config_; }
@@ -103,6 +111,7 @@ class VirtualNetwork {
     std::uint64_t next_token = 1;
     Time wake_at = kNever;
     bool unplugged = false;
+    Address address;
   };
   struct Due {
     Time time;
@@ -123,7 +132,10 @@ class VirtualNetwork {
   void answer_path_questions(core::Endpoint& endpoint);
   void tell_too_big(HostIndex from, HostIndex to, const std::vector<std::byte>& packet);
   void put_on_link(HostIndex from, const core::TxPacket& packet);
-  void arrive(HostIndex from, HostIndex to, const std::vector<std::byte>& packet);
+  void send(HostIndex from, HostIndex to, const std::vector<std::byte>& packet);
+  void arrive(HostIndex from, HostIndex to, const Address& source,
+              const std::vector<std::byte>& packet);
+  core::RxOutcome receive(HostIndex to, const Address& source, std::span<const std::byte> packet);
 
   NetworkConfig config_;
   Application& application_;
@@ -136,6 +148,7 @@ class VirtualNetwork {
   std::uint32_t path_bytes_ = 0xffffffff;
   std::uint32_t known_path_bytes_ = 0;  // to hosts, PathInfo::packet_bytes_max
   bool path_tells_ = false;
+  bool addresses_change_ = false;
   std::uint64_t trace_hash_ = 0xcbf29ce484222325ULL;
   std::uint64_t packets_sent_ = 0;
   std::vector<std::string> violations_;
