@@ -17,13 +17,12 @@
 #include "core/endpoint.h"
 #include "core/event_queue.h"
 #include "core/grant_scheduler.h"
-#include "core/pacer.h"
 #include "core/peer_table.h"
 #include "core/priority_map.h"
 #include "core/retry_timers.h"
 #include "core/rpc_table.h"
-#include "core/send_queue.h"
 #include "core/silence.h"
+#include "core/uplinks.h"
 
 namespace homa::core {
 
@@ -54,8 +53,10 @@ class Endpoint::Impl {
   std::size_t poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out);
   bool awaits_short() const { return short_calls_ > 0; }
   bool transmits() const {
-    return !controls_.empty() || queue_.small_waiting() || queue_.paced_waiting() ||
-           grants_.wanted();
+    if (!controls_.empty() || grants_.wanted()) return true;
+    return std::any_of(uplinks_.begin(), uplinks_.end(), [](const Uplink& link) {
+      return link.queue.small_waiting() || link.queue.paced_waiting();
+    });
   }
   std::optional<Event> poll_event() { return events_.next(); }
   Time next_deadline() const;
@@ -185,8 +186,13 @@ class Endpoint::Impl {
                    bool retransmission, TxPacket& out);
   std::size_t transmit_controls(Time now, std::span<TxPacket> out);
   std::size_t transmit_grants(Time now, std::span<TxPacket> out);
-  std::size_t transmit_small(Time now, std::span<TxPacket> out);
-  std::size_t transmit_paced(Time now, const LinkFeedback& link, std::span<TxPacket> out);
+  std::size_t transmit_small(Time now, Uplink& link, std::span<TxPacket> out);
+  std::size_t transmit_paced(Time now, const LinkFeedback& feedback, std::span<TxPacket> out);
+  std::size_t transmit_paced(Time now, const LinkFeedback& feedback, Uplink& link,
+                             std::span<TxPacket> out);
+  Uplink& link_of(const Peer& peer) { return peer.link == nullptr ? uplinks_.usual() : *peer.link; }
+  Uplink& link_to(const Address& destination);
+  bool begin_message(Time now, Uplink& link, MessageOut& message);
   Priority data_priority(const MessageOut& message, std::uint32_t offset) const;
   std::uint32_t response_limit() const;
 
@@ -235,8 +241,8 @@ class Endpoint::Impl {
   RpcTable rpcs_;
   PriorityMap priorities_;
   GrantScheduler grants_;
-  SendQueue queue_;
-  Pacer pacer_;
+  Uplinks uplinks_;
+  std::size_t uplinks_turn_ = 0;  // whose paced packets come first
   Downlink downlink_;
   RetryTimers timers_;
   Admission admission_;

@@ -30,7 +30,9 @@ std::optional<Address> Endpoint::Impl::poll_path_question() {
 void Endpoint::Impl::on_path(Time now, const PathInfo& path) {
   last_now_ = now;
   Peer* peer = peers_.at(path.peer);
-  if (peer == nullptr || path.packet_bytes_max == 0) return;
+  if (peer == nullptr) return;
+  peer->link = &uplinks_.of_device(path.device, path.link_bits_per_second);
+  if (path.packet_bytes_max == 0) return;
   const std::uint32_t room = path.packet_bytes_max -
                              std::min<std::uint32_t>(path.packet_bytes_max, wire::kDataHeaderBytes);
   peer->mtu.set_limit(std::clamp(room, kPayloadLeast, kPayloadMost));
@@ -85,7 +87,7 @@ void Endpoint::Impl::on_too_big(Time now, const Address& address,
   out.resize(peer->mtu.payload());
   // All that went after it was as long.
   out.resend({offset, out.sent()}, data_priority(out, offset));
-  queue_.update(out);
+  out.link->queue.update(out);
 }
 
 }  // namespace homa::core

@@ -248,7 +248,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
       fail(now, *rpc, ErrorCode::kTooLong, true);
       return drop(now, reason, packet, data.common.sender_id);
     }
-    queue_.remove(rpc->out);  // an answer says that the request is there
+    rpc->out.link->queue.remove(rpc->out);  // an answer says that the request is there
     sent_whole(*rpc);
     unwatch(*rpc);
     rpc->state = Rpc::State::kReceiving;
@@ -326,7 +326,7 @@ RxOutcome Endpoint::Impl::on_grant(Time now, const RxPacket& packet, Rpc* rpc) {
   give_grant(now, *rpc, grant->offset);
   if (rpc->out.granted() > before || rpc->held_place.in_line()) {
     rpc->out.scheduled_priority = std::min(grant->priority, kHighestPriority);
-    queue_.update(rpc->out);
+    rpc->out.link->queue.update(rpc->out);
   }
   return kConsumed;
 }
@@ -357,13 +357,13 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, const Part
   const Duration on_its_way = std::min(rpc->peer->round_trip, config_.tick);
   if (resend->offset < std::min(end, was_sent) && now - out.last_sent() < on_its_way) {
     trace::add(counters_.resends_suppressed);  // what is missing may be on its way
-    queue_.update(out);
+    out.link->queue.update(out);
     return kConsumed;
   }
   const ByteRange affordable = may_send_again(*rpc, {resend->offset, end});
   asked_again(now, *rpc, affordable);
   const bool again = out.resend(affordable, std::min(resend->priority, kHighestPriority));
-  queue_.update(out);
+  out.link->queue.update(out);
   if (!again) say_busy(now, *rpc);
   return kConsumed;
 }
@@ -421,7 +421,7 @@ void Endpoint::Impl::begin_again(Time now, Rpc& rpc) {
   silence_.begins_again(rpc.silence);
   asked_again(now, rpc, {0, rpc.out.sent()});
   rpc.out.resend({0, rpc.out.sent()}, data_priority(rpc.out, 0));
-  queue_.update(rpc.out);
+  rpc.out.link->queue.update(rpc.out);
 }
 
 RxOutcome Endpoint::Impl::on_cutoffs(Time now, const RxPacket& packet, Peer* peer) {

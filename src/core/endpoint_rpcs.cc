@@ -22,8 +22,7 @@ Endpoint::Impl::Impl(const CoreConfig& config, std::uint64_t seed, trace::Record
       rpcs_(config_.rpcs_max, random_() & kFirstSequenceMask, peers_.hash_key()),
       priorities_(config_.priorities, config_.cutoffs),
       grants_(config_, priorities_),
-      queue_(config_.defer_bytes_min, config_.pacer_fifo_per_mille),
-      pacer_(config_),
+      uplinks_(config_),
       downlink_(config_),
       timers_(config_.tick),
       admission_(config_, peers_.hash_key()),
@@ -134,7 +133,8 @@ void Endpoint::Impl::start_out(Rpc& rpc, std::uint32_t length, TransmitToken tok
   ask_path(*rpc.peer);
   rpc.out.start(length, unscheduled, token, ++ages_, rpc.peer->mtu.payload());
   rpc.out.hold_back(pending);
-  queue_.update(rpc.out);
+  rpc.out.link = &link_of(*rpc.peer);
+  rpc.out.link->queue.update(rpc.out);
 }
 
 Result<void, ErrorCode> Endpoint::Impl::supply(Time now, RpcId id, std::uint32_t bytes) {
@@ -142,7 +142,7 @@ Result<void, ErrorCode> Endpoint::Impl::supply(Time now, RpcId id, std::uint32_t
   if (rpc == nullptr) return Unexpected(ErrorCode::kNoSuchRpc);
   if (!rpc->out.started()) return Unexpected(ErrorCode::kInvalidArgument);
   last_now_ = now;
-  if (rpc->out.supply(bytes)) queue_.update(rpc->out);
+  if (rpc->out.supply(bytes)) rpc->out.link->queue.update(rpc->out);
   return {};
 }
 
@@ -184,7 +184,7 @@ void Endpoint::Impl::fail(Time now, Rpc& rpc, ErrorCode code, bool report) {
 
 void Endpoint::Impl::end(Time now, Rpc& rpc) {
   trace(now, trace::EventType::rpc_ended, rpc, 0, 0);
-  queue_.remove(rpc.out);
+  if (rpc.out.started()) rpc.out.link->queue.remove(rpc.out);
   grants_.remove(rpc.grant);
   timers_.disarm(rpc.timer);
   unwatch(rpc);

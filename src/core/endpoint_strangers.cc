@@ -81,7 +81,7 @@ void Endpoint::Impl::limit_response(Time now, Rpc& rpc) {
   if (allowed == wanted) return;
   trace::add(counters_.responses_withheld);
   rpc.out.limit_unscheduled(allowed);
-  queue_.update(rpc.out);
+  rpc.out.link->queue.update(rpc.out);
   rpc.held_grant = 0;
   peer.held.join(rpc.held_place);
   challenge(now, peer, controls_.header_for(rpc));
@@ -114,7 +114,7 @@ void Endpoint::Impl::let_go(Peer& peer) {
       out.limit_unscheduled(unscheduled);
     }
     out.grant(rpc->held_grant);
-    queue_.update(out);
+    out.link->queue.update(out);
   }
 }
 

@@ -50,7 +50,7 @@ void Endpoint::Impl::data_packet(Time now, MessageOut& message, ByteRange bytes,
   out.payload_offset = bytes.begin;
   out.payload_length = bytes.size();
   out.transmit_token = message.token();
-  pacer_.charge(now, wire::kDataHeaderBytes + bytes.size());
+  message.link->pacer.charge(now, wire::kDataHeaderBytes + bytes.size());
   trace::add(counters_.bytes_sent, bytes.size());
   if (retransmission) {
     trace::add(counters_.retransmitted_packets);
@@ -64,7 +64,7 @@ std::size_t Endpoint::Impl::transmit_controls(Time now, std::span<TxPacket> out)
   while (count < out.size() && !controls_.empty()) {
     out[count] = controls_.front();
     controls_.pop();
-    pacer_.charge(now, out[count].header_length);
+    link_to(out[count].destination).pacer.charge(now, out[count].header_length);
     ++count;
   }
   return count;
@@ -86,7 +86,7 @@ std::size_t Endpoint::Impl::transmit_grants(Time now, std::span<TxPacket> out) {
     packet.header_length = static_cast<std::uint8_t>(
         wire::encode(wire::GrantHeader{controls_.header_for(rpc), grant->offset, grant->priority},
                      packet.header));
-    pacer_.charge(now, packet.header_length);
+    link_of(*rpc.peer).pacer.charge(now, packet.header_length);
     trace::add(counters_.grants_sent);
     if (grant->fifo) trace::add(counters_.fifo_granted_bytes, grant->bytes);
     trace(now, trace::EventType::grant_sent, rpc, grant->offset, grant->priority);
@@ -94,60 +94,102 @@ std::size_t Endpoint::Impl::transmit_grants(Time now, std::span<TxPacket> out) {
   return count;
 }
 
-std::size_t Endpoint::Impl::transmit_small(Time now, std::span<TxPacket> out) {
+Uplink& Endpoint::Impl::link_to(const Address& destination) {
+  const Peer* const peer = uplinks_.several() ? peers_.at(destination) : nullptr;
+  return peer == nullptr ? uplinks_.usual() : link_of(*peer);
+}
+
+// Before a message's first packet: the way to its peer may not have been known when it was handed
+// over. False: it waits for another link now.
+bool Endpoint::Impl::begin_message(Time now, Uplink& link, MessageOut& message) {
+  Uplink& own = link_of(*message.rpc->peer);
+  if (&own == &link) {
+    size_packets(now, message);
+    return true;
+  }
+  link.queue.remove(message);
+  message.link = &own;
+  own.queue.update(message);
+  return false;
+}
+
+std::size_t Endpoint::Impl::transmit_small(Time now, Uplink& link, std::span<TxPacket> out) {
   std::size_t count = 0;
   while (count < out.size()) {
-    MessageOut* message = queue_.next_small();
+    MessageOut* message = link.queue.next_small();
     if (message == nullptr) break;
-    if (message->sent() == 0) size_packets(now, *message);
+    if (message->sent() == 0 && !begin_message(now, link, *message)) continue;
     const ByteRange bytes = message->next_packet();
     data_packet(now, *message, bytes, data_priority(*message, bytes.begin), false, out[count++]);
     message->note_sent(bytes, now);
-    queue_.update(*message);
+    link.queue.update(*message);
   }
   return count;
 }
 
-std::size_t Endpoint::Impl::transmit_paced(Time now, const LinkFeedback& link,
+std::size_t Endpoint::Impl::transmit_paced(Time now, const LinkFeedback& feedback, Uplink& link,
                                            std::span<TxPacket> out) {
+  SendQueue& queue = link.queue;
   std::size_t count = 0;
-  while (count < out.size() && queue_.paced_waiting() && pacer_.may_send(now, link)) {
-    if (MessageOut* again = queue_.next_resend()) {
+  while (count < out.size() && queue.paced_waiting() && link.pacer.may_send(now, feedback)) {
+    if (MessageOut* again = queue.next_resend()) {
       const MessageOut::Resend resend = again->next_resend();
       data_packet(now, *again, resend.bytes, resend.priority, true, out[count++]);
       again->note_resent(resend.bytes);
-      queue_.update(*again);
+      queue.update(*again);
       continue;
     }
-    MessageOut& message = *queue_.next_paced();
-    if (message.sent() == 0) size_packets(now, message);
+    MessageOut& message = *queue.next_paced();
+    if (message.sent() == 0 && !begin_message(now, link, message)) continue;
     const ByteRange bytes = message.next_packet();
     data_packet(now, message, bytes, data_priority(message, bytes.begin), false, out[count++]);
-    queue_.take(message, bytes.size());
+    queue.take(message, bytes.size());
     message.note_sent(bytes, now);
-    queue_.take_done(message);
+    queue.take_done(message);
   }
   return count;
 }
 
-std::size_t Endpoint::Impl::poll_transmit(Time now, const LinkFeedback& link,
+// The links by turns, so that none keeps the others' packets out. What the device reports is of
+// the usual one.
+std::size_t Endpoint::Impl::transmit_paced(Time now, const LinkFeedback& feedback,
+                                           std::span<TxPacket> out) {
+  const std::size_t links = uplinks_.size();
+  uplinks_turn_ = uplinks_turn_ + 1 < links ? uplinks_turn_ + 1 : 0;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < links; ++i) {
+    const std::size_t at =
+        uplinks_turn_ + i < links ? uplinks_turn_ + i : uplinks_turn_ + i - links;
+    Uplink& link = uplinks_[at];
+    if (!link.queue.paced_waiting()) continue;
+    count += transmit_paced(now, at == 0 ? feedback : LinkFeedback{}, link, out.subspan(count));
+  }
+  return count;
+}
+
+std::size_t Endpoint::Impl::poll_transmit(Time now, const LinkFeedback& feedback,
                                           std::span<TxPacket> out) {
   last_now_ = now;
   std::size_t count = 0;
   if (!controls_.empty()) count = transmit_controls(now, out);
   if (grants_.wanted()) count += transmit_grants(now, out.subspan(count));
-  if (queue_.small_waiting()) count += transmit_small(now, out.subspan(count));
-  if (queue_.paced_waiting()) count += transmit_paced(now, link, out.subspan(count));
+  for (Uplink& link : uplinks_) {
+    if (link.queue.small_waiting()) count += transmit_small(now, link, out.subspan(count));
+  }
+  count += transmit_paced(now, feedback, out.subspan(count));
   if (count > 0) trace::add(counters_.packets_sent, count);
   return count;
 }
 
 Time Endpoint::Impl::next_deadline() const {
-  if (!controls_.empty() || queue_.small_waiting() || admission_.closing() != nullptr) {
-    return last_now_;
-  }
+  if (!controls_.empty() || admission_.closing() != nullptr) return last_now_;
   Time deadline = timers_.next_deadline();
-  if (queue_.paced_waiting()) deadline = std::min(deadline, pacer_.next_chance(last_now_));
+  for (const Uplink& link : uplinks_) {
+    if (link.queue.small_waiting()) return last_now_;
+    if (link.queue.paced_waiting()) {
+      deadline = std::min(deadline, link.pacer.next_chance(last_now_));
+    }
+  }
   if (config_.cutoff_interval > Duration::zero()) deadline = std::min(deadline, next_cutoffs_);
   return deadline;
 }

@@ -16,6 +16,7 @@
 namespace homa::core {
 
 struct Rpc;
+struct Uplink;
 
 class MessageOut {
  public:
@@ -79,6 +80,7 @@ class MessageOut {
 
   Priority scheduled_priority = 0;  // of the last grant that advanced
   Rpc* rpc = nullptr;               // whose message this is
+  Uplink* link = nullptr;           // whose queue it is in; set when it has started
 
   // The send queue's own.
   boost::intrusive::set_member_hook<> srpt_hook;

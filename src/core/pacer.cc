@@ -8,15 +8,21 @@ constexpr std::int64_t kDeviceQueueNanoseconds = 40'000;  // docs/protocol.md#pa
 constexpr Duration kDeviceRetry{5'000};
 }  // namespace
 
-Pacer::Pacer(const CoreConfig& config)
-    : bits_per_second_(config.link_bits_per_second / 100 * config.max_link_usage_percent),
+Pacer::Pacer(const CoreConfig& config, std::uint64_t bits_per_second)
+    : usage_percent_(config.max_link_usage_percent),
       overhead_bytes_(config.packet_overhead_bytes),
-      device_bytes_max_(config.device_queue_bytes_max),
+      device_bytes_set_(config.device_queue_bytes_max),
+      device_bytes_least_(2 * (config.payload_bytes_max + config.packet_overhead_bytes)),
       backlog_max_(config.nic_backlog_max) {
+  set_rate(bits_per_second);
+}
+
+void Pacer::set_rate(std::uint64_t bits_per_second) {
+  bits_per_second_ = bits_per_second / 100 * usage_percent_;
+  device_bytes_max_ = device_bytes_set_;
   if (device_bytes_max_ == 0) {
-    device_bytes_max_ = config.link_bits_per_second / 8 * kDeviceQueueNanoseconds / 1'000'000'000;
     device_bytes_max_ = std::max<std::uint64_t>(
-        device_bytes_max_, 2 * (config.payload_bytes_max + config.packet_overhead_bytes));
+        bits_per_second / 8 * kDeviceQueueNanoseconds / 1'000'000'000, device_bytes_least_);
   }
 }
 

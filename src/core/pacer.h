@@ -13,7 +13,11 @@ namespace homa::core {
 
 class Pacer {
  public:
-  explicit Pacer(const CoreConfig& config);
+  // bits_per_second: of the link; 0: no limit.
+  Pacer(const CoreConfig& config, std::uint64_t bits_per_second);
+
+  // The link has another rate from now on.
+  void set_rate(std::uint64_t bits_per_second);
 
   // May a paced packet go now?
   bool may_send(Time now, const LinkFeedback& link) const;
@@ -23,9 +27,12 @@ class Pacer {
   Time next_chance(Time now) const;
 
  private:
-  std::uint64_t bits_per_second_;  // 0: no limit
+  std::uint64_t bits_per_second_ = 0;  // that may be used; 0: no limit
+  std::uint64_t usage_percent_;
   std::uint64_t overhead_bytes_;
-  std::uint64_t device_bytes_max_;
+  std::uint64_t device_bytes_max_ = 0;
+  std::uint64_t device_bytes_set_;  // 0: device_bytes_max_ follows the rate
+  std::uint64_t device_bytes_least_;
   Duration backlog_max_;
   Time idle_at_{};
 };

@@ -9,7 +9,7 @@ constexpr Time at(std::int64_t nanoseconds) { return Time{Duration{nanoseconds}}
 
 TEST(Pacer, LetsNoMoreIntoTheNicThanTheBacklogAllows) {
   CoreConfig config;  // 10 Gbit/s, 5 us
-  Pacer pacer(config);
+  Pacer pacer(config, config.link_bits_per_second);
   int packets = 0;
   while (pacer.may_send(at(0), {}) && packets < 100) {
     pacer.charge(at(0), 1480);
@@ -22,7 +22,7 @@ TEST(Pacer, LetsNoMoreIntoTheNicThanTheBacklogAllows) {
 
 TEST(Pacer, KeepsTheLinkAtItsShareOverTime) {
   CoreConfig config;
-  Pacer pacer(config);
+  Pacer pacer(config, config.link_bits_per_second);
   std::uint64_t wire_bytes = 0;
   Time now{};
   while (now < at(10'000'000)) {
@@ -39,10 +39,23 @@ TEST(Pacer, KeepsTheLinkAtItsShareOverTime) {
 TEST(Pacer, StopsWhenTheDeviceSaysThatItIsFull) {
   CoreConfig config;
   config.device_queue_bytes_max = 10'000;
-  const Pacer pacer(config);
+  const Pacer pacer(config, config.link_bits_per_second);
   EXPECT_TRUE(pacer.may_send(at(0), {9'999}));
   EXPECT_FALSE(pacer.may_send(at(0), {10'000}));
   EXPECT_GT(pacer.next_chance(at(0)), at(0));
+}
+
+TEST(Pacer, KeepsToANewRate) {
+  CoreConfig config;
+  Pacer pacer(config, 100'000'000);
+  pacer.charge(at(0), 1480);  // 124 us at 99 Mbit/s
+  EXPECT_FALSE(pacer.may_send(at(100'000), {}));
+  pacer.set_rate(10'000'000'000);
+  pacer.charge(at(200'000), 1480);
+  EXPECT_TRUE(pacer.may_send(at(200'000), {}));
+  pacer.set_rate(0);
+  for (int i = 0; i < 1'000; ++i) pacer.charge(at(200'000), 1480);
+  EXPECT_TRUE(pacer.may_send(at(200'000), {})) << "no limit";
 }
 
 }  // namespace

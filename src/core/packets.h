@@ -116,7 +116,9 @@ struct TxPacket {
 // What the owner knows of the way to a peer.
 struct PathInfo {
   Address peer;
-  std::uint32_t packet_bytes_max = 0;  // Homa header and payload; 0: not known
+  std::uint32_t packet_bytes_max = 0;      // Homa header and payload; 0: not known
+  std::uint32_t device = 0;                // by which packets leave; 0: not known
+  std::uint64_t link_bits_per_second = 0;  // of that device; 0: not known
 };
 
 // What the device says of its own queue, where the back end can know.

@@ -218,6 +218,7 @@ void PeerTable::forget(Peer& peer) {
   peer.repairs = Repairs{};
   peer.path = kAnyPath;
   peer.mtu = PathMtu{};
+  peer.link = nullptr;
   peer.path_asked = 0;
   unused_.push_back(&peer);
 }

@@ -34,6 +34,8 @@
 
 namespace homa::core {
 
+struct Uplink;
+
 struct Peer {
   Identity identity = kNoIdentity;  // none: a kernel's, or not heard yet
   Identity self = kNoIdentity;      // ours towards it
@@ -67,6 +69,7 @@ struct Peer {
   Timer timer;             // of watch and of who waits in questions.line
   Duration round_trip{0};  // shortest seen; 0: none yet
   PathMtu mtu;
+  Uplink* link = nullptr;        // that its packets leave by; nullptr: the usual one
   std::uint32_t path_asked = 0;  // in which generation of paths its own was asked for; 0: never
   WireId finished_below{};       // requests up to this id may have run (FinishedIds)
 

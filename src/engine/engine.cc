@@ -55,6 +55,7 @@ Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io,
       wake_fd_(wake_fd),
       rhythm_(coalesce),
       load_(config.link_bits_per_second),
+      paces_each_device_(config.link_bits_per_second == io_->capabilities().link_bits_per_second),
       attachments_(endpoint_, std::move(receive), recorder_.counters, wake_fd, std::move(state),
                    io_->capabilities().scope) {
   endpoint_.set_starting(true);
@@ -181,7 +182,15 @@ std::size_t Engine::take_errors(Time now) {
 }
 
 void Engine::tell_path(Time now, const Address& peer) {
-  endpoint_.on_path(now, {peer, io_->route(peer).packet_bytes_max});
+  const io::Route route = io_->route(peer);
+  core::PathInfo path;
+  path.peer = peer;
+  path.packet_bytes_max = route.packet_bytes_max;
+  if (paces_each_device_) {
+    path.device = route.device;
+    path.link_bits_per_second = route.link_bits_per_second;
+  }
+  endpoint_.on_path(now, path);
 }
 
 // New peers' ways are known before the first packet to them leaves.

@@ -145,6 +145,8 @@ class Engine {
   int wake_fd_;
   LookRhythm rhythm_;  // followed while load_ is busy
   LinkLoad load_;
+  // A rate that was set by hand holds for every device.
+  const bool paces_each_device_;
   Attachments attachments_;
   Outgoing outgoing_;
   EngineTime time_;

@@ -9,7 +9,7 @@ namespace {
 
 TEST(ScenarioPath, PacketsKeepToTheLimitThatIsKnownBeforeTheFirst) {
   run_scenario(R"(
-    0      path   limit packet=1228
+    0      path   known packet=1228
     0      app    start a length=5000
     0      out    DATA a bytes=0-5000 size=1172
     1      end
@@ -87,11 +87,11 @@ TEST(ScenarioPath, AResendAcrossACutKeepsTheOldBoundaries) {
 
 TEST(ScenarioPath, AWiderPathIsForTheNextMessage) {
   run_scenario(R"(
-    0      path   limit packet=1228
+    0      path   known packet=1228
     0      app    start a length=100000
     0      out    DATA a bytes=0-39848 size=1172
     0      out    DATA a bytes=39848-40000
-    1      path   limit packet=1480
+    1      path   known packet=1480
     1      in     GRANT a offset=42344
     1      out    DATA a bytes=40000-42344 size=1172
     2      app    start b length=5000
@@ -118,6 +118,49 @@ TEST(ScenarioPath, ANarrowPathThatSaysNothingIsFoundByRepeatedQuestions) {
     14     out    DATA b bytes=0-4000 size=1172
     15     end
   )");
+}
+
+// At 100 Mbit/s a packet takes 0.125 ms, at 1,000 Mbit/s a tenth of that.
+ScenarioOptions two_devices() {
+  ScenarioOptions options;
+  options.config.link_bits_per_second = 1'000'000'000;
+  options.config.pacer_fifo_per_mille = 0;
+  options.known_peers = 2;
+  return options;
+}
+
+TEST(ScenarioPath, EachDeviceIsPacedByItsOwnRateAndHoldsNoOtherBack) {
+  run_scenario(R"(
+    0      path   known device=2 megabits=100 peer=1
+    0      path   known device=3 megabits=1000 peer=2
+    0      app    start slow length=5696 peer=1
+    0      out    DATA slow bytes=0-1424
+    0.01   app    start fast length=9968 peer=2     # longer, and not behind the shorter one
+    0.01   out    DATA fast bytes=0-1424
+    0.015  check  rpcs=2
+    0.021  out    DATA fast bytes=1424-9968
+    0.13   out    DATA slow bytes=1424-2848
+    0.25   out    DATA slow bytes=2848-4272
+    0.38   out    DATA slow bytes=4272-5696
+    4      end
+  )",
+               two_devices());
+}
+
+// Its messages wait for the usual link until the way is known.
+TEST(ScenarioPath, AMessageMovesToTheLinkOfItsPeerBeforeItsFirstPacket) {
+  run_scenario(R"(
+    0      app    start first length=9968 peer=2
+    0      out    DATA first bytes=0-1424
+    0      app    start slow length=2848 peer=1
+    0.001  path   known device=2 megabits=100 peer=1
+    0.008  out    DATA first bytes=1424-2848
+    0.008  out    DATA slow bytes=0-1424
+    0.02   out    DATA first bytes=2848-9968
+    0.13   out    DATA slow bytes=1424-2848
+    4      end
+  )",
+               two_devices());
 }
 
 }  // namespace

@@ -292,7 +292,9 @@ class Runner {
 
   void path(const Line& line) {
     endpoint_.on_path(now_, {peer_address(line.number_or("peer", 1)),
-                             static_cast<std::uint32_t>(line.number("packet"))});
+                             static_cast<std::uint32_t>(line.number_or("packet", 0)),
+                             static_cast<std::uint32_t>(line.number_or("device", 0)),
+                             line.number_or("megabits", 0) * 1'000'000});
     if (line.what != "too-big") return;
     const Named& named = names_.at(line.rpc);
     wire::DataHeader header;

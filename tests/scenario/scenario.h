@@ -37,7 +37,8 @@
 //          one `out DATA` line with bytes=A-B stands for all the packets
 //          of that range; size=N: each has N bytes of payload, the last one the rest
 //   icmp   port|protocol|host [RPC]
-//   path   limit packet=N [peer=N]: the way to the peer takes Homa packets of N bytes
+//   path   known [packet=N] [device=N megabits=N] [peer=N]: the way to the peer takes Homa packets
+//          of N bytes, and leaves by that device of that rate
 //          too-big RPC offset=N packet=N: and ICMP quotes the packet that began at that offset
 //   event  request|response RPC [length=N], failed RPC [error=WORD] [executed=no|perhaps|yes], done
 //   RPC check  rpcs=N region=N peers=N granted=N (any of them) end    nothing more happens until
