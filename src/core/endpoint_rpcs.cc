@@ -233,7 +233,9 @@ void Endpoint::Impl::on_unreachable(Time now, const Unreachable& what) {
   Rpc* rpc = common ? find_quoted(what.peer, *common) : nullptr;
   Peer* peer = rpc != nullptr ? rpc->peer : peers_.at(what.peer);
   if (peer == nullptr) return;
-  if (rpc != nullptr) {
+  // A client may have moved, and the error be about its former address: what it asked us for ends
+  // by its silence only.
+  if (rpc != nullptr && rpc->is_client) {
     // Its engine has ended, or there never was one.
     const bool gone = peer->identity != kNoIdentity || rpc->heard;
     const ErrorCode code = what.kind == Unreachable::Kind::kPort ? ErrorCode::kNoSuchSocket

@@ -27,9 +27,12 @@ class Amplification : public Hostile {
     const auto id = [](std::uint64_t n) { return kFirstId + 2 * (n % kVictims); };
     const Stage::Bytes start = stage_->attacker_bytes();
     Flood requests(
-        2'000, [&](std::uint64_t n) { forger.send(victim(n), kServer, small_request(id(n), 77)); },
+        2'000,
+        [&](std::uint64_t n) {
+          forger.send(victim(n), kServer, small_request(id(n), kForgedIdentity));
+        },
         kVictims);
-    requests.wait();
+    requests.finish(10s);
     const Flood flood(
         5'000, [&](std::uint64_t n) { forger.send(victim(n), kServer, more(id(n))); },
         count * kVictims);
@@ -50,7 +53,7 @@ TEST_F(Amplification, OfASmallRequestForALongAnswer) {
 TEST_F(Amplification, OfForgedGrants) {
   const auto grant = [](std::uint64_t id) {
     wire::GrantHeader packet;
-    packet.common = header(id, kForgedClientPort, kServerPort, 77);
+    packet.common = header(id, kForgedClientPort, kServerPort, kForgedIdentity);
     packet.offset = 1'000'000;
     return encoded(packet);
   };
@@ -60,7 +63,7 @@ TEST_F(Amplification, OfForgedGrants) {
 TEST_F(Amplification, OfForgedResends) {
   const auto resend = [](std::uint64_t id) {
     wire::ResendHeader packet;
-    packet.common = header(id, kForgedClientPort, kServerPort, 77);
+    packet.common = header(id, kForgedClientPort, kServerPort, kForgedIdentity);
     packet.length = 1'000'000;
     return encoded(packet);
   };

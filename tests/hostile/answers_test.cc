@@ -7,7 +7,6 @@ namespace {
 // The attacker's server is called once. From the id that it sees it guesses the next ones, and
 // answers in the name of the other server before that one does.
 TEST_F(Hostile, AServerThatWasCalledCannotAnswerForAnother) {
-  HOMA_NOT_DEFENDED();
   Host server_host = stage_->open_server();
   Server::Options slow;
   slow.delay = 30ms;
@@ -80,7 +79,6 @@ Scores call_together(Host& host, std::chrono::milliseconds time) {
 
 // An ICMP error of 56 bytes quotes nothing but addresses and UDP ports, which anybody knows.
 TEST_F(Hostile, AnIcmpErrorThatProvesNothingEndsNoRpc) {
-  HOMA_NOT_DEFENDED();
   Host server_host = stage_->open_server();
   Server::Options slow;
   slow.delay = 20ms;
@@ -102,7 +100,6 @@ TEST_F(Hostile, AnIcmpErrorThatProvesNothingEndsNoRpc) {
 
 // A port of the engine that belonged to another engine a moment ago, about which errors still come.
 TEST_F(Hostile, AnIcmpErrorForAFormerEngineEndsNoFirstCall) {
-  HOMA_NOT_DEFENDED();
   Host server_host = stage_->open_server();
   Server::Options slow;
   slow.delay = 5ms;

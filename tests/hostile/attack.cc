@@ -55,11 +55,11 @@ void write_udp(std::byte* at, const Address& from, const Address& to, std::size_
 }  // namespace
 
 wire::CommonHeader header(std::uint64_t id, std::uint16_t from, std::uint16_t to,
-                          std::uint32_t incarnation) {
+                          std::uint64_t identity) {
   wire::CommonHeader common;
   common.source_port = Port{from};
   common.destination_port = Port{to};
-  common.identity = Identity{std::uint64_t{incarnation} << 40};
+  common.identity = Identity{identity};
   common.sender_id = WireId{id};
   return common;
 }
@@ -75,8 +75,8 @@ Bytes first_data(const wire::CommonHeader& common, std::uint32_t length, std::ui
   return packet;
 }
 
-Bytes small_request(std::uint64_t id, std::uint32_t incarnation) {
-  return first_data(header(id, kForgedClientPort, kServerPort, incarnation), 1);
+Bytes small_request(std::uint64_t id, std::uint64_t identity) {
+  return first_data(header(id, kForgedClientPort, kServerPort, identity), 1);
 }
 
 Forger::Forger(const Namespace& where) {
@@ -167,16 +167,21 @@ Flood::Flood(double per_second, std::function<void(std::uint64_t)> send, std::ui
       sent_.store(sent);
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    done_.store(true);
   });
 }
 
 void Flood::stop() {
   stopped_.store(true);
-  wait();
+  if (thread_.joinable()) thread_.join();
 }
 
-void Flood::wait() {
-  if (thread_.joinable()) thread_.join();
+void Flood::finish(std::chrono::milliseconds at_most) {
+  const auto until = Clock::now() + at_most;
+  while (!done_.load() && Clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  stop();
 }
 
 }  // namespace homa::hostile

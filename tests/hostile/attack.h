@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -24,7 +25,7 @@ using Bytes = std::vector<std::byte>;
 // --- Packets ---
 
 wire::CommonHeader header(std::uint64_t id, std::uint16_t from, std::uint16_t to,
-                          std::uint32_t incarnation = 0);
+                          std::uint64_t identity = 0);
 // A control packet of any type.
 template <typename Header>
 Bytes encoded(const Header& header) {
@@ -37,9 +38,11 @@ Bytes encoded(const Header& header) {
 Bytes first_data(const wire::CommonHeader& common, std::uint32_t length,
                  std::uint32_t at_most = 1400);
 // A request of one byte from an attacker's client port to the server.
-Bytes small_request(std::uint64_t id, std::uint32_t incarnation = 0);
+Bytes small_request(std::uint64_t id, std::uint64_t identity = 0);
 
 inline constexpr std::uint16_t kForgedClientPort = 40'000;
+// Of an engine that the attacker makes up.
+inline constexpr std::uint64_t kForgedIdentity = 0x4d4d'4d01'2345'6789;
 
 // --- Ways to send them ---
 
@@ -88,11 +91,13 @@ class Flood {
   Flood(const Flood&) = delete;
   Flood& operator=(const Flood&) = delete;
   void stop();
-  void wait();  // until it has sent `at_most`
+  // Until it has sent `at_most`, or the time is up: a busy machine does not send them all. Stops
+  // it.
+  void finish(std::chrono::milliseconds at_most);
   std::uint64_t sent() const { return sent_.load(); }
 
  private:
-  std::atomic<bool> stopped_{false};
+  std::atomic<bool> stopped_{false}, done_{false};
   std::atomic<std::uint64_t> sent_{0};
   std::thread thread_;
 };

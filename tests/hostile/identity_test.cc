@@ -56,7 +56,6 @@ class Relay {
 
 // Unlucky rather than hostile: the translator forgets its entry while the server works.
 TEST_F(Hostile, ARelayThatChangesItsPortMakesNothingRunTwice) {
-  HOMA_NOT_DEFENDED();
   Host server_host = stage_->open_server();
   Host client_host = stage_->open_client();
   Server::Options slow;
@@ -87,7 +86,6 @@ TEST_F(Hostile, ARelayThatChangesItsPortMakesNothingRunTwice) {
 
 // An address moves to another host, whose engine is another, and back.
 TEST_F(Hostile, AnAddressThatMovesAndReturnsIsServedAtOnce) {
-  HOMA_NOT_DEFENDED();
   Host server_host = stage_->open_server();
   const Server server(server_host);
   Host client_host = stage_->open_client();

@@ -16,8 +16,9 @@ TEST_F(Hostile, SpoofedFirstPacketsTakeNoMemoryFromOthers) {
   const Forger forger(*stage_->attacker);
   const Flood flood(1'000'000.0 / 1'456, [&](std::uint64_t n) {
     const std::uint32_t length = n % 8 == 7 ? 10'000 : 1'000'000;
-    forger.send(behind_attacker(static_cast<std::uint32_t>(n + 1)), kServer,
-                first_data(header(2 * n + 2, kForgedClientPort, kServerPort, 77), length));
+    forger.send(
+        behind_attacker(static_cast<std::uint32_t>(n + 1)), kServer,
+        first_data(header(2 * n + 2, kForgedClientPort, kServerPort, kForgedIdentity), length));
   });
   std::this_thread::sleep_for(500ms);
   expect_unharmed("1 MB/s of spoofed first packets", before, beside(client, time_during(), 20s));
@@ -33,7 +34,8 @@ TEST_F(Hostile, HalfSentMessagesThatAreKeptAliveStarveNobody) {
   const Scores before = beside(client, time_before());
   const UdpSocket attacker(*stage_->attacker, kAttacker);
   const auto send = [&](std::uint64_t n, std::uint32_t bytes) {
-    attacker.send(kServer, first_data(header(2 * (n % 70) + 2, kForgedClientPort, kServerPort, 77),
+    attacker.send(kServer, first_data(header(2 * (n % 70) + 2, kForgedClientPort, kServerPort,
+                                             kForgedIdentity),
                                       1'000'000, bytes));
   };
   for (std::uint64_t n = 0; n < 70; ++n) send(n, 1'400);
@@ -49,8 +51,9 @@ TEST_F(Hostile, UnacknowledgedResponsesTakeNoRoomFromOthers) {
   Client client(client_host);
   const Scores before = beside(client, time_before());
   const UdpSocket attacker(*stage_->attacker, kAttacker);
-  const Flood flood(16'000,
-                    [&](std::uint64_t n) { attacker.send(kServer, small_request(2 * n + 2, 77)); });
+  const Flood flood(pace(16'000, before), [&](std::uint64_t n) {
+    attacker.send(kServer, small_request(2 * n + 2, kForgedIdentity));
+  });
   std::this_thread::sleep_for(1200ms);  // until as many RPCs are in progress as may be
   expect_unharmed("unacknowledged responses, 16 kpps", before, beside(client, time_during()));
 }

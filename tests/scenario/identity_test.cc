@@ -55,6 +55,25 @@ TEST(ScenarioIdentity, AClientWhoseAddressChangedIsServedOnceAndAnswered) {
   )");
 }
 
+// The relay has forgotten its former port, and its kernel says so of what we sent there.
+TEST(ScenarioIdentity, AnIcmpErrorAboutAFormerAddressEndsNoRequest) {
+  run_scenario(R"(
+    0    in     DATA a length=100 bytes=0-100 life=5 peer=3
+    0    event  request a
+    0    out    CHALLENGE a
+    5    in     RESEND a life=5 peer=4
+    5    out    CHALLENGE a to=4
+    5    out    BUSY a to=3
+    5.1  icmp   protocol a
+    5.2  in     ANSWER a life=5 peer=4
+    7    app    reply a length=50
+    7    out    DATA a bytes=0-50 to=4
+    8    in     ACK a life=5 peer=4
+    9    check  rpcs=0
+    9    end
+  )");
+}
+
 TEST(ScenarioIdentity, ResponsesDoNotFollowAForgedAddress) {
   run_scenario(R"(
     0    in     DATA a length=100 bytes=0-100 life=5 peer=3
