@@ -98,7 +98,7 @@ class Endpoint::Impl {
   RxOutcome refuse(Time now, const RxPacket& packet, const wire::DataHeader& data, Peer* peer,
                    const Admission::Refusal& refusal);
   void announce(Time now, Rpc& rpc, const wire::DataHeader& data);
-  void answer_cutoffs(Time now, Peer& peer, const wire::DataHeader& data);
+  void answer_cutoffs(Time now, const RxPacket& packet, Peer& peer, const wire::DataHeader& data);
   void acked(Time now, Peer& peer, const wire::Ack& ack);
   void heard(Time now, Rpc& rpc);
   void complete(Time now, Rpc& rpc);

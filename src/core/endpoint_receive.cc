@@ -119,7 +119,7 @@ RxOutcome Endpoint::Impl::on_request_data(Time now, const RxPacket& packet,
   note_packet_of(now, *peer, packet, data.common);
   peer->repairs.arrived(now, data.payload.size());
   if (raw(data.ack.client_id) != 0) acked(now, *peer, data.ack);
-  if (!is_stranger(*peer)) answer_cutoffs(now, *peer, data);
+  if (!is_stranger(*peer)) answer_cutoffs(now, packet, *peer, data);
   Rpc* rpc = rpcs_.find_served(*peer, data.common.sender_id, port);
   if (rpc == nullptr) {
     const auto admitted = admit(now, *peer, *local, data);
@@ -221,12 +221,13 @@ void Endpoint::Impl::announce(Time now, Rpc& rpc, const wire::DataHeader& data) 
   arm(now, rpc);
 }
 
-void Endpoint::Impl::answer_cutoffs(Time now, Peer& peer, const wire::DataHeader& data) {
+void Endpoint::Impl::answer_cutoffs(Time now, const RxPacket& packet, Peer& peer,
+                                    const wire::DataHeader& data) {
   if (data.cutoff_version == priorities_.version()) return;
   if (peer.cutoffs_were_sent && now - peer.cutoffs_sent < config_.cutoffs_reply_interval) return;
   peer.cutoffs_sent = now;
   peer.cutoffs_were_sent = true;
-  controls_.cutoffs(now, peer.way(), data.common, priorities_);
+  controls_.cutoffs(now, way_back(packet, &peer), data.common, priorities_);
 }
 
 RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
@@ -240,7 +241,7 @@ RxOutcome Endpoint::Impl::on_response_data(Time now, const RxPacket& packet,
     peers_.touch(now, *peer);
   }
   if (rpc == nullptr) return drop(now, DropReason::kUnknownRpc, packet, data.common.sender_id);
-  answer_cutoffs(now, *peer, data);
+  answer_cutoffs(now, packet, *peer, data);
   if (rpc->state == Rpc::State::kCalling) {
     if (data.message_length > config_.message_bytes_max) {
       const DropReason reason = DropReason::kTooLong;

@@ -131,6 +131,20 @@ TEST(ScenarioIdentity, WhatARestartedClientAskedForEndsWhenNobodyClaimsIt) {
   )");
 }
 
+// What answers a request from a new address goes there, too.
+TEST(ScenarioIdentity, CutoffsGoToWhereTheRequestCameFrom) {
+  run_scenario(R"(
+    0    in     DATA a length=100 bytes=0-100 life=5 peer=3
+    0    event  request a
+    0    out    CHALLENGE a
+    0.2  in     ANSWER a life=5 peer=3
+    2    in     DATA a length=100 bytes=0-100 life=5 peer=4 cutoffs=7 drop=duplicate
+    2    out    CHALLENGE a to=4
+    2    out    CUTOFFS a version=1 to=4
+    9    end
+  )");
+}
+
 // Anybody can write any identity into a packet: it is nobody's until a challenge is answered.
 TEST(ScenarioIdentity, ForgedIdentitiesEndNothingAndCostOneQuestion) {
   run_scenario(R"(
