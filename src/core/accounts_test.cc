@@ -16,10 +16,10 @@ TEST(Accounts, EachHasMemoryOfItsOwn) {
   Accounts accounts(1 << 20, 1 << 20);
   Account& other = accounts.open(1 << 20);
   MessageBuffer mine, its;
-  ASSERT_TRUE(
-      accounts.find(kDefaultAccount)
-          ->pool.get(mine, accounts.find(kDefaultAccount)->pool.open_share(false), 1 << 20));
-  EXPECT_TRUE(other.pool.get(its, other.pool.open_share(false), 1 << 20))
+  ASSERT_TRUE(accounts.find(kDefaultAccount)
+                  ->pool.get(mine, accounts.find(kDefaultAccount)->pool.open_share(false), nullptr,
+                             1 << 20));
+  EXPECT_TRUE(other.pool.get(its, other.pool.open_share(false), nullptr, 1 << 20))
       << "full memory of one account is not another's matter";
   EXPECT_EQ(accounts.receive_bytes_used(), 2U << 20);
   accounts.find(kDefaultAccount)->pool.drop(mine);

@@ -83,10 +83,28 @@ inline bool BufferPool::allot_in(std::uint8_t zone, MessageBuffer& buffer, std::
   share.used[zone] += bytes;
   use.free -= bytes;
   if (!share.responses) use.requests_left -= bytes;
+  if (buffer.peer != nullptr) buffer.peer->bytes += bytes;
   return true;
 }
 
+bool BufferPool::exceeds_share(const MessageBuffer& buffer, unsigned message_class,
+                               std::uint64_t bytes) const {
+  if (buffer.peer == nullptr || buffer.peer->bytes == 0) return false;
+  std::uint64_t left = 0;  // where the message may lie
+  for (const std::uint8_t zone : zones_->choice(message_class)) {
+    if (zone == MemoryZones::kNone) break;
+    left += buffer.share->responses ? use_[zone].free : use_[zone].requests_left;
+  }
+  return 2 * (buffer.peer->bytes + bytes) > left;
+}
+
+void BufferPool::leave_peer(MessageBuffer& buffer) {
+  if (zones_) buffer.peer->bytes -= MemoryZones::block_bytes(buffer.length);
+  buffer.peer = nullptr;
+}
+
 bool BufferPool::allot(MessageBuffer& buffer, unsigned message_class, std::uint64_t bytes) {
+  if (exceeds_share(buffer, message_class, bytes)) return false;
   for (const std::uint8_t zone : zones_->choice(message_class)) {
     if (zone == MemoryZones::kNone) return false;
     if (allot_in(zone, buffer, bytes)) return true;
@@ -94,9 +112,11 @@ bool BufferPool::allot(MessageBuffer& buffer, unsigned message_class, std::uint6
   return false;
 }
 
-bool BufferPool::get(MessageBuffer& buffer, PortShare& share, std::uint32_t length) {
+bool BufferPool::get(MessageBuffer& buffer, PortShare& share, PeerShare* peer,
+                     std::uint32_t length) {
   buffer.length = length;
   buffer.share = &share;
+  buffer.peer = peer;
   if (!zones_) {
     buffer.offset = BufferOffset{};
     buffer.held = true;
@@ -104,8 +124,15 @@ bool BufferPool::get(MessageBuffer& buffer, PortShare& share, std::uint32_t leng
   }
   const std::uint64_t bytes = MemoryZones::block_bytes(length);
   const unsigned message_class = zones_->class_of(bytes);
-  if (share.waiting[message_class].empty() && allot(buffer, message_class, bytes)) return true;
-  share.waiting[message_class].push_back(buffer);
+  PortShare::Waiting& waiting = share.waiting[message_class];
+  buffer.turn = peer == nullptr ? share.turn : std::max(share.turn, peer->turn);
+  // Those that wait may do so because of their peers alone.
+  if (waiting.empty() || buffer.turn <= waiting.begin()->turn) {
+    if (peer == nullptr && allot_in(zones_->choice(message_class)[0], buffer, bytes)) return true;
+    if (allot(buffer, message_class, bytes)) return true;
+  }
+  if (peer != nullptr) peer->turn = buffer.turn + 1;
+  waiting.insert(buffer);
   if (!share.turn_hook.is_linked()) turns_[share.responses ? 0 : 1].push_back(share);
   return false;
 }
@@ -125,7 +152,7 @@ void BufferPool::take_from(MessageBuffer& buffer) {
     leave_turns_if_served(*buffer.share);
   }
   if (!buffer.held) return;
-  buffer.held = false;
+  hand_over(buffer);
   if (!zones_) return;
   const std::uint8_t zone = zones_->free(raw(buffer.offset), buffer.length);
   HOMA_CHECK(zone != MemoryZones::kNone);
@@ -148,17 +175,19 @@ void BufferPool::leave_turns_if_served(PortShare& share) {
   turns.erase(turns.iterator_to(share));
 }
 
-// The shortest of its messages that finds room.
+// The shortest of its messages that finds room; of equals, peers take turns.
 MessageBuffer* BufferPool::serve_one_of(PortShare& share) {
   for (unsigned message_class = MemoryZones::kClasses; message_class-- > 0;) {
     auto& waiting = share.waiting[message_class];
-    if (waiting.empty()) continue;
-    const std::uint64_t bytes = MemoryZones::block_bytes(waiting.front().length);
-    if (!allot(waiting.front(), message_class, bytes)) continue;
-    MessageBuffer& served = waiting.front();
-    waiting.pop_front();
-    leave_turns_if_served(share);
-    return &served;
+    int looks = kPeerLooks;
+    for (auto at = waiting.begin(); at != waiting.end() && looks > 0; ++at, --looks) {
+      MessageBuffer& buffer = *at;
+      if (!allot(buffer, message_class, MemoryZones::block_bytes(buffer.length))) continue;
+      waiting.erase(at);
+      share.turn = std::max(share.turn, buffer.turn);
+      leave_turns_if_served(share);
+      return &buffer;
+    }
   }
   return nullptr;
 }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,23 +20,36 @@ namespace homa::core {
 struct Rpc;
 struct PortShare;
 
+// What the messages of one peer use while they arrive; part of the peer.
+struct PeerShare {
+  std::uint64_t bytes = 0;  // once a message is complete, it is the port's alone
+  std::uint64_t turn = 0;   // of its next message that waits
+};
+
 // The place of one incoming message; part of its RPC.
 struct MessageBuffer {
   Rpc* rpc = nullptr;  // whose message this is
   PortShare* share = nullptr;
+  PeerShare* peer = nullptr;  // whose it is while it arrives; nullptr: one packet is all of it
   BufferOffset offset{};
   std::uint32_t length = 0;
-  bool held = false;  // `offset` is this message's; once handed over it is the application's
-  boost::intrusive::list_member_hook<> waiting_hook;
+  bool held = false;       // `offset` is this message's; once handed over it is the application's
+  std::uint64_t turn = 0;  // while it waits: the lowest comes first
+  boost::intrusive::set_member_hook<> waiting_hook;
 
   bool waits() const { return waiting_hook.is_linked(); }
 };
 
 // What one port uses of its account's memory, and which of its messages wait for some.
 struct PortShare {
-  using Waiting = boost::intrusive::list<
-      MessageBuffer,
-      boost::intrusive::member_hook<MessageBuffer, boost::intrusive::list_member_hook<>,
+  struct ByTurn {
+    bool operator()(const MessageBuffer& a, const MessageBuffer& b) const {
+      return a.turn < b.turn;
+    }
+  };
+  using Waiting = boost::intrusive::multiset<
+      MessageBuffer, boost::intrusive::compare<ByTurn>,
+      boost::intrusive::member_hook<MessageBuffer, boost::intrusive::set_member_hook<>,
                                     &MessageBuffer::waiting_hook>,
       boost::intrusive::constant_time_size<false>>;
 
@@ -43,7 +57,8 @@ struct PortShare {
   bool responses = false;  // a client's port
   bool open = false;
   std::array<std::uint64_t, MemoryZones::kZonesMax> used{};  // bytes, by zone
-  std::array<Waiting, MemoryZones::kClasses> waiting;        // by class; the oldest first
+  std::array<Waiting, MemoryZones::kClasses> waiting;        // by class
+  std::uint64_t turn = 0;                                    // of who was served last
   boost::intrusive::list_member_hook<> turn_hook;
 };
 
@@ -60,20 +75,28 @@ class BufferPool {
   void close_share(PortShare& share);
 
   // Room for a message of `length` bytes. False: there is none, and the message waits. O(log pool).
-  bool get(MessageBuffer& buffer, PortShare& share, std::uint32_t length);
+  // `peer`: as in MessageBuffer.
+  bool get(MessageBuffer& buffer, PortShare& share, PeerShare* peer, std::uint32_t length);
   // The message ends: it gives its buffer back, or stops waiting.
   void drop(MessageBuffer& buffer) {
     if (buffer.held || buffer.waits()) take_from(buffer);
   }
-  // The message is complete: its buffer is the application's, until release().
-  void hand_over(MessageBuffer& buffer) { buffer.held = false; }
+  // The message is complete: its buffer is the application's, until release(). True: its peer may
+  // use more, so that others of it may no longer have to wait.
+  bool hand_over(MessageBuffer& buffer) {
+    buffer.held = false;
+    if (buffer.peer == nullptr) return false;
+    leave_peer(buffer);
+    return true;
+  }
   // The application gives back what was handed over. False, and nothing happens, when that is no
   // such buffer: the pair may come from another process.
   bool release(BufferOffset offset, std::uint32_t length);
 
   bool waiting() const { return !turns_[0].empty() || !turns_[1].empty(); }  // some message waits
   // A waiting message that has just got its buffer; nullptr: there is no room for any. Call until
-  // nullptr after drop() and release(). Looks at kLooks ports at most.
+  // nullptr after drop() and release(), and after hand_over() if that says so. Looks at kLooks
+  // ports at most.
   MessageBuffer* serve_waiting();
 
   // A pass over the memory finds pages that nobody has used since the pass before. begin_pass(),
@@ -85,6 +108,7 @@ class BufferPool {
 
  private:
   static constexpr int kLooks = 32;
+  static constexpr int kPeerLooks = 8;  // at messages of one class and port
   static constexpr std::size_t kSlabLooks = 1024;
   using Turns = boost::intrusive::list<
       PortShare, boost::intrusive::member_hook<PortShare, boost::intrusive::list_member_hook<>,
@@ -102,6 +126,10 @@ class BufferPool {
   unsigned class_of(const MessageBuffer& buffer) const {
     return zones_->class_of(MemoryZones::block_bytes(buffer.length));
   }
+  // A peer may use half of what it leaves: one alone gets a third. One message it may always have.
+  bool exceeds_share(const MessageBuffer& buffer, unsigned message_class,
+                     std::uint64_t bytes) const;
+  void leave_peer(MessageBuffer& buffer);
   void take_back(PortShare& share, std::size_t zone, std::uint32_t length);
   MessageBuffer* serve_one_of(PortShare& share);
   void leave_turns_if_served(PortShare& share);

@@ -17,7 +17,7 @@ constexpr std::uint64_t kMemory = 64 << 20;
 std::size_t fill(BufferPool& pool, PortShare& share, std::uint32_t length,
                  std::deque<MessageBuffer>& buffers) {
   std::size_t count = 0;
-  while (pool.get(buffers.emplace_back(), share, length)) ++count;
+  while (pool.get(buffers.emplace_back(), share, nullptr, length)) ++count;
   return count;
 }
 
@@ -25,7 +25,7 @@ TEST(BufferPool, BuffersDoNotOverlapAndComeBack) {
   BufferPool pool(2 * kLength, kLength);
   PortShare& share = pool.open_share(true);
   std::array<MessageBuffer, 2> buffers;
-  for (MessageBuffer& buffer : buffers) ASSERT_TRUE(pool.get(buffer, share, kLength));
+  for (MessageBuffer& buffer : buffers) ASSERT_TRUE(pool.get(buffer, share, nullptr, kLength));
   EXPECT_NE(buffers[0].offset, buffers[1].offset);
   EXPECT_EQ(pool.used(), 2 * kLength);
   for (MessageBuffer& buffer : buffers) pool.drop(buffer);
@@ -36,9 +36,10 @@ TEST(BufferPool, AMessageWithoutRoomWaitsAndIsServedInItsTurn) {
   BufferPool pool(kLength, kLength);
   PortShare& share = pool.open_share(false);
   std::array<MessageBuffer, 3> buffers;
-  ASSERT_TRUE(pool.get(buffers[0], share, kLength)) << "the only room is for whoever comes";
-  EXPECT_FALSE(pool.get(buffers[1], share, kLength));
-  EXPECT_FALSE(pool.get(buffers[2], share, kLength));
+  ASSERT_TRUE(pool.get(buffers[0], share, nullptr, kLength))
+      << "the only room is for whoever comes";
+  EXPECT_FALSE(pool.get(buffers[1], share, nullptr, kLength));
+  EXPECT_FALSE(pool.get(buffers[2], share, nullptr, kLength));
   EXPECT_TRUE(buffers[1].waits());
   EXPECT_EQ(pool.serve_waiting(), nullptr);
   pool.drop(buffers[0]);
@@ -55,7 +56,7 @@ TEST(BufferPool, WhatWasHandedOverStaysUntilItIsReleased) {
   BufferPool pool(kLength, kLength);
   PortShare& share = pool.open_share(false);
   MessageBuffer buffer;
-  ASSERT_TRUE(pool.get(buffer, share, kLength));
+  ASSERT_TRUE(pool.get(buffer, share, nullptr, kLength));
   pool.hand_over(buffer);
   pool.drop(buffer);        // its RPC ends
   pool.close_share(share);  // and so does its port
@@ -69,7 +70,7 @@ TEST(BufferPool, WhatWasHandedOverStaysUntilItIsReleased) {
 TEST(BufferPool, AnUnlimitedPoolTakesEverything) {
   BufferPool pool(0, kLength);
   MessageBuffer buffer;
-  EXPECT_TRUE(pool.get(buffer, pool.open_share(false), 0xffffffff));
+  EXPECT_TRUE(pool.get(buffer, pool.open_share(false), nullptr, 0xffffffff));
   EXPECT_EQ(pool.used(), 0U);
   pool.drop(buffer);
 }
@@ -88,8 +89,8 @@ TEST(BufferPool, LongMessagesLeaveRoomForShortOnes) {
   for (int port = 0; port < 50; ++port) fill(pool, pool.open_share(false), kLong, messages);
   for (int port = 0; port < 50; ++port) fill(pool, pool.open_share(true), kLong, messages);
   MessageBuffer request, response;
-  EXPECT_TRUE(pool.get(request, pool.open_share(false), 1'000));
-  EXPECT_TRUE(pool.get(response, pool.open_share(true), 1'000));
+  EXPECT_TRUE(pool.get(request, pool.open_share(false), nullptr, 1'000));
+  EXPECT_TRUE(pool.get(response, pool.open_share(true), nullptr, 1'000));
   pool.drop(request);
   pool.drop(response);
 }
@@ -113,7 +114,7 @@ TEST(BufferPool, WhoCannotBeServedHoldsUpNobody) {
   PortShare& hog = pool.open_share(false);
   PortShare& other = pool.open_share(false);
   fill(pool, hog, kLong, kept);  // its last one waits
-  for (int i = 0; i < 100; ++i) pool.get(kept.emplace_back(), hog, kLong);
+  for (int i = 0; i < 100; ++i) pool.get(kept.emplace_back(), hog, nullptr, kLong);
   fill(pool, other, kLong, others);
   MessageBuffer& waits = others.back();
   ASSERT_TRUE(waits.waits());
@@ -135,12 +136,64 @@ TEST(BufferPool, TheShortestIsServedFirst) {
   for (const std::uint32_t length : {250'000U, 120'000U, 60'000U, 30'000U, 15'000U}) {
     fill(pool, share, length, kept);
   }
-  ASSERT_FALSE(pool.get(longer, share, kLong));
-  ASSERT_FALSE(pool.get(shorter, share, 10'000));
+  ASSERT_FALSE(pool.get(longer, share, nullptr, kLong));
+  ASSERT_FALSE(pool.get(shorter, share, nullptr, 10'000));
   pool.drop(kept.front());
   EXPECT_EQ(pool.serve_waiting()->length, 15'000U) << "came before";
   EXPECT_EQ(pool.serve_waiting(), &shorter);
   EXPECT_EQ(pool.serve_waiting()->length, 30'000U);
+}
+
+// Messages that arrive, of peers that share a port.
+struct BufferPoolOfPeers : testing::Test {
+  // How many messages of the peer get a buffer of `count` that begin.
+  std::size_t begin(PeerShare& peer, std::size_t count) {
+    std::size_t got = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (pool.get(buffers.emplace_back(), port, &peer, kLong)) ++got;
+    }
+    return got;
+  }
+
+  std::deque<MessageBuffer> buffers;  // the pool goes before them
+  BufferPool pool{kMemory, kLongest};
+  PortShare& port = pool.open_share(false);
+  PeerShare hog, other, third;
+};
+
+TEST_F(BufferPoolOfPeers, APeerLeavesRoomToOthersOfItsPort) {
+  EXPECT_EQ(begin(hog, 100), 13U) << "a third of what requests of that size may have";
+  EXPECT_GE(begin(other, 100), 7U);
+  EXPECT_GE(begin(third, 100), 3U);
+}
+
+TEST_F(BufferPoolOfPeers, ACompleteMessageIsItsPortsAlone) {
+  EXPECT_EQ(begin(hog, 13), 13U);
+  EXPECT_EQ(begin(hog, 1), 0U);
+  pool.drop(buffers.back());
+  for (int i = 0; i < 8; ++i) pool.hand_over(buffers[static_cast<std::size_t>(i)]);
+  EXPECT_EQ(begin(hog, 1), 1U);
+}
+
+// However many messages a peer has in line, another one's is served in its turn.
+TEST_F(BufferPoolOfPeers, PeersThatWaitTakeTurns) {
+  begin(hog, 100);
+  begin(other, 100);
+  begin(third, 100);
+  PeerShare late;
+  while (begin(late, 1) == 1) {
+  }
+  MessageBuffer* const waits = &buffers.back();
+  int served = 0;
+  for (MessageBuffer& buffer : buffers) {
+    if (!buffer.held || buffer.peer != &hog) continue;
+    pool.drop(buffer);
+    ++served;
+    while (pool.serve_waiting() != nullptr) {
+    }
+    if (waits->held) break;
+  }
+  EXPECT_LE(served, 3);
 }
 
 }  // namespace

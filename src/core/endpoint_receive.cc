@@ -210,12 +210,14 @@ void Endpoint::Impl::announce(Time now, Rpc& rpc, const wire::DataHeader& data) 
   rpc.grant.age = ++ages_;
   rpc.grant.peer = &rpc.peer->grants;
   priorities_.count(data.message_length, unscheduled);
-  if (!rpc.port->account->pool.get(rpc.buffer, *rpc.port->share, data.message_length)) {
+  const bool whole = data.payload.size() == data.message_length;
+  PeerShare* const peer = whole ? nullptr : &rpc.peer->memory;
+  if (!rpc.port->account->pool.get(rpc.buffer, *rpc.port->share, peer, data.message_length)) {
     rpc.waiting_since = now;
     if (!rpc.is_client) timers_.arm(now, rpc.timer, now + config_.buffer_wait_max);
     return;
   }
-  if (data.payload.size() == data.message_length) return;  // all of it: complete in a moment
+  if (whole) return;  // complete in a moment
   rpc.progress.begin(now);
   grants_.add(rpc.grant);
   arm(now, rpc);
@@ -299,7 +301,8 @@ void Endpoint::Impl::complete(Time now, Rpc& rpc) {
     if (rpc.of_stranger) no_longer_half_sent(rpc);
     rpc.state = Rpc::State::kServing;
     events_.message(rpc);
-    rpc.port->account->pool.hand_over(rpc.buffer);
+    BufferPool& pool = rpc.port->account->pool;
+    if (pool.hand_over(rpc.buffer) && pool.waiting()) serve_waiting(now, pool);
     trace::add(counters_.requests_received);
     trace(now, trace::EventType::request_delivered, rpc, rpc.in.length(), 0);
     return;

@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "core/ack_book.h"
 #include "core/amplification.h"
+#include "core/buffer_pool.h"
 #include "core/busy_ration.h"
 #include "core/challenge.h"
 #include "core/config.h"
@@ -64,6 +65,7 @@ struct Peer {
   Liveness liveness;
   Questions questions;
   BusyRation busy;
+  PeerShare memory;
   Watch watch;
   Repairs repairs;
   Timer timer;             // of watch and of who waits in questions.line

@@ -63,9 +63,9 @@ TEST(ScenarioMemory, TheShortestWaitsLeast) {
     1    in     DATA f length=2000 bytes=0-1424 incoming=2000 drop=no-buffer
     2    app    release a
     2    out    RESEND f offset=0 length=2000
-    2    out    RESEND e offset=0 length=4000
     2.1  in     DATA f length=2000 bytes=0-2000 again
     2.1  event  request f
+    2.1  out    RESEND e offset=0 length=4000
     2.1  in     DATA e length=4000 bytes=0-4000 again
     2.1  event  request e
   )",
