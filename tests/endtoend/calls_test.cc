@@ -146,7 +146,7 @@ TEST_P(Calls, AServersRefusalReachesTheClientInWords) {
   const auto failure = client_.receive_response(rpc, 5s);
   ASSERT_TRUE(failure) << failure.error().text;
   EXPECT_EQ(failure->error(), ErrorCode::kOverloaded);
-  EXPECT_NE(client_.status()->last_error.text.find("too many requests"), std::string::npos);
+  EXPECT_NE(client_.status()->last_error.text.find("no room for more requests"), std::string::npos);
 }
 
 TEST_P(Calls, ToAPortWithoutSocketFailAsNoSuchSocket) {
