@@ -64,8 +64,21 @@ Inbox::Node* Inbox::make_node(const channel::Completion& completion, std::uint64
 void Inbox::add_request(const channel::Completion& completion) {
   const std::uint32_t slot = channel::slot_of(completion.handle);
   if (slot >= served_.size()) served_.resize(std::max<std::size_t>(64, std::size_t{slot} * 2));
-  ready_.push_back(*make_node(completion, 0));
-  served_[slot] = completion.handle;
+  Node* const node = make_node(completion, 0);
+  ready_.push_back(*node);
+  served_[slot] = Served{completion.handle, node};
+}
+
+std::optional<channel::Completion> Inbox::served_ended(RpcHandle rpc) {
+  if (!serves(rpc)) return std::nullopt;
+  std::optional<channel::Completion> unread;
+  if (Node* const node = served_[channel::slot_of(rpc)].unread) {
+    unread = node->incoming.completion;
+    ready_.erase(ready_.iterator_to(*node));
+    free_nodes_.push_front(*node);
+  }
+  static_cast<void>(finish_served(rpc));
+  return unread;
 }
 
 bool Inbox::add_answer(const channel::Completion& completion) {
@@ -81,6 +94,8 @@ const Incoming* Inbox::take(Node* node) {
   if (node->hook.is_linked()) ready_.erase(ready_.iterator_to(*node));
   if (taken_ != nullptr) free_nodes_.push_front(*taken_);
   taken_ = node;
+  const RpcHandle rpc = node->incoming.completion.handle;
+  if (serves(rpc)) served_[channel::slot_of(rpc)].unread = nullptr;
   if (Slot* slot = find(node->incoming.completion.handle)) free_slot(*slot);
   return &node->incoming;
 }

@@ -52,7 +52,9 @@ class Inbox {
   void add_request(const channel::Completion& completion);
   // A response or failure. False: its RPC is known no more.
   bool add_answer(const channel::Completion& completion);
-  void served_ended(RpcHandle rpc) { static_cast<void>(finish_served(rpc)); }
+  // The request cannot be answered any more, because its client gave up. If nobody has received it,
+  // nobody will: the result is what came, for its buffer to be released.
+  std::optional<channel::Completion> served_ended(RpcHandle rpc);
 
   // --- To the application ---
   std::size_t ready() const { return ready_.size(); }  // what take_any() has
@@ -62,12 +64,12 @@ class Inbox {
   // The request is answered or aborted: true once for each that was received.
   bool finish_served(RpcHandle rpc) {
     if (!serves(rpc)) return false;
-    served_[channel::slot_of(rpc)] = 0;
+    served_[channel::slot_of(rpc)] = Served{};
     return true;
   }
   bool serves(RpcHandle rpc) const {
     const std::uint32_t slot = channel::slot_of(rpc);
-    return rpc != 0 && slot < served_.size() && served_[slot] == rpc;
+    return rpc != 0 && slot < served_.size() && served_[slot].handle == rpc;
   }
 
   // Everything that came and was not taken, and every RPC: gone. Calls drop(completion) for each
@@ -96,6 +98,11 @@ class Inbox {
     bool is_private = false;
   };
 
+  struct Served {
+    RpcHandle handle = 0;    // 0: none
+    Node* unread = nullptr;  // until it is received
+  };
+
   Slot* find(RpcHandle rpc);
   const Slot* find(RpcHandle rpc) const { return const_cast<Inbox*>(this)->find(rpc); }
   Node* make_node(const channel::Completion& completion, std::uint64_t cookie);
@@ -110,7 +117,7 @@ class Inbox {
   List free_nodes_;
   Node* taken_ = nullptr;  // the last; free when the next is taken
   List ready_;
-  std::vector<RpcHandle> served_;  // by the engine's slot, which is in the handle; 0: none
+  std::vector<Served> served_;  // by the engine's slot, which is in the handle
 };
 
 }  // namespace homa::client

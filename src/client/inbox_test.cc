@@ -125,5 +125,22 @@ TEST(Inbox, ClearingShowsEveryMessageThatHoldsMemory) {
   EXPECT_FALSE(inbox.serves(11));
 }
 
+// Nobody reads it, and its client gave up: what came goes back, and nobody sees it any more.
+TEST(Inbox, AnUnreadRequestWhoseClientGaveUpGoes) {
+  Inbox inbox(8);
+  Completion unread = request(11);
+  unread.memory = 4'096;
+  inbox.add_request(unread);
+  inbox.add_request(request(13));
+  const auto gone = inbox.served_ended(11);
+  ASSERT_TRUE(gone);
+  EXPECT_EQ(gone->memory, 4'096U);
+  EXPECT_EQ(inbox.ready(), 1U);
+  EXPECT_EQ(inbox.take_any()->completion.handle, 13U);
+  EXPECT_FALSE(inbox.served_ended(11)) << "once";
+  EXPECT_FALSE(inbox.served_ended(13)) << "the application has it";
+  EXPECT_FALSE(inbox.serves(13));
+}
+
 }  // namespace
 }  // namespace homa::client

@@ -160,7 +160,11 @@ void SocketState::take_completion(const channel::Completion& completion) {
       if (!holds_message(completion)) return break_off("announced a response where none can be");
       return take_answer(completion);
     case Kind::kFailure: return take_answer(completion);
-    case Kind::kServedEnded: return inbox_.served_ended(completion.handle);
+    case Kind::kServedEnded:
+      if (const auto unread = inbox_.served_ended(completion.handle)) {
+        release_buffer(unread->memory);
+      }
+      return;
     case Kind::kTransmitDone:
       if (!outbox_.transmit_done(completion.memory)) {
         break_off("gave transmit memory back that it did not have");
