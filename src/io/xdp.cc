@@ -64,7 +64,7 @@ Result<std::unique_ptr<PacketIo>, Error> open_companion(const IoConfig& config,
 
 std::string describe(const XdpOptions& options, const XdpProgram& program, const XdpRings& rings) {
   std::string text = program.native() ? "native" : "generic";
-  text += rings.zero_copy() ? ", zero-copy" : ", copy";
+  text += rings.zero_copy() ? ", zero-copy" : ", copy (for small messages: udp is better for long)";
   text += options.carrier == Carrier::kUdp ? ", UDP encapsulation" : ", IP protocol 146";
   if (!program.reason().empty()) text += "; not native: " + program.reason();
   return text;

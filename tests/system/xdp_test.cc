@@ -291,11 +291,18 @@ TEST_F(XdpTest, AStaleProgramOfOursIsReplacedAndOthersAreLeftAlone) {
   EXPECT_FALSE(has_program(1));
 }
 
-TEST_F(XdpTest, AutoTakesXdpAndSaysSo) {
+TEST_F(XdpTest, AutoTakesUdpWhereXdpWouldCopyAndSaysSo) {
   const auto a = open(1, "auto");
   ASSERT_TRUE(a);
-  EXPECT_EQ(a->capabilities().name, "xdp");
-  EXPECT_NE(a->capabilities().note.find("auto"), std::string::npos) << a->capabilities().note;
+  EXPECT_EQ(a->capabilities().name, "udp");
+  EXPECT_NE(a->capabilities().note.find("copy=copy"), std::string::npos) << a->capabilities().note;
+}
+
+TEST_F(XdpTest, CopyModeSaysThatItIsForSmallMessages) {
+  const auto a = open(1, "xdp");
+  ASSERT_TRUE(a);
+  EXPECT_NE(a->capabilities().note.find("for small messages"), std::string::npos)
+      << a->capabilities().note;
 }
 
 TEST_F(XdpTest, WaitEndsWhenAPacketArrives) {

@@ -70,14 +70,19 @@ Result<std::vector<BenchProtocol>, Error> protocols_of(const Options& options) {
            1});
       continue;
     }
-    if (name != "tcp" && !name.starts_with("tcp-")) {
+    const bool is_grpc = name == "grpc";
+    if (!is_grpc && name != "tcp" && !name.starts_with("tcp-")) {
       return Unexpected(usage("no such protocol: '" + name +
-                              "'; homa, tcp or tcp-NAME, where NAME "
+                              "'; homa, grpc, tcp or tcp-NAME, where NAME "
                               "is a congestion control of this kernel"));
     }
     for (const int connections : options.connections) {
-      protocols.push_back(
-          {BenchProtocol::Kind::kTcp, name == "tcp" ? "cubic" : name.substr(4), connections});
+      if (is_grpc) {
+        protocols.push_back({BenchProtocol::Kind::kGrpc, "", connections});
+      } else {
+        protocols.push_back(
+            {BenchProtocol::Kind::kTcp, name == "tcp" ? "cubic" : name.substr(4), connections});
+      }
     }
   }
   return protocols;
@@ -317,11 +322,12 @@ void add_bench_command(CLI::App& app, Run& run) {
       "bench", "RPC load from every host to every other, over Homa and TCP; see docs/operating.md");
   bench_app
       ->add_option("--protocol", options->protocols,
-                   "homa, tcp (cubic), tcp-bbr, ...; several with commas, run in turn")
+                   "homa, tcp (cubic), tcp-bbr, ..., grpc where it is built in (HOMA_BENCH_GRPC); "
+                   "several with commas, run in turn")
       ->capture_default_str();
   bench_app
       ->add_option("--connections", options->connections,
-                   "TCP connections per pair; several: one run each")
+                   "TCP connections or gRPC channels per pair; several: one run each")
       ->delimiter(',')
       ->check(CLI::Range(1, 1'000))
       ->capture_default_str();

@@ -5,6 +5,7 @@ namespace homa::tools {
 std::string BenchProtocol::name() const {
   switch (kind) {
     case Kind::kHoma: return "homa";
+    case Kind::kGrpc: return "grpc";
     case Kind::kUdpEcho: return "udp-echo";
     case Kind::kTcpEcho: return "tcp-echo";
     case Kind::kTcp: break;

@@ -29,12 +29,12 @@ struct BenchHostPlace {
 };
 
 struct BenchProtocol {
-  enum class Kind : std::uint8_t { kHoma, kTcp, kUdpEcho, kTcpEcho };
+  enum class Kind : std::uint8_t { kHoma, kTcp, kGrpc, kUdpEcho, kTcpEcho };
   Kind kind = Kind::kHoma;
   std::string congestion_control;  // TCP only
-  int connections = 1;             // TCP only: per ordered pair of hosts
+  int connections = 1;             // TCP and gRPC: per ordered pair of hosts
 
-  std::string name() const;  // "homa", "tcp-cubic", "udp-echo", ...
+  std::string name() const;  // "homa", "tcp-cubic", "grpc", "udp-echo", ...
   bool is_homa() const { return kind == Kind::kHoma; }
   // Bare echoes carry no RPCs: they only serve to measure the idle network.
   bool is_echo() const { return kind == Kind::kUdpEcho || kind == Kind::kTcpEcho; }

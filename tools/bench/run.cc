@@ -61,6 +61,9 @@ Result<std::unique_ptr<BenchTransport>, Error> make_transport(const BenchSetup& 
   if (protocol.is_echo()) {
     return make_echo_transport(setup, self, protocol.kind == BenchProtocol::Kind::kTcpEcho);
   }
+  if (protocol.kind == BenchProtocol::Kind::kGrpc) {
+    return make_grpc_transport(setup, self, protocol, pattern);
+  }
   if (!protocol.is_homa()) return make_tcp_transport(setup, self, protocol, pattern);
   const std::uint32_t response =
       std::visit([](const auto& each) { return each.response_bytes; }, task);

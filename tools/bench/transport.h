@@ -51,6 +51,11 @@ Result<std::unique_ptr<BenchTransport>, Error> make_tcp_transport(const BenchSet
                                                                   std::size_t self,
                                                                   const BenchProtocol& protocol,
                                                                   const BenchPattern& pattern);
+// An error where the build has no gRPC (HOMA_BENCH_GRPC).
+Result<std::unique_ptr<BenchTransport>, Error> make_grpc_transport(const BenchSetup& setup,
+                                                                   std::size_t self,
+                                                                   const BenchProtocol& protocol,
+                                                                   const BenchPattern& pattern);
 Result<std::unique_ptr<BenchTransport>, Error> make_homa_transport(const BenchSetup& setup,
                                                                    std::size_t self,
                                                                    std::uint32_t response_bytes,

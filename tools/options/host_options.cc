@@ -57,7 +57,8 @@ void HostOptions::add_to(CLI::App& command) {
 void HostOptions::add_engine_to(CLI::App& command) {
   const auto host = [](CLI::Option* option) { return option->group("Host"); };
   const auto fault = [](CLI::Option* option) { return option->group("Faults"); };
-  host(command.add_option("--io", backend_, "how packets travel: udp, raw, xdp, auto"))
+  host(command.add_option("--io", backend_,
+                          "how packets travel: udp, raw, xdp (on veth: for small messages), auto"))
       ->capture_default_str();
   host(command.add_option("--address", address_, "local IP address (default: any)"));
   host(command.add_option("--interface", interface_, "network device"));
