@@ -211,6 +211,16 @@ int getsockname(int fd, sockaddr* name, socklen_t* length) noexcept {
   return real(fd, name, length);
 }
 
+int open(const char* path, int flags, ...) {
+  if (call_fails("open", EMFILE)) return -1;
+  std::va_list list;
+  va_start(list, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(list, mode_t) : 0;
+  va_end(list);
+  static auto* const real = next<int(const char*, int, ...)>("open");
+  return real(path, flags, mode);
+}
+
 int eventfd(unsigned count, int flags) noexcept {
   if (call_fails("eventfd", EMFILE)) return -1;
   static auto* const real = next<int(unsigned, int)>("eventfd");

@@ -262,6 +262,20 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+// The raw back end has sockets of its own: one for each kind of packet, and one for ICMP.
+TEST(LimitsOfRaw, EachSystemCallOfOpeningAndCallingFailsOnce) {
+  static const HostConfig kRaw = [] {
+    HostConfig config = config_of(true);
+    config.backend = "raw";
+    return config;
+  }();
+  if (const auto host = Host::open(kRaw); !host) GTEST_SKIP() << host.error().text;
+  FaultPlan plan;
+  plan.kind = FaultKind::kCall;
+  sweep(
+      "raw", [] { return work_in_cpp(kRaw); }, plan);
+}
+
 // The engine's thread.
 TEST(LimitsOfTheEngine, EachAllocationFailsOnce) {
   FaultPlan plan;

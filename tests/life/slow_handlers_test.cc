@@ -90,6 +90,28 @@ TEST(SlowHandlers, EightyRequestsForFourWorkersOfTenMilliseconds) {
   EXPECT_EQ(tally.answered, 80U) << tally.text();
 }
 
+// A program of one thread: while its handler works, nobody drives its engine but the library.
+TEST(SlowHandlers, AProgramOfOneThreadWhoseHandlerTakes150Milliseconds) {
+  constexpr std::size_t kCalls = 20;
+  Host server_host = open_host(config());
+  Host client_host = open_host(config());
+  Socket server = server_host.serve(kPort).value();
+  std::thread program([&server] {
+    while (const auto request = server.receive()) {
+      const Clock::time_point until = Clock::now() + 150ms;
+      while (Clock::now() < until) {  // it computes
+      }
+      static_cast<void>(server.reply(request->rpc(), request->bytes()).has_value());
+    }
+  });
+  Socket client = client_host.client().value();
+  ASSERT_TRUE(send_many(client, {server_host.address(), kPort}, kCalls, "request"));
+  const Tally tally = receive_many(client, kCalls, 30s);
+  EXPECT_EQ(tally.answered, kCalls) << tally.text();
+  server.shutdown();
+  program.join();
+}
+
 // Long requests whose last bytes wait for grants, and long responses, all at a slow server.
 TEST(SlowHandlers, LongMessagesWaitAsPatiently) {
   Host server_host = open_host(config());

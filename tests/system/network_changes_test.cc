@@ -296,5 +296,45 @@ TEST(LinkLocal, TheSameAddressOnTwoLinksIsTwoHosts) {
   EXPECT_EQ(testing::counter(*second, "requests_received"), 7U);
 }
 
+// The host's address is on a device of 1 Gbit/s. Long messages leave by one of 100 Mbit/s as well,
+// whose queue is short: at the pace of the other device it would overflow.
+TEST(DeviceRates, ASlowDeviceBesideAFastOneDropsNothing) {
+  std::string reason;
+  const auto host = Namespace::create(reason);
+  const auto near = host ? Namespace::create(reason) : nullptr;
+  const auto far = near ? Namespace::create(reason) : nullptr;
+  if (!far) GTEST_SKIP() << reason;
+  ASSERT_TRUE(
+      host->run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0;"
+                "ip link add fast type veth peer name net0 netns " +
+                near->path() + "; ip link add slow type veth peer name net0 netns " + far->path() +
+                "; ip link set fast up; ip link set slow up"
+                "; ip addr add 10.81.0.1/24 dev fast; ip addr add 10.82.0.1/24 dev slow"
+                "; tc qdisc add dev fast root handle 1: htb default 1"
+                "; tc class add dev fast parent 1: classid 1:1 htb rate 1gbit"
+                "; tc qdisc add dev slow root handle 1: htb default 1"
+                "; tc class add dev slow parent 1: classid 1:1 htb rate 100mbit"
+                "; tc qdisc add dev slow parent 1:1 bfifo limit 80000"));
+  ASSERT_TRUE(near->run("ip link set net0 up; ip addr add 10.81.0.2/24 dev net0"));
+  ASSERT_TRUE(
+      far->run("ip link set net0 up; ip addr add 10.82.0.2/24 dev net0;"
+               "ip route add 10.81.0.0/24 via 10.82.0.1"));
+  ASSERT_TRUE(host->run(until_up("fast")));
+  ASSERT_TRUE(host->run(until_up("slow")));
+  auto client = open_in(*host, config_for("udp", "10.81.0.1"));
+  auto server = open_in(*far, config_for("udp", "10.82.0.2"));
+  ASSERT_TRUE(client && server);
+  const EchoServer echo(*server, kPort);
+  auto socket = client->client();
+  ASSERT_TRUE(socket);
+  const auto request = testing::pattern(900'000, 1);
+  for (int call = 0; call < 3; ++call) {
+    const auto response = socket->call(*SocketAddress::parse("10.82.0.2:4000"), request, 20s);
+    ASSERT_TRUE(response) << response.error().text;
+  }
+  EXPECT_TRUE(host->run("tc -s qdisc show dev slow | grep -A1 bfifo | grep -q 'dropped 0,'"))
+      << host->inside([] { return std::system("tc -s qdisc show dev slow"); });
+}
+
 }  // namespace
 }  // namespace homa
