@@ -70,7 +70,7 @@ core::CoreConfig defaults_for(const io::IoCapabilities& capabilities) {
   core::CoreConfig config;
   config.link_bits_per_second = capabilities.link_bits_per_second;
   config.packet_overhead_bytes = capabilities.overhead_bytes;
-  // Kernels speak IP protocol 146 only. Over UDP, a peer without an incarnation is none of them.
+  // Kernels speak IP protocol 146 only. Over UDP, a peer without an identity is none of them.
   config.trust_kernel_peers = capabilities.carrier != io::Carrier::kUdp;
   constexpr auto kHeader = static_cast<std::uint32_t>(wire::kDataHeaderBytes);
   if (capabilities.packet_bytes_max > kHeader) {
