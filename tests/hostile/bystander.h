@@ -95,6 +95,10 @@ class Calm {
   Client client_;
 };
 
+// Whether a client keeps half of its calls per second. Sanitizers make every packet dear, those of
+// the attacker too, so there the answer is yes.
+bool keeps_half(const Scores& before, const Scores& during);
+
 // A well-behaved client keeps at least half of its calls per second beside an attack, compared with
 // those before or with those of the calm client, and loses none. Prints the scores in one line.
 void expect_unharmed(const std::string& attack, const Scores& before, const Scores& during);

@@ -100,7 +100,7 @@ TEST_F(Hostile, AnAddressThatMovesAndReturnsIsServedAtOnce) {
     at_the_visitor = visitor.call_for(200ms);
   }
   ASSERT_TRUE(stage_->move_client_address(false));
-  const Scores after = beside(client, time_during());
+  const Scores after = beside_attack(client, before);
   EXPECT_EQ(at_the_visitor.failures(), 0U) << at_the_visitor.text();
   expect_unharmed("address moves to a host and back", before, after);
 }

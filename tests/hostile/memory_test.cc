@@ -21,7 +21,7 @@ TEST_F(Hostile, SpoofedFirstPacketsTakeNoMemoryFromOthers) {
         first_data(header(2 * n + 2, kForgedClientPort, kServerPort, kForgedIdentity), length));
   });
   std::this_thread::sleep_for(500ms);
-  expect_unharmed("1 MB/s of spoofed first packets", before, beside(client, time_during(), 20s));
+  expect_unharmed("1 MB/s of spoofed first packets", before, beside_attack(client, before, 20s));
 }
 
 // 70 messages of 1 MB, of each a first packet. Copies of one byte of it keep them alive: 134 kB/s
@@ -40,7 +40,7 @@ TEST_F(Hostile, HalfSentMessagesThatAreKeptAliveStarveNobody) {
   };
   for (std::uint64_t n = 0; n < 70; ++n) send(n, 1'400);
   const Flood flood(1'340, [&](std::uint64_t n) { send(n, 1); });
-  expect_unharmed("70 half-sent messages kept alive", before, beside(client, time_during(), 20s));
+  expect_unharmed("70 half-sent messages kept alive", before, beside_attack(client, before, 20s));
 }
 
 // Requests whose responses nobody acknowledges: the server keeps each until it gives up asking.
@@ -55,7 +55,7 @@ TEST_F(Hostile, UnacknowledgedResponsesTakeNoRoomFromOthers) {
     attacker.send(kServer, small_request(2 * n + 2, kForgedIdentity));
   });
   std::this_thread::sleep_for(1200ms);  // until as many RPCs are in progress as may be
-  expect_unharmed("unacknowledged responses, 16 kpps", before, beside(client, time_during()));
+  expect_unharmed("unacknowledged responses, 16 kpps", before, beside_attack(client, before));
 }
 
 }  // namespace

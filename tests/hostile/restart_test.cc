@@ -20,7 +20,7 @@ TEST_F(Hostile, OneForgedRestartPacketChangesNothing) {
   Client client(client_host);
   const Scores before = beside(client, time_before());
   Forger(*stage_->attacker).send(kClient, kServer, sign_of_life(2, kForgedIdentity));
-  const Scores after = beside(client, time_during());
+  const Scores after = beside_attack(client, before);
   expect_unharmed("one forged restart packet", before, after);
 }
 
@@ -45,7 +45,7 @@ TEST_F(Hostile, ChangingIdentitiesCostNobodyHisCalls) {
   const Flood flood(pace(20'000, before), [&](std::uint64_t n) {
     forger.send(kClient, kServer, sign_of_life(2 * n + 2, base::mix(n, kForgedIdentity)));
   });
-  expect_unharmed("changing identities, 20 kpps", before, beside(client, time_during()));
+  expect_unharmed("changing identities, 20 kpps", before, beside_attack(client, before));
 }
 
 // Where a server believed each restart, the second of a pair would make the client's own identity,
@@ -66,7 +66,7 @@ TEST_F(Hostile, ForgedPairsMakeNothingRunTwice) {
     const Flood flood(200, [&](std::uint64_t n) {
       forger.send(kClient, kServer, sign_of_life(2, base::mix(n, kForgedIdentity)));
     });
-    during = beside(client, time_during());
+    during = beside_attack(client, before);
   }
   std::this_thread::sleep_for(200ms);
   std::size_t twice = 0;
@@ -91,7 +91,7 @@ TEST_F(Hostile, OneHugeIdMakesNoHonestRequestStale) {
   const Scores before = beside(client, time_before());
   const Forger forger(*stage_->attacker);
   forger.send(kClient, kServer, small_request(0xffff'ffff'ffff'fff0));
-  expect_unharmed("one request with a huge id", before, beside(client, time_during()));
+  expect_unharmed("one request with a huge id", before, beside_attack(client, before));
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ TEST_F(Hostile, ManyPortsOfOneAddressKeepNoNewClientOut) {
                     small_request(2 * n + 2, kForgedIdentity));
       },
       21'000);
-  const Scores during = beside(client, time_during());
+  const Scores during = beside_attack(client, before);
   flood.stop();
   const Score new_after = new_clients(*stage_, 10);
   expect_unharmed("21,000 ports of one address", before, during);
@@ -73,7 +73,7 @@ TEST_F(Hostile, ChosenIdsMakeNoTableSlow) {
   const Flood more(2'000, [&](std::uint64_t n) {
     attacker.send(kServer, small_request(id(known + n), kForgedIdentity));
   });
-  expect_unharmed("chosen ids", before, beside(client, time_during()));
+  expect_unharmed("chosen ids", before, beside_attack(client, before));
 }
 
 }  // namespace
