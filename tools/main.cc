@@ -9,6 +9,7 @@
 #include "tools/options/command.h"
 #include "tools/options/parse.h"
 #include "tools/ping/command.h"
+#include "tools/run/command.h"
 #include "tools/serve/command.h"
 #include "tools/sim/command.h"
 
@@ -16,9 +17,9 @@ namespace homa::tools {
 namespace {
 
 // One line per subcommand, in the order --help shows them.
-constexpr std::array<AddCommand, 8> kCommands = {
-    add_serve_command, add_ping_command, add_bench_command, add_demo_command,
-    add_dump_command,  add_lab_command,  add_sim_command,   add_manual_command,
+constexpr std::array<AddCommand, 9> kCommands = {
+    add_serve_command, add_ping_command, add_run_command, add_bench_command,  add_demo_command,
+    add_dump_command,  add_lab_command,  add_sim_command, add_manual_command,
 };
 
 int main(int argc, char** argv) {

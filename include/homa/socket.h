@@ -35,6 +35,8 @@ struct RpcStatus {
   RpcHandle rpc = 0;
   std::uint64_t wire_id = 0;  // as its client names it on the wire
   SocketAddress peer{};
+  std::uint64_t cookie = 0;  // as given to send(); 0 for a request
+  bool is_private = false;
   std::string state{};  // "sending", "waiting", "receiving", "serving", "replying"
   std::uint32_t send_length = 0, sent = 0, send_granted = 0;
   std::uint32_t receive_length = 0, received = 0, receive_granted = 0;
@@ -57,6 +59,11 @@ class Socket {
 
   bool is_open() const;
   std::uint16_t port() const;
+
+  // Makes a client's socket a server's: from now on it receives requests for `port` (1..32767) as
+  // well. Its RPCs go on. kInUse, kInvalidArgument (no server's port, or it serves another one
+  // already), kClosed. Serving that port already is no error.
+  Result<void, Error> bind(std::uint16_t port);
 
   // Starts an RPC: copies `request` (1 byte to the message limit) and returns its id at once.
   // kTooLong (message_bytes_max, or more than transmit memory ever takes), kInvalidArgument,
@@ -95,6 +102,9 @@ class Socket {
   // waited in a call of this host, it may follow twice HostConfig::takeover later. -1: the socket
   // is not open, or the process may open no more descriptors (status() says so).
   int descriptor() const;
+  // The same descriptor before anybody polls it: it becomes readable only once descriptor() has
+  // been called. Until then it costs nothing, and after that a system call for most messages.
+  int quiet_descriptor() const;
 
   // Ends the socket for all threads: waiters wake with kClosed, RPCs end, peers learn of it.
   void shutdown();

@@ -10,6 +10,8 @@
 //                                         <-   kDone
 //   kOpen      port; the channel's memory ->
 //                                         <-   kDone     channel
+//   kPort      channel; a further port    ->
+//                                         <-   kDone
 //   kSignal    channel; a socket          ->
 //                                         <-   kDone
 //   kCounters                             ->
@@ -44,6 +46,7 @@ enum class ControlKind : std::uint32_t {
   kOpen = 3,
   kSignal = 4,
   kCounters = 5,
+  kPort = 6,
   kWelcome = 16,
   kDone = 17,
   kRefused = 18,
@@ -60,7 +63,7 @@ struct ControlHead {
   std::uint64_t transmit_bytes = 0;  // of a channel, at most
   std::uint32_t rpcs_max = 0;        // that the program has in progress
   std::uint32_t message_bytes_max = 0;
-  PeerRecord engine{};  // its address, and (kOpen) the port that the program asks for
+  PeerRecord engine{};  // its address; kOpen, kPort: the port that the program asks for
 };
 static_assert(sizeof(ControlHead) == 72 && std::is_trivially_copyable_v<ControlHead>);
 

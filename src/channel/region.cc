@@ -134,6 +134,10 @@ void Region::set_signal(Signal signal) {
   signal_open_.store(true, std::memory_order_release);
 }
 
+void Region::close_descriptor_reader() {
+  if (signal_) signal_->close_reader();
+}
+
 template <typename T>
 std::span<T> Region::part(std::uint64_t offset, std::size_t count) const {
   HOMA_CHECK(offset + sizeof(T) * count <= mapping_.bytes().size());

@@ -49,6 +49,8 @@ class Region {
   // A descriptor that is readable while the application has messages to receive. Few ask for it, so
   // it is made when the application first does: kSystem. One thread at a time.
   Result<int, Error> open_descriptor();
+  // The application's end is gone: who still polls its descriptor is told no more.
+  void close_descriptor_reader();
   // The engine's end in another process: what to raise, instead of the one before.
   void set_signal(Signal signal);
   // nullptr: nobody asked for it. Any thread.

@@ -19,10 +19,11 @@ class Signal {
   // The end that raises, as another process passed it. kInvalidArgument: it is no such socket.
   static Result<Signal, Error> of_writer(base::Descriptor writer);
 
-  int reader() const { return reader_.get(); }  // to be polled for reading
-  int writer() const { return writer_.get(); }  // for another process that is to raise it
-  void raise() const;                           // makes it readable
-  bool clear() const;                           // and unreadable; whether it was readable
+  int reader() const { return reader_.get(); }           // to be polled for reading
+  int writer() const { return writer_.get(); }           // for another process that is to raise it
+  void close_reader() { reader_ = base::Descriptor(); }  // nobody polls it any more
+  void raise() const;                                    // makes it readable
+  bool clear() const;                                    // and unreadable; whether it was readable
 
  private:
   Signal(base::Descriptor reader, base::Descriptor writer)

@@ -207,18 +207,33 @@ void DaemonLink::add_user(std::weak_ptr<EngineUser> user) {
   users_.push_back(std::move(user));
 }
 
+Result<std::uint32_t, Error> DaemonLink::number_of(const channel::Region& region) {
+  const std::lock_guard lock(mutex_);
+  for (const Channel& channel : channels_) {
+    if (channel.region.lock().get() == &region) return channel.number;
+  }
+  return failure(ErrorCode::kClosed, "homad has stopped");
+}
+
+Result<void, Error> DaemonLink::permit_port(channel::Region& region, std::uint16_t port) {
+  const auto channel = number_of(region);
+  if (!channel) return Unexpected(channel.error());
+  ControlHead permit;
+  permit.kind = ControlKind::kPort;
+  permit.channel = *channel;
+  permit.engine.port = port;
+  const auto done = ask(permit);
+  if (!done) return Unexpected(done.error());
+  return {};
+}
+
 Result<void, Error> DaemonLink::share_signal(channel::Region& region) {
   if (const auto opened = region.open_descriptor(); !opened) return Unexpected(opened.error());
+  const auto channel = number_of(region);
+  if (!channel) return Unexpected(channel.error());
   ControlHead share;
   share.kind = ControlKind::kSignal;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(
-        channels_.begin(), channels_.end(),
-        [&](const Channel& channel) { return channel.region.lock().get() == &region; });
-    if (found == channels_.end()) return failure(ErrorCode::kClosed, "homad has stopped");
-    share.channel = found->number;
-  }
+  share.channel = *channel;
   const std::array<int, 1> descriptors{region.signal()->writer()};
   const auto done = ask(share, descriptors);
   if (!done) return Unexpected(done.error());

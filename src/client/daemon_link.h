@@ -43,6 +43,7 @@ class DaemonLink : public EngineLink {
   std::span<const std::byte> receive_memory() const override { return receive_.bytes(); }
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t port) override;
   void add_user(std::weak_ptr<EngineUser> user) override;
+  Result<void, Error> permit_port(channel::Region& region, std::uint16_t port) override;
   Result<void, Error> share_signal(channel::Region& region) override;
 
   Hold publish(channel::ApplicationEnd& channel) override {
@@ -78,6 +79,7 @@ class DaemonLink : public EngineLink {
   DaemonLink(Config config, base::Descriptor socket, ProcessMark mark);
   Result<void, Error> introduce();
   Result<void, Error> share_memory(std::uint64_t receive_bytes);
+  Result<std::uint32_t, Error> number_of(const channel::Region& region);
   Result<channel::ControlMessage, Error> ask(const channel::ControlHead& question,
                                              std::span<const int> descriptors = {});
   Result<void, Error> start_thread();

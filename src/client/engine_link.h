@@ -81,6 +81,8 @@ class EngineLink {
                                          std::uint16_t port) = 0;
   // Tells `user`, as long as it lives, when the engine is lost. Throws std::bad_alloc.
   virtual void add_user(std::weak_ptr<EngineUser> user) = 0;
+  // Before a further port is asked for on an attached channel. kNotPermitted, kClosed.
+  virtual Result<void, Error> permit_port(channel::Region& region, std::uint16_t port) = 0;
   // Before the region's descriptor is used: the engine must be able to raise it. kSystem.
   virtual Result<void, Error> share_signal(channel::Region& region) = 0;
 

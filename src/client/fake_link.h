@@ -26,6 +26,7 @@ class FakeLink : public EngineLink {
     return Attached{channel::Region::create(config).value(), quiet_bell()};
   }
   void add_user(std::weak_ptr<EngineUser>) override {}
+  Result<void, Error> permit_port(channel::Region&, std::uint16_t) override { return {}; }
   Result<void, Error> share_signal(channel::Region&) override { return {}; }
   Hold publish(channel::ApplicationEnd& channel) override {
     channel.publish();

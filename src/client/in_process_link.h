@@ -37,6 +37,7 @@ class InProcessLink : public EngineLink {
   std::span<const std::byte> receive_memory() const override { return receive_memory_; }
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t port) override;
   void add_user(std::weak_ptr<EngineUser>) override {}  // an engine in this process is never lost
+  Result<void, Error> permit_port(channel::Region&, std::uint16_t) override { return {}; }
   Result<void, Error> share_signal(channel::Region&) override { return {}; }
 
   Hold publish(channel::ApplicationEnd& channel) override;

@@ -37,6 +37,15 @@ class Inbox {
   bool is_waiting(RpcHandle rpc) const;
   // Drops the RPC; gives what it had received, for its buffer to be released.
   std::optional<channel::Completion> forget(RpcHandle rpc);
+  // As given to start(); 0 and false for an RPC that is not known.
+  std::uint64_t cookie(RpcHandle rpc) const {
+    const Slot* slot = find(rpc);
+    return slot == nullptr ? 0 : slot->cookie;
+  }
+  bool is_private(RpcHandle rpc) const {
+    const Slot* slot = find(rpc);
+    return slot != nullptr && slot->is_private;
+  }
   // The one thread that waits for this RPC's answer; nullptr: none, or no such RPC.
   Waiter* waiter(RpcHandle rpc) const {
     const Slot* slot = find(rpc);

@@ -38,6 +38,10 @@ Socket::~Socket() { close(); }
 bool Socket::is_open() const { return state_ && !state_->inherited() && state_->is_open(); }
 std::uint16_t Socket::port() const { return state_ ? state_->port() : 0; }
 
+Result<void, Error> Socket::bind(std::uint16_t port) {
+  return call_open(state_, [&](SocketState& socket) { return socket.bind(port); });
+}
+
 Result<RpcHandle, Error> Socket::send(const SocketAddress& server,
                                       std::span<const std::byte> request,
                                       const SendOptions& options) {
@@ -70,6 +74,12 @@ Result<void, Error> Socket::abort(RpcHandle rpc, ErrorCode code) {
 
 Result<void, Error> Socket::abort_all(ErrorCode code) {
   return call_open(state_, [&](SocketState& socket) { return socket.abort_all(code); });
+}
+
+int Socket::quiet_descriptor() const {
+  const auto descriptor = call_open(
+      state_, [](SocketState& socket) -> Result<int, Error> { return socket.quiet_descriptor(); });
+  return descriptor ? *descriptor : -1;
 }
 
 int Socket::descriptor() const {

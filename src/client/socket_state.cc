@@ -58,6 +58,8 @@ SocketState::~SocketState() {
     channel_.leave_to_parent();
   } else {
     shutdown();
+    // The engine may hold the region a while longer, and an epoll set its descriptor.
+    channel_.region().close_descriptor_reader();
   }
 }
 
@@ -140,23 +142,46 @@ Result<channel::Completion, Error> SocketState::ask(Lock& lock, const Submission
   return *question.answer;
 }
 
-Result<void, Error> SocketState::open(std::uint16_t port) {
-  Lock lock(mutex_);
+Result<void, Error> SocketState::ask_for_port(Lock& lock, std::uint16_t port) {
   Submission submission;
   submission.kind = SubmissionKind::kOpen;
   submission.port = port;
   const auto answer = ask(lock, submission);
   if (!answer) return Unexpected(answer.error());
   if (answer->code != 0) {
-    closed_ = true;
     const auto code = static_cast<ErrorCode>(answer->code);
     return fail(code, code == ErrorCode::kInUse
                           ? "port " + std::to_string(port) + " is taken by another socket"
                           : "cannot open port " + std::to_string(port) + ": " +
                                 std::string(to_string(code)));
   }
-  port_ = answer->port;
+  port_.store(answer->port, std::memory_order_relaxed);
   return {};
+}
+
+Result<void, Error> SocketState::open(std::uint16_t port) {
+  Lock lock(mutex_);
+  auto opened = ask_for_port(lock, port);
+  if (!opened) closed_ = true;
+  return opened;
+}
+
+Result<void, Error> SocketState::bind(std::uint16_t port) {
+  Lock lock(mutex_);
+  if (ended()) return closed();
+  if (port == this->port()) return {};
+  if (port == 0 || port >= kFirstClientPort) {
+    return fail(ErrorCode::kInvalidArgument,
+                "servers have ports 1 to 32767, not " + std::to_string(port));
+  }
+  if (this->port() < kFirstClientPort) {
+    return fail(ErrorCode::kInvalidArgument,
+                "this socket serves port " + std::to_string(this->port()) + " already");
+  }
+  if (auto may = link_->permit_port(channel_.region(), port); !may) {
+    return fail(may.error().code, may.error().text);
+  }
+  return ask_for_port(lock, port);
 }
 
 Result<void, Error> SocketState::check_message(std::size_t bytes, const char* what) {
@@ -414,6 +439,14 @@ Result<void, Error> SocketState::abort_all(ErrorCode code) {
   return {};
 }
 
+int SocketState::quiet_descriptor() {
+  const std::lock_guard lock(mutex_);
+  const auto descriptor = channel_.open_descriptor();
+  if (descriptor) return *descriptor;
+  last_error_ = descriptor.error();
+  return -1;
+}
+
 int SocketState::descriptor() {
   const std::lock_guard lock(mutex_);
   if (!descriptor_.used()) {
@@ -463,7 +496,7 @@ Result<SocketStatus, Error> SocketState::status() {
   Lock lock(mutex_);
   if (ended()) return closed();
   SocketStatus status;
-  status.port = port_;
+  status.port = port();
   status.last_error = last_error_;
   constexpr auto kRecordBytes = static_cast<std::uint32_t>(sizeof(channel::StatusRecord));
   Submission submission;
@@ -484,7 +517,9 @@ Result<SocketStatus, Error> SocketState::status() {
     for (std::size_t at = 0; at + kRecordBytes <= bytes.size(); at += kRecordBytes) {
       channel::StatusRecord record;
       std::memcpy(&record, bytes.data() + at, sizeof(record));
-      status.rpcs.push_back(status_of(record));
+      RpcStatus& rpc = status.rpcs.emplace_back(status_of(record));
+      rpc.cookie = inbox_.cookie(rpc.rpc);
+      rpc.is_private = inbox_.is_private(rpc.rpc);
     }
   }
   free.run();

@@ -8,6 +8,7 @@
 // error. See break_off().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,8 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
 
   // Once, before anything else, when the link has attached the region. Port 0: any free client's.
   Result<void, Error> open(std::uint16_t port);
+  // A client's socket serves `port` as well from now on.
+  Result<void, Error> bind(std::uint16_t port);
 
   Result<RpcHandle, Error> send(const SocketAddress& server, std::span<const std::byte> request,
                                 const SendOptions& options);
@@ -51,11 +54,12 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   Result<void, Error> reply(RpcHandle rpc, std::span<const std::byte> response);
   Result<void, Error> abort(RpcHandle rpc, ErrorCode code);
   Result<void, Error> abort_all(ErrorCode code);
+  int quiet_descriptor();
   int descriptor();
   void shutdown();
   bool is_open();
   bool inherited() const { return link_->inherited(); }
-  std::uint16_t port() const { return port_; }
+  std::uint16_t port() const { return port_.load(std::memory_order_relaxed); }
   Result<SocketStatus, Error> status();
 
   void engine_lost() override;
@@ -115,6 +119,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   // No engine serves this socket any more, or it was shut down.
   bool ended() const { return closed_ || lost(); }
   bool lost() const { return !broken_.empty() || channel_.engine_gone(); }
+  Result<void, Error> ask_for_port(Lock& lock, std::uint16_t port);
   Result<channel::Completion, Error> ask(Lock& lock, const channel::Submission& submission);
   void transmit(Lock& lock, channel::Submission& message, std::uint64_t memory,
                 std::span<const std::byte> bytes);
@@ -138,7 +143,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   void abort_locked(RpcHandle rpc, ErrorCode code);
 
   const std::shared_ptr<EngineLink> link_;
-  std::uint16_t port_ = 0;
+  std::atomic<std::uint16_t> port_{0};
 
   channel::Mutex status_mutex_;  // taken before mutex_
 

@@ -74,6 +74,10 @@ bool ProgramSession::take(ControlMessage message, const Policy& policy) {
       const auto opened = open_channel(message, policy);
       return opened ? done(*opened) : refuse(opened.error());
     }
+    case ControlKind::kPort: {
+      const auto permitted = permit_port(message.head, policy);
+      return permitted ? done() : refuse(permitted.error());
+    }
     case ControlKind::kSignal: {
       const auto set = set_signal(message);
       return set ? done() : refuse(set.error());
@@ -141,11 +145,8 @@ Result<std::uint32_t, Error> ProgramSession::open_channel(ControlMessage& messag
     return invalid("a channel at the wrong time, or without its memory");
   }
   const std::uint16_t port = message.head.engine.port;
-  if (port >= kFirstClientPort) return invalid("servers have ports 1 to 32767");
   if (port != 0) {
-    if (auto why = policy.refuses(who_, port)) {
-      return failure(ErrorCode::kNotPermitted, *std::move(why));
-    }
+    if (auto may = may_serve(port, policy); !may) return Unexpected(may.error());
   }
   auto memory = base::Mapping::open(message.descriptors[0].release(),
                                     limits_.transmit_bytes + kChannelOverheadMax);
@@ -156,13 +157,33 @@ Result<std::uint32_t, Error> ProgramSession::open_channel(ControlMessage& messag
   const auto number = context_.engine.attach(*program_, *region, port);
   if (!number) return Unexpected(number.error());
   channels_[*number] = *region;
-  if (port != 0) {
-    context_.log.write(LogLevel::kInfo, "serves",
-                       {{"pid", std::to_string(who_.pid)},
-                        {"user", std::to_string(who_.user)},
-                        {"port", std::to_string(port)}});
-  }
+  if (port != 0) log_service(port);
   return *number;
+}
+
+Result<void, Error> ProgramSession::may_serve(std::uint16_t port, const Policy& policy) {
+  if (port == 0 || port >= kFirstClientPort) return invalid("servers have ports 1 to 32767");
+  if (auto why = policy.refuses(who_, port)) {
+    return failure(ErrorCode::kNotPermitted, *std::move(why));
+  }
+  return {};
+}
+
+Result<void, Error> ProgramSession::permit_port(const ControlHead& request, const Policy& policy) {
+  const std::uint16_t port = request.engine.port;
+  if (auto may = may_serve(port, policy); !may) return may;
+  if (program_ == nullptr || !context_.engine.permit_port(*program_, request.channel, port)) {
+    return invalid("a port for no channel");
+  }
+  log_service(port);
+  return {};
+}
+
+void ProgramSession::log_service(std::uint16_t port) {
+  context_.log.write(LogLevel::kInfo, "serves",
+                     {{"pid", std::to_string(who_.pid)},
+                      {"user", std::to_string(who_.user)},
+                      {"port", std::to_string(port)}});
 }
 
 Result<void, Error> ProgramSession::set_signal(ControlMessage& message) {

@@ -52,7 +52,10 @@ class ProgramSession {
   bool welcome(const channel::ControlHead& hello);
   Result<void, Error> share_memory(channel::ControlMessage& message);
   Result<std::uint32_t, Error> open_channel(channel::ControlMessage& message, const Policy& policy);
+  Result<void, Error> permit_port(const channel::ControlHead& request, const Policy& policy);
+  Result<void, Error> may_serve(std::uint16_t port, const Policy& policy);
   Result<void, Error> set_signal(channel::ControlMessage& message);
+  void log_service(std::uint16_t port);
   bool answer(const channel::ControlHead& head, std::string_view text = {},
               std::span<const int> descriptors = {});
   bool done(std::uint32_t channel = 0, std::string_view text = {});

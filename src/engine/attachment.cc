@@ -204,8 +204,11 @@ void Attachment::answer_open(std::uint64_t tag, Result<Port, ErrorCode> opened) 
   channel_.complete(completion, true);
 }
 
+// The first port, or a server's beside the client's that was opened first.
 void Attachment::ask_for_port(const Submission& submission) {
-  if (state_ != State::kUnbound || submission.port >= kFirstClientPort) {
+  const bool is_first = state_ == State::kUnbound;
+  const bool is_bind = state_ == State::kOpen && is_client_port(*port_) && submission.port != 0;
+  if (!(is_first || is_bind) || submission.port >= kFirstClientPort) {
     return answer_open(submission.tag, Unexpected(ErrorCode::kInvalidArgument));
   }
   if (context_.port && *context_.port != submission.port) {
@@ -218,8 +221,11 @@ void Attachment::ask_for_port(const Submission& submission) {
 
 void Attachment::open() {
   const auto opened = open_port(Port{port_asked_});
-  state_ = opened ? State::kOpen : State::kUnbound;
-  if (opened) port_ = *opened;
+  if (opened) {
+    if (port_) client_port_ = port_;
+    port_ = *opened;
+  }
+  state_ = port_ ? State::kOpen : State::kUnbound;
   answer_open(open_tag_, opened);
 }
 

@@ -56,6 +56,8 @@ class Attachment {
   void on_failed(const core::Event& event);
   void on_transmit_done(std::uint64_t offset);
 
+  // From now on the channel may open this port, and no other, beside what it has.
+  void permit_port(std::uint16_t port) { context_.port = port; }
   // The application asked for a port: open() when those that are ending() have ended.
   bool opening() const { return state_ == State::kOpening; }
   void open();

@@ -56,6 +56,13 @@ Result<std::uint32_t, Error> Attachments::attach(Program& program,
   return places_[*index].number;
 }
 
+bool Attachments::permit_port(Program& program, std::uint32_t number, std::uint16_t port) {
+  const auto index = program.bells.front()->index(number);
+  if (!index) return false;
+  places_[*index].attachment->permit_port(port);
+  return true;
+}
+
 Result<std::uint16_t, Error> Attachments::add(Program& program,
                                               std::shared_ptr<channel::Region> region,
                                               std::optional<std::uint16_t> port) try {

@@ -165,5 +165,24 @@ TEST_F(AttachmentsTest, APortIsOpenedOnceAndAnswersTellWhatWentWrong) {
   EXPECT_EQ(static_cast<ErrorCode>(completion.code), ErrorCode::kInUse);
 }
 
+TEST_F(AttachmentsTest, AClientsChannelCanOpenOneServersPortBeside) {
+  const auto application = attach();
+  const auto answer = [&](std::uint16_t port) {
+    submit(*application, SubmissionKind::kOpen, port);
+    step();
+    Completion completion;
+    EXPECT_TRUE(application->next(&completion));
+    return static_cast<ErrorCode>(completion.code);
+  };
+  const auto other = attach();
+  submit(*other, SubmissionKind::kOpen, kPort);
+  step();
+  EXPECT_EQ(answer(0), ErrorCode::kOk);
+  EXPECT_EQ(answer(0), ErrorCode::kInvalidArgument) << "it is a client's already";
+  EXPECT_EQ(answer(kPort), ErrorCode::kInUse);
+  EXPECT_EQ(answer(kPort + 1), ErrorCode::kOk) << "a refusal leaves the channel as it was";
+  EXPECT_EQ(answer(kPort + 2), ErrorCode::kInvalidArgument) << "it serves a port";
+}
+
 }  // namespace
 }  // namespace homa::engine

@@ -31,6 +31,11 @@ class BellGroup {
     indices_[number] = index;
     return number;
   }
+  // The channel of that number; nullopt: there is none.
+  std::optional<std::uint16_t> index(std::uint32_t number) const {
+    if (number >= indices_.size() || indices_[number] == kNone) return std::nullopt;
+    return indices_[number];
+  }
   void remove(std::uint32_t number) {
     watch_.stop(number);
     indices_[number] = kNone;

@@ -63,6 +63,9 @@ class Engine {
                                       const ProgramLimits& limits);
   Result<std::uint32_t, Error> attach(Program& program, std::shared_ptr<channel::Region> region,
                                       std::uint16_t port);
+  bool permit_port(Program& program, std::uint32_t number, std::uint16_t port) {
+    return attachments_.permit_port(program, number, port);
+  }
   void remove_program(Program& program) { attachments_.remove_program(program); }
   std::size_t programs() const { return attachments_.programs(); }
 

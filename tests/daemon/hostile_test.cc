@@ -110,6 +110,7 @@ TEST_F(HostileProgram, SharesMemoryThatHomadDoesNotTake) {
 TEST_F(HostileProgram, SpeaksOutOfTurn) {
   expect_refused(ask(ControlKind::kOpen), "at the wrong time");
   expect_refused(ask(ControlKind::kSignal), "for no channel");
+  expect_refused(ask(ControlKind::kPort, {}, 4000), "for no channel");
   const std::array<int, 2> both{doorbell_.descriptor(), receive_.descriptor()};
   expect_refused(ask(ControlKind::kMemory, both), "at the wrong time");
   expect_closed();

@@ -52,11 +52,16 @@ TEST_F(Policies, APortIsRefusedInASentenceAndInTheLog) {
         std::string::npos) {
       return 2;
     }
-    return host.serve(4000) ? 0 : 3;
+    if (!host.serve(4000)) return 3;
+    Socket client = host.client().value();
+    const auto bound = client.bind(80);
+    if (bound || bound.error().code != ErrorCode::kNotPermitted) return 4;
+    return client.bind(4001) && client.port() == 4001 ? 0 : 5;
   });
   EXPECT_EQ(code, 0);
   EXPECT_TRUE(homad_.logged("user=65534 why=\"user 65534 may not serve port 80")) << homad_.log();
   EXPECT_TRUE(homad_.logged("user=65534 port=4000"));
+  EXPECT_TRUE(homad_.logged("user=65534 port=4001")) << "a client's socket that serves as well";
 }
 
 TEST_F(Policies, AGroupMayServeItsPorts) {

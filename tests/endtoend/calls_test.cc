@@ -113,6 +113,28 @@ TEST_P(Calls, TimeOutAndTheServerLearns) {
   EXPECT_EQ(server.reply(request->rpc(), bytes_of("late")).error().code, ErrorCode::kNoSuchRpc);
 }
 
+TEST_P(Calls, AClientsSocketBecomesAServersAndGoesOn) {
+  Socket server = server_host_.serve(4000).value();
+  Socket both = client_host_.client().value();
+  ASSERT_TRUE(both.send({server_host_.address(), 4000}, bytes_of("as a client")));
+  EXPECT_EQ(both.bind(0).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(both.bind(40'000).error().code, ErrorCode::kInvalidArgument);
+  const Socket taken = client_host_.serve(4001).value();
+  EXPECT_EQ(both.bind(4001).error().code, ErrorCode::kInUse);
+  ASSERT_TRUE(both.bind(4002));
+  EXPECT_TRUE(both.bind(4002)) << "it is bound there already";
+  EXPECT_EQ(both.bind(4003).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(both.port(), 4002);
+  const auto request = server.receive(5s);
+  ASSERT_TRUE(request) << request.error().text;
+  ASSERT_TRUE(server.reply(request->rpc(), bytes_of("to the client")));
+  EXPECT_EQ(text_of(both.receive(5s).value()), "to the client");
+  ASSERT_TRUE(server.send({client_host_.address(), 4002}, bytes_of("to the server")));
+  EXPECT_EQ(text_of(both.receive(5s).value()), "to the server");
+  both.shutdown();
+  EXPECT_EQ(both.bind(4002).error().code, ErrorCode::kClosed);
+}
+
 TEST_P(Calls, AbortWithACodeGivesAFailureAndSilentlyNothing) {
   Socket server = server_host_.serve(4000).value();
   const SocketAddress address{server_host_.address(), 4000};

@@ -1,0 +1,38 @@
+// The one host of a preloaded program, opened when the program opens its first Homa socket.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "homa/host.h"
+#include "homa/result.h"
+#include "homa/socket.h"
+#include "preload/failure.h"
+
+namespace homa::preload {
+
+class Engine {
+ public:
+  static Result<std::shared_ptr<Engine>, Failure> open(const HostConfig& config);
+  explicit Engine(Host host) : host_(std::move(host)) {}
+
+  Result<Socket, Failure> client();
+  // What peers' engines listen on, where they use UDP: addresses of sockets have no place for it.
+  std::uint16_t peer_udp_port() const { return peer_udp_port_; }
+  // Why no socket here can be a server's; nullptr: it can.
+  const char* cannot_serve() const;
+  // Does what is due now, for a thread that waits for room to send.
+  void poll();
+  // Tells the peers and ends. Sockets fail from now on.
+  void close();
+
+ private:
+  std::mutex mutex_;
+  std::optional<Host> host_;  // until close()
+  std::uint16_t peer_udp_port_ = kDefaultUdpPort;
+  bool elsewhere_ = false;  // another program has the UDP port where peers look for servers
+};
+
+}  // namespace homa::preload

@@ -1,0 +1,260 @@
+#include "preload/kernel_socket.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "preload/socket_addresses.h"
+
+namespace homa::preload {
+namespace {
+
+constexpr std::uint64_t kSystemPage = 4096;
+constexpr std::uint64_t kPagesLeast = 2;
+
+// Copies a structure that the program points to.
+template <typename T>
+Result<T, Failure> read_from(const void* from, const char* what) {
+  if (from == nullptr) return refuse(EFAULT, std::string("no address of ") + what);
+  T value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<KernelSocket>, Failure> KernelSocket::open(std::shared_ptr<Engine> engine,
+                                                                  int family) {
+  auto socket = engine->client();
+  if (!socket) return Unexpected(socket.error());
+  return std::make_shared<KernelSocket>(std::move(engine), std::move(socket).value(), family);
+}
+
+KernelSocket::KernelSocket(std::shared_ptr<Engine> engine, Socket socket, int family)
+    : engine_(std::move(engine)), socket_(std::move(socket)), family_(family) {}
+
+KernelSocket::~KernelSocket() = default;
+
+Unexpected<Failure> KernelSocket::refuse_child() {
+  return refuse(ESHUTDOWN,
+                "the socket belongs to the process that opened it, of which this one is a fork");
+}
+
+void KernelSocket::remember(const std::string& error) {
+  if (error.empty() || inherited()) return;
+  const Lock lock(mutex_);
+  last_error_ = error;
+}
+
+void KernelSocket::expect_poll() {
+  if (inherited() || polled_.exchange(true, std::memory_order_relaxed)) return;
+  static_cast<void>(socket_.descriptor());
+}
+
+void KernelSocket::drop_descriptor() {
+  if (descriptors_.fetch_sub(1, std::memory_order_acq_rel) == 1 && !inherited()) {
+    socket_.shutdown();
+  }
+}
+
+KernelSocket::Done KernelSocket::bind(const sockaddr* name, socklen_t length) {
+  if (inherited()) return refuse_child();
+  const auto address = read_address(name, length, family_, engine_->peer_udp_port());
+  if (!address) return Unexpected(address.error());
+  if (address->port >= HOMA_MIN_DEFAULT_PORT) {
+    return refuse(EINVAL, "servers have ports below 0x8000; those above are clients'");
+  }
+  if (!socket_.is_open()) return refuse(ESHUTDOWN, "the socket was shut down");
+  if (address->port == 0) return 0;
+  if (const char* why = engine_->cannot_serve()) return refuse(EADDRINUSE, why);
+  if (auto bound = socket_.bind(address->port); !bound) return refuse(bound.error());
+  takes_requests_.store(true, std::memory_order_relaxed);
+  return 0;
+}
+
+// Sends have a destination of their own all the same.
+KernelSocket::Done KernelSocket::connect(const sockaddr* name, socklen_t length) {
+  if (inherited()) return refuse_child();
+  const bool undoes =
+      name != nullptr && length >= sizeof(name->sa_family) && name->sa_family == AF_UNSPEC;
+  if (undoes) return 0;
+  const auto address = read_address(name, length, family_, engine_->peer_udp_port());
+  if (!address) return Unexpected(address.error());
+  return 0;
+}
+
+KernelSocket::Done KernelSocket::name(sockaddr* name, socklen_t* length) {
+  if (name == nullptr || length == nullptr) return refuse(EFAULT, "no address for the name");
+  SocketAddress own;
+  if (family_ == AF_INET) own.host = Address::v4(0, 0, 0, 0);
+  own.port = socket_.port();
+  write_address(own, family_, name, length);
+  return 0;
+}
+
+KernelSocket::Done KernelSocket::set_option(int option, const void* value, socklen_t length) {
+  if (inherited()) return refuse_child();
+  if (option == SO_HOMA_RCVBUF) return set_memory(value, length);
+  if (option == SO_HOMA_SERVER) return set_server(value, length);
+  return refuse(ENOPROTOOPT, "Homa has no such socket option");
+}
+
+KernelSocket::Done KernelSocket::set_memory(const void* value, socklen_t length) {
+  if (length != sizeof(homa_rcvbuf_args)) {
+    return refuse(EINVAL, "SO_HOMA_RCVBUF takes a homa_rcvbuf_args");
+  }
+  const auto args = read_from<homa_rcvbuf_args>(value, "homa_rcvbuf_args");
+  if (!args) return Unexpected(args.error());
+  if (args->start % kSystemPage != 0 || args->length < kPagesLeast * HOMA_BPAGE_SIZE) {
+    return refuse(EINVAL, "receive memory begins at a page and has two bpages or more");
+  }
+  // Writes as the first message would, but fails where that would end the program.
+  if (::getrandom(reinterpret_cast<void*>(args->start), 1, GRND_NONBLOCK) < 0 && errno == EFAULT) {
+    return refuse(EFAULT, "the receive memory cannot be written to");
+  }
+  const Lock lock(mutex_);
+  if (pages_) return refuse(EINVAL, "the socket has receive memory already");
+  pages_.emplace(args->length);
+  memory_ = *args;
+  return 0;
+}
+
+KernelSocket::Done KernelSocket::set_server(const void* value, socklen_t length) {
+  if (length != sizeof(int)) return refuse(EINVAL, "SO_HOMA_SERVER takes an int");
+  const auto on = read_from<int>(value, "SO_HOMA_SERVER's value");
+  if (!on) return Unexpected(on.error());
+  if (*on != 0 && socket_.port() >= HOMA_MIN_DEFAULT_PORT) {
+    return refuse(EINVAL,
+                  "bind the socket to a port below 0x8000 first: a client's port takes no "
+                  "requests");
+  }
+  takes_requests_.store(*on != 0, std::memory_order_relaxed);
+  return 0;
+}
+
+KernelSocket::Done KernelSocket::get_option(int option, void* value, socklen_t* length) {
+  if (inherited()) return refuse_child();
+  if (value == nullptr || length == nullptr) return refuse(EFAULT, "no address for the option");
+  const auto give = [&](const auto& answer) -> Done {
+    if (*length < sizeof(answer)) return refuse(EINVAL, "there is no room for the option's value");
+    std::memcpy(value, &answer, sizeof(answer));
+    *length = sizeof(answer);
+    return 0;
+  };
+  if (option == SO_HOMA_RCVBUF) {
+    const Lock lock(mutex_);
+    return give(memory_);
+  }
+  if (option == SO_HOMA_SERVER) {
+    return give(takes_requests_.load(std::memory_order_relaxed) ? 1 : 0);
+  }
+  return refuse(ENOPROTOOPT, "Homa has no such socket option");
+}
+
+KernelSocket::Done KernelSocket::shutdown() {
+  if (inherited()) return refuse_child();
+  socket_.shutdown();
+  return 0;
+}
+
+KernelSocket::Done KernelSocket::control(unsigned long request, void* argument) {
+  if (request == HOMAIOCABORT) {
+    if (inherited()) return refuse_child();
+    const auto args = read_from<homa_abort_args>(argument, "homa_abort_args");
+    return args ? abort(*args) : Done(Unexpected(args.error()));
+  }
+  if (request == HOMAIOCINFO) {
+    auto args = read_from<homa_info>(argument, "homa_info");
+    if (!args) return Unexpected(args.error());
+    auto done = info(*args);
+    if (done) std::memcpy(argument, &*args, sizeof(*args));
+    return done;
+  }
+  if (request == HOMAIOCFREEZE) return refuse(EOPNOTSUPP, "there is no time trace to freeze");
+  return refuse(ENOTTY, "Homa has no such ioctl");
+}
+
+KernelSocket::Done KernelSocket::abort(const homa_abort_args& args) {
+  if (args._pad1 != 0 || args._pad2[0] != 0 || args._pad2[1] != 0) {
+    return refuse(EINVAL, "reserved fields of homa_abort_args must be 0");
+  }
+  const auto number = static_cast<int>(args.error);
+  const ErrorCode code = number == 0 ? ErrorCode::kOk : ErrorCode::kCancelled;
+  if (args.id % 2 != 0) return refuse(EINVAL, "only a client can abort an RPC by its id");
+  if (args.id == 0 && number == 0) {
+    const auto done = socket_.abort_all();
+    if (!done) return refuse(done.error());
+    const Lock lock(mutex_);
+    private_.clear();
+    aborted_.clear();
+    std::erase_if(kept_, [](const Message& kept) { return !kept.is_request(); });
+    return 0;
+  }
+  const auto abort_one = [&](std::uint64_t id) -> Result<void, Error> {
+    const Lock lock(mutex_);  // a thread that receives the failure waits for what is noted here
+    auto done = socket_.abort(id, code);
+    if (done && number != 0) aborted_[id] = number;
+    if (done && number == 0) private_.erase(id);
+    return done;
+  };
+  if (args.id != 0) {
+    const auto done = abort_one(args.id);
+    if (!done) return refuse(done.error());
+    return 0;
+  }
+  const auto status = socket_.status();
+  if (!status) return refuse(status.error());
+  for (const RpcStatus& rpc : status->rpcs) {
+    if (rpc.rpc != 0 && rpc.rpc % 2 == 0) static_cast<void>(abort_one(rpc.rpc).has_value());
+  }
+  return 0;
+}
+
+KernelSocket::Done KernelSocket::info(homa_info& info) {
+  const auto say = [&](const std::string& text) {
+    std::memset(info.error_msg, 0, sizeof(info.error_msg));
+    std::memcpy(info.error_msg, text.data(), std::min(text.size(), sizeof(info.error_msg) - 1));
+  };
+  info.port = socket_.port();
+  info.num_rpcs = 0;
+  if (inherited()) {
+    say(refuse_child().error().text);
+    return 0;
+  }
+  const auto status = socket_.status();
+  if (!status) return refuse(status.error());
+  info.num_rpcs = static_cast<std::uint32_t>(status->rpcs.size());
+  const std::uint64_t room = info.rpc_info_length / sizeof(homa_rpc_info);
+  auto* at = reinterpret_cast<std::byte*>(info.rpc_info);
+  for (std::size_t i = 0; at != nullptr && i < status->rpcs.size() && i < room; ++i) {
+    const homa_rpc_info record = record_of(status->rpcs[i]);
+    std::memcpy(at + i * sizeof(record), &record, sizeof(record));
+  }
+  const Lock lock(mutex_);
+  info.bpool_avail_bytes = pages_ ? pages_->free_bytes() : 0;
+  say(last_error_);
+  return 0;
+}
+
+homa_rpc_info KernelSocket::record_of(const RpcStatus& rpc) const {
+  homa_rpc_info record{};
+  record.id = rpc.rpc;
+  socklen_t length = sizeof(record.peer);
+  write_address(rpc.peer, family_, &record.peer, &length);
+  record.completion_cookie = rpc.cookie;
+  const bool no_response_yet = rpc.rpc % 2 != 0 && rpc.send_length == 0;
+  record.tx_length = no_response_yet ? -1 : static_cast<std::int32_t>(rpc.send_length);
+  record.tx_sent = rpc.sent;
+  record.tx_granted = rpc.send_granted;
+  record.rx_length = rpc.receive_length == 0 ? -1 : static_cast<std::int32_t>(rpc.receive_length);
+  record.rx_remaining = rpc.receive_length - std::min(rpc.receive_length, rpc.received);
+  record.rx_gaps = rpc.gaps;
+  record.rx_granted = rpc.receive_granted;
+  if (rpc.is_private) record.flags |= HOMA_RPC_PRIVATE;
+  return record;
+}
+
+}  // namespace homa::preload

@@ -1,0 +1,55 @@
+// What a preloaded program has: its sockets by descriptor, and its engine.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "homa/result.h"
+#include "preload/engine.h"
+#include "preload/failure.h"
+#include "preload/kernel_socket.h"
+#include "preload/socket_table.h"
+
+namespace homa::preload {
+
+class Process {
+ public:
+  // Never destroyed: threads may use it while the program exits.
+  static Process& get();
+
+  SocketTable& table() { return table_; }
+  // Opened at the first call, as the environment says. What is wrong also goes to standard error,
+  // because an errno value says little.
+  Result<std::shared_ptr<Engine>, Failure> engine();
+
+  // The calling process has this table to itself: it is no child of vfork(), which shares it with
+  // its parent, and whose close() is not the parent's.
+  bool owns_table() const;
+
+  // --- fork() ---
+  void before_fork();
+  void after_fork_in_parent();
+  // `replace(fd)` makes the descriptor one that is readable, so that a child that polls is told.
+  void after_fork_in_child(void (*replace)(int fd));
+
+  // --- exit() ---
+  void end();
+  // end() was called, by another thread.
+  bool ended_by_other() const;
+
+ private:
+  Process();
+  Result<std::shared_ptr<Engine>, Failure> open_engine();
+
+  SocketTable table_;
+  std::mutex engine_mutex_;  // taken before the table's
+  std::shared_ptr<Engine> engine_;
+  std::atomic<int> pid_;
+  std::atomic<bool> ended_{false};
+  std::atomic<pthread_t> ended_by_{};
+};
+
+}  // namespace homa::preload
