@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -195,21 +196,23 @@ void grant_scheduler(const Runner& runner) {
 void tables(const Runner& runner) {
   core::CoreConfig config;
   for (const std::uint32_t live : kLive) {
-    core::PeerTable peers(config);
+    std::mt19937_64 random(1);
+    core::PeerTable peers(config, random);
     std::uint32_t collected = 0;
-    std::vector<Address> addresses;
+    std::vector<Identity> identities;
     for (std::uint32_t i = 0; i < std::min(live, 4'000U); ++i) {
-      addresses.push_back(host(i));
-      keep(peers.get(Time{}, addresses.back(), collected));
+      identities.push_back(Identity{random()});
+      keep(peers.add(Time{}, identities.back(), host(i), collected));
     }
     if (runner.wanted("peer_table")) {
-      runner.measure("peer_table", "find", addresses.size(), [&](std::uint64_t i) {
-        keep(peers.find(addresses[i * 7919 % addresses.size()]));
+      runner.measure("peer_table", "find", identities.size(), [&](std::uint64_t i) {
+        const std::size_t which = i * 7919 % identities.size();
+        keep(peers.find(identities[which], host(static_cast<std::uint32_t>(which))));
       });
     }
     if (!runner.wanted("rpc_table")) continue;
-    core::Peer& peer = *peers.find(addresses.front());
-    core::RpcTable table(config.rpcs_max, 1);
+    core::Peer& peer = *peers.find(identities.front(), host(0));
+    core::RpcTable table(config.rpcs_max, 1, peers.hash_key());
     std::vector<core::Rpc*> rpcs;
     for (std::uint32_t i = 0; i < live; ++i) {
       rpcs.push_back(table.add_served(peer, WireId{std::uint64_t{i} << 21}, Port{1}));
@@ -250,10 +253,11 @@ void retry_timers(const Runner& runner) {
 
 void finished_ids(const Runner& runner) {
   core::CoreConfig config;
-  core::PeerTable peers(config);
+  std::mt19937_64 random(1);
+  core::PeerTable peers(config, random);
   std::uint32_t collected = 0;
-  core::Peer& peer = *peers.get(Time{}, host(1), collected);
-  core::FinishedIds finished(config.finished_ids_max);
+  core::Peer& peer = *peers.add(Time{}, Identity{random()}, host(1), collected);
+  core::FinishedIds finished(config.finished_ids_max, peers.hash_key());
   runner.measure("finished_ids", "ask, then add", config.finished_ids_max, [&](std::uint64_t i) {
     const WireId id{(i + 1) << 21};
     keep(finished.may_have_run(peer, id));
