@@ -174,7 +174,7 @@ KernelSocket::Done KernelSocket::control(unsigned long request, void* argument) 
     return done;
   }
   if (request == HOMAIOCFREEZE) return refuse(EOPNOTSUPP, "there is no time trace to freeze");
-  return refuse(ENOTTY, "Homa has no such ioctl");
+  return refuse(EINVAL, "Homa has no such ioctl");
 }
 
 KernelSocket::Done KernelSocket::abort(const homa_abort_args& args) {
