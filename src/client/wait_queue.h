@@ -29,8 +29,10 @@ class WaitQueue {
 
   void enter(Waiter& waiter);
   void leave(Waiter& waiter);
-  // Before a waiter sleeps or watches: what woke it last is done with.
-  static void rearm(Waiter& waiter) { waiter.word->store(0, std::memory_order_relaxed); }
+  // Before a waiter sleeps or watches: what woke it is done with. The engine may have woken it
+  // after it last looked for completions, so it is to look once more: what it was woken for is
+  // visible.
+  static void rearm(Waiter& waiter) { waiter.word->exchange(0, std::memory_order_seq_cst); }
   void begin_watch(Waiter& waiter) {
     waiter.watching = true;
     ++watching_;

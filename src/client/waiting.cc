@@ -62,6 +62,7 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
 void SocketState::watch_or_sleep(Lock& lock, Waiter& waiter, Time now, Duration waited,
                                  Time until) {
   WaitQueue::rearm(waiter);
+  if (channel_.has_completions()) return;
   const bool watches = link_->begin_watch(waiters_.watching(), waited);
   if (watches) {
     waiters_.begin_watch(waiter);
