@@ -70,12 +70,13 @@ TEST(BufferPages, PartsNeverOverlap) {
     std::uint32_t bytes;
   };
   std::deque<Held> held;
-  std::vector<bool> used(40 * kPage / 4);
+  constexpr std::uint32_t kUnit = 64;  // parts begin at multiples of it
+  std::vector<bool> used(40 * kPage / kUnit);
   const auto mark = [&](const Held& message, bool value) {
     std::uint32_t left = message.bytes;
     for (const std::uint32_t offset : all(message.list)) {
       const std::uint32_t part = std::min(left, kPage);
-      for (std::uint32_t at = offset / 4; at < (offset + part + 3) / 4; ++at) {
+      for (std::uint32_t at = offset / kUnit; at < (offset + part + kUnit - 1) / kUnit; ++at) {
         ASSERT_NE(used[at], value);
         used[at] = value;
       }
