@@ -25,10 +25,13 @@ using engine::Fault;
 
 constexpr int kWrong = 43;  // exit code: a call failed, or took too long
 constexpr Duration kTakeover{1'000'000};
+constexpr unsigned kAtMostSeconds = 20;  // of one schedule; then it is stuck
 
 struct Case {
   int callers = 1;
-  int calls = 3;  // of each
+  int calls = 3;                            // of each
+  int sockets = 1;                          // the callers share them
+  bool others_depend_on_the_first = false;  // each answer follows one that the first caller took
   bool callers_drive = true;
   Fault fault = Fault::kNone;
 };
@@ -39,11 +42,13 @@ void require(bool condition, const char* what) {
   ::_exit(kWrong);
 }
 
-void call(SocketState& socket, int calls) {
+template <typename Done>
+void call(SocketState& socket, int calls, Done done) {
   const std::byte request[1] = {};
   for (int i = 0; i < calls; ++i) {
     const auto response = socket.call({Address::v4(10, 0, 0, 2), 100}, request, std::nullopt);
     require(response.has_value(), "a call failed");
+    done();
   }
 }
 
@@ -61,22 +66,30 @@ void run(const Case& what, std::uint64_t seed) {
     config.submission_entries = 2;  // full all the time
     config.completion_entries = 2;
     config.transmit_bytes = 1 << 16;
-    auto attached = link->attach(config, 0).value();
-    auto socket = std::make_shared<SocketState>(link, attached.region, attached.bell);
-    attached.region.reset();
-    require(socket->open(0).has_value(), "the socket does not open");
+    std::vector<std::shared_ptr<SocketState>> sockets;
+    for (int i = 0; i < what.sockets; ++i) {
+      auto attached = link->attach(config, 0).value();
+      sockets.push_back(std::make_shared<SocketState>(link, attached.region, attached.bell));
+      require(sockets.back()->open(0).has_value(), "the socket does not open");
+    }
+    if (what.others_depend_on_the_first) engine->limit_others();
     Scheduler& all = *Scheduler::current();
     const Time start = all.now();
     std::vector<int> threads;
     threads.push_back(all.spawn([&] { engine->run_network(what.callers * what.calls); }));
     for (int i = 0; i < what.callers; ++i) {
-      threads.push_back(all.spawn([&] { call(*socket, what.calls); }));
+      SocketState& socket = *sockets[static_cast<std::size_t>(i % what.sockets)];
+      threads.push_back(all.spawn([&, i] {
+        call(socket, what.calls, [&] {
+          if (i == 0) engine->allow();
+        });
+      }));
     }
     for (const int thread : threads) all.join(thread);
     // A wake-up that was lost would be made up for by the library's thread, but only later.
     require(!what.callers_drive || all.now() - start < kTakeover, "a wake-up was lost for a while");
-    socket->shutdown();
-    socket.reset();
+    for (const auto& socket : sockets) socket->shutdown();
+    sockets.clear();
     link->stop();
   });
   scheduler.run();
@@ -89,7 +102,10 @@ int explore(const Case& what, std::uint64_t schedules) {
   if (scale != nullptr) schedules *= std::strtoull(scale, nullptr, 10);
   const pid_t child = ::fork();
   if (child == 0) {
-    for (std::uint64_t seed = 1; seed <= schedules; ++seed) run(what, seed);
+    for (std::uint64_t seed = 1; seed <= schedules; ++seed) {
+      ::alarm(kAtMostSeconds);
+      run(what, seed);
+    }
     ::_exit(0);
   }
   int status = -1;
@@ -102,6 +118,19 @@ TEST(Schedule, ACallerIsAlwaysWokenWhereCallersDrive) {
 }
 
 TEST(Schedule, CallersTakeTurnsAndNobodyIsForgotten) { EXPECT_EQ(explore({.callers = 3}, 300), 0); }
+
+TEST(Schedule, CallersOfSeveralSocketsTakeTurns) {
+  EXPECT_EQ(explore({.callers = 3, .sockets = 3}, 300), 0);
+}
+
+// A thread that was woken for its turn to drive may find that another socket's thread has taken it,
+// and goes to sleep again. If that thread waits for what the first one does next, nothing makes up
+// for a wake-up that was lost meanwhile.
+TEST(Schedule, AThreadThatLosesItsTurnMissesNoMessage) {
+  EXPECT_EQ(
+      explore({.callers = 2, .calls = 8, .sockets = 2, .others_depend_on_the_first = true}, 600),
+      0);
+}
 
 TEST(Schedule, TheLibrarysThreadServesSleepingCallers) {
   EXPECT_EQ(explore({.callers = 2, .callers_drive = false}, 300), 0);

@@ -1,4 +1,4 @@
-// In place of src/engine/engine.h: an engine of one channel, with a network that answers every
+// In place of src/engine/engine.h: an engine of a few channels, with a network that answers every
 // request. It sleeps and wakes as the real one does, with the real doorbell and rings.
 #pragma once
 
@@ -52,9 +52,23 @@ class Engine {
 
   // The network's thread: takes requests and delivers answers until `answers` were delivered.
   void run_network(int answers);
+  // From now on, requests of all channels but the first are answered only as often as allow() was
+  // called: their answers depend on what the first channel's thread does.
+  void limit_others() { others_limited_ = true; }
+  void allow();
 
  private:
+  struct Request {
+    std::uint32_t channel;
+    channel::Submission submission;
+  };
+
   std::size_t take_submissions();
+  std::size_t take_submissions_of(std::uint32_t channel);
+  bool has_submissions() const;
+  bool may_be_answered(const Request& request) const {
+    return request.channel == 0 || !others_limited_ || allowed_ > 0;
+  }
 
   int wake_fd_;
   bool closed_ = false;
@@ -64,10 +78,12 @@ class Engine {
   std::shared_ptr<channel::EngineState> state_ = std::make_shared<channel::EngineState>();
   std::shared_ptr<channel::Doorbell> doorbell_ = std::make_shared<channel::Doorbell>();
   channel::DoorbellWatch watch_{doorbell_};
-  std::unique_ptr<channel::EngineEnd> end_;
+  std::vector<std::unique_ptr<channel::EngineEnd>> ends_;
   channel::Atomic<std::uint64_t> posted_{0};
-  std::deque<channel::Submission> requests_;  // on their way to the network
-  std::deque<channel::Submission> answers_;   // on their way from it
+  std::deque<Request> requests_;  // on their way to the network
+  std::deque<Request> answers_;   // on their way from it
+  bool others_limited_ = false;
+  int allowed_ = 0;
 };
 
 }  // namespace homa::engine
