@@ -284,7 +284,8 @@ RxOutcome Endpoint::Impl::take_data(Time now, Rpc& rpc, const RxPacket& packet,
   outcome.kind = RxOutcome::Kind::kDeliver;
   outcome.payload_offset = wire::kDataHeaderBytes;
   outcome.length = range.size();
-  outcome.new_bytes = rpc.in.received() - before;
+  outcome.received = rpc.in.received();
+  outcome.new_bytes = outcome.received - before;
   outcome.account = rpc.port->account->id;
   outcome.buffer = rpc.buffer.offset + range.begin;
   outcome.rpc = rpc.id;

@@ -55,6 +55,7 @@ struct RxOutcome {
   std::uint32_t payload_offset = 0;
   std::uint32_t length = 0;
   std::uint32_t new_bytes = 0;  // of `length`: that were not here yet
+  std::uint32_t received = 0;   // of the message, these among them
   BufferOffset buffer{};        // of this payload's first byte, in the account's memory
   RpcId rpc{};
   std::uint32_t message_offset = 0;  // of this payload's first byte in its message

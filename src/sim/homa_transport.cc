@@ -149,7 +149,10 @@ void HomaTransport::on_packet(SimTime now, PacketId packet_id) {
     if ((packet.token & kResponse) != 0) {
       sim_.ledger.response_progress(now, outcome.new_bytes);
     } else {
-      sim_.ledger.request_progress(now, message_of(packet.token), outcome.new_bytes);
+      const MessageId message = message_of(packet.token);
+      // The server dropped what it had of the request (a stranger's gives way), and begins anew.
+      if (outcome.received == outcome.new_bytes) sim_.ledger.forget_progress(now, message);
+      sim_.ledger.request_progress(now, message, outcome.new_bytes);
     }
   }
   settle(now, id, packet_id);

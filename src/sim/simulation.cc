@@ -144,10 +144,10 @@ class Simulation::Impl {
       over_ = true;
     } else if (ledger_.under_way() == 0) {
       // Acks and timers of what just ended get time to come to rest: what a client that restarted
-      // asked for in its former life ends after four seconds.
+      // asked for in its former life ends after some seconds.
       if (!resting_) {
         resting_ = true;
-        rest_until_ = now_ + std::chrono::seconds(6);
+        rest_until_ = now_ + std::chrono::seconds(30);
         events_.push(rest_until_, EventKind::kTimeLimit, 1);
       }
     }
