@@ -62,9 +62,11 @@ void Endpoint::Impl::no_longer_half_sent(Rpc& rpc) {
 // What of a range may be sent again to the client of a response.
 ByteRange Endpoint::Impl::may_send_again(Rpc& rpc, ByteRange range) {
   Peer& peer = *rpc.peer;
+  if (rpc.is_client || !is_stranger(peer)) return range;
   const ByteRange packets = rpc.out.packets_of(range);
-  if (rpc.is_client || !is_stranger(peer) || packets.size() == 0) return range;
-  challenge(last_now_, peer, controls_.header_for(rpc));
+  const bool withheld = rpc.held_place.in_line();  // perhaps all of it, and the challenge was lost
+  if (withheld || packets.size() > 0) challenge(last_now_, peer, controls_.header_for(rpc));
+  if (packets.size() == 0) return range;
   const std::uint32_t bytes = peer.credit.take_payload(packets.size(), rpc.out.payload_max(), true);
   if (bytes == packets.size()) return range;
   trace::add(counters_.packets_withheld);

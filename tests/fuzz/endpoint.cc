@@ -348,7 +348,7 @@ void Host::on_transmit(const core::TxPacket& out) {
 
 void Host::check_bounds() const {
   HOMA_CHECK(endpoint_.rpcs_in_progress() <= config_.rpcs_max);
-  HOMA_CHECK(endpoint_.peers() <= kPeers.size());
+  HOMA_CHECK(endpoint_.peers() <= 4 * config_.peers_max);  // docs/protocol.md#slots
   HOMA_CHECK(endpoint_.receive_region_used() <= kRegionBytes);
   std::vector<core::RpcInfo> infos;
   for (std::uint32_t first = 0; (first = endpoint_.rpcs(first, 8, infos)) != 0;) continue;

@@ -66,7 +66,7 @@ TEST_P(HeldCalls, AreAllAnsweredAndCostNextToNothing) {
   ASSERT_TRUE(send_many(client, address, count, "request"));
   ASSERT_EQ(server.hear(), count);
 
-  std::this_thread::sleep_for(2s);  // by then, intervals have grown
+  std::this_thread::sleep_for(3s);  // by then, intervals have grown
   server.tell(0);
   const std::uint64_t before = packets(host);
   const auto began = Clock::now();
