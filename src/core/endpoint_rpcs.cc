@@ -7,9 +7,6 @@ namespace homa::core {
 namespace {
 
 constexpr std::uint32_t kSlotsPerStep = 512;  // looked at for RPCs of closed ports, in one call
-// The ids towards a peer begin at this random number and one of the peer's, both in the lower part
-// of what there is, so that they never wrap (docs/protocol.md#at-most-once).
-constexpr std::uint64_t kFirstSequenceMask = (1ULL << 41) - 1;
 
 }  // namespace
 
@@ -19,7 +16,7 @@ Endpoint::Impl::Impl(const CoreConfig& config, std::uint64_t seed, trace::Record
       counters_(recorder.counters),
       random_(seed),
       peers_(config_, random_),
-      rpcs_(config_.rpcs_max, random_() & kFirstSequenceMask, peers_.hash_key()),
+      rpcs_(config_.rpcs_max, random_() & kFirstIdMask, peers_.hash_key()),
       priorities_(config_.priorities, config_.cutoffs),
       grants_(config_, priorities_),
       uplinks_(config_),

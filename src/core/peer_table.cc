@@ -31,10 +31,6 @@ std::size_t bucket_count(const CoreConfig& config) {
 // What a number that is derived from the secret is for. Each use has its own.
 enum class Use : std::uint64_t { kSelf, kFirstId, kName, kSalt };
 
-// Ids towards a peer start at random, in the lower part of what there is, so that they never wrap
-// (docs/protocol.md#at-most-once).
-constexpr std::uint64_t kFirstIdMask = (1ULL << 41) - 1;
-
 }  // namespace
 
 std::size_t PeerTable::NameHash::operator()(const Who& who) const {

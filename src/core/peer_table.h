@@ -37,6 +37,10 @@ namespace homa::core {
 
 struct Uplink;
 
+// The ids towards a peer begin at the sum of two random numbers, the host's and the peer's. Both
+// are in the lower part of what there is, so that ids never wrap (docs/protocol.md#at-most-once).
+inline constexpr std::uint64_t kFirstIdMask = (1ULL << 41) - 1;
+
 struct Peer {
   Identity identity = kNoIdentity;  // none: a kernel's, or not heard yet
   Identity self = kNoIdentity;      // ours towards it
