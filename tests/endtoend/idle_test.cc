@@ -4,28 +4,18 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <thread>
 #include <vector>
 
 #include "hosts.h"
+#include "support/process_memory.h"
+#include "support/sanitizers.h"
 
 namespace homa::testing {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitizers = true;  // they take memory and time of their own
-#else
-constexpr bool kSanitizers = false;
-#endif
-
-std::uint64_t resident_bytes() {
-  unsigned long pages = 0, resident = 0;
-  std::FILE* file = std::fopen("/proc/self/statm", "r");
-  EXPECT_EQ(std::fscanf(file, "%lu %lu", &pages, &resident), 2);
-  std::fclose(file);
-  return std::uint64_t{resident} * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
+using test::kSanitizers;
+using test::resident_bytes;
 
 std::size_t open_descriptors() {
   std::size_t count = 0;

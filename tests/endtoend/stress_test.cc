@@ -5,10 +5,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <random>
 
 #include "hosts.h"
+#include "support/process_memory.h"
+#include "support/sanitizers.h"
 
 namespace homa {
 namespace {
@@ -65,23 +66,6 @@ void call_in_flight(Socket& socket, const SocketAddress& server, std::uint64_t c
     ++answered;
   }
 }
-
-std::uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t size = 0, resident = 0;
-  statm >> size >> resident;
-  return resident * 4096;
-}
-
-// Sanitizers keep memory of their own.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr bool kMemoryIsOurs = false;
-#elif defined(__has_feature)
-constexpr bool kMemoryIsOurs =
-    !__has_feature(thread_sanitizer) && !__has_feature(address_sanitizer);
-#else
-constexpr bool kMemoryIsOurs = true;
-#endif
 
 class Stress : public ::testing::TestWithParam<RunBy> {};
 
@@ -209,11 +193,11 @@ TEST_P(Stress, MemoryAfterManyRpcsIsWhatItWasAfterFew) {
   Socket client = client_host.client().value();
   call_in_flight(client, server.address(), 4'000, 32, 1'000);
   ASSERT_FALSE(HasFailure()) << nonzero_counters(client_host) << nonzero_counters(server_host);
-  const std::uint64_t before = resident_bytes();
+  const std::uint64_t before = test::resident_bytes();
   call_in_flight(client, server.address(), scaled(20'000), 32, 1'000);
   ASSERT_FALSE(HasFailure()) << nonzero_counters(client_host) << nonzero_counters(server_host);
-  if (kMemoryIsOurs) {
-    EXPECT_LT(resident_bytes(), before + (1 << 20));
+  if (!test::kSanitizers) {  // they keep memory of their own
+    EXPECT_LT(test::resident_bytes(), before + (1 << 20));
   }
 }
 
@@ -226,10 +210,10 @@ TEST(Sockets, OpenedAndClosedManyTimesLeaveNothing) {
     Socket client = client_host.client().value();
     ASSERT_TRUE(client.call(server.address(), pattern(100, 1), 10s));
     ASSERT_TRUE(client.send(server.address(), pattern(100, 1)));
-    if (i == 100) before = resident_bytes();
+    if (i == 100) before = test::resident_bytes();
   }
-  if (kMemoryIsOurs) {
-    EXPECT_LT(resident_bytes(), before + (4 << 20));
+  if (!test::kSanitizers) {  // they keep memory of their own
+    EXPECT_LT(test::resident_bytes(), before + (4 << 20));
   }
 }
 

@@ -3,9 +3,10 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <fstream>
 
 #include "endtoend/hosts.h"
+#include "support/process_memory.h"
+#include "support/sanitizers.h"
 
 namespace homa::testing {
 namespace {
@@ -17,11 +18,7 @@ constexpr std::uint16_t kPort = 4000;
 constexpr std::size_t kRequests = 20;
 constexpr std::size_t kLength = 900'000;
 
-std::uint64_t resident_bytes() {
-  std::uint64_t all = 0, resident = 0;
-  std::ifstream("/proc/self/statm") >> all >> resident;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
+using test::resident_bytes;
 
 // A process of its own, so that its memory does not count here: sends the requests to the UDP port
 // that it reads from `ready`, and ends when that is closed.
@@ -43,9 +40,7 @@ std::uint64_t resident_bytes() {
 }
 
 TEST(ResidentMemory, GoesBackToTheSystemAfterABurst) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "the sanitizer's own memory grows meanwhile";
-#endif
+  if (test::kSanitizers) GTEST_SKIP() << "the sanitizer's own memory grows meanwhile";
   int ready[2];
   ASSERT_EQ(::pipe(ready), 0);
   const pid_t client = ::fork();

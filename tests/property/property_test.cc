@@ -4,7 +4,6 @@
 // HOMA_TEST_SCALE=20 runs twenty times as many seeds; HOMA_TEST_SEED=123 runs that one alone.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "support/grant_checker.h"
 #include "support/overlap_checker.h"
 #include "support/rpc_workload.h"
+#include "support/seeds.h"
 #include "support/virtual_network.h"
 
 namespace homa::test {
@@ -139,23 +139,6 @@ std::string describe(const std::string& test, std::uint64_t seed, const Outcome&
   return text;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kSlowdown = 5;  // sanitizers: fewer seeds in the same time
-#else
-constexpr std::uint64_t kSlowdown = 1;
-#endif
-
-std::vector<std::uint64_t> seeds(std::uint64_t count) {
-  if (const char* one = std::getenv("HOMA_TEST_SEED")) return {std::strtoull(one, nullptr, 10)};
-  if (const char* scale = std::getenv("HOMA_TEST_SCALE")) {
-    count *= std::strtoull(scale, nullptr, 10);
-  }
-  count /= kSlowdown;
-  std::vector<std::uint64_t> all;
-  for (std::uint64_t seed = 1; seed <= count; ++seed) all.push_back(seed);
-  return all;
-}
-
 TEST(Property, EveryRpcEndsOnceWithItsBytesAndGrantsAreKept) {
   std::size_t completed = 0, failed = 0;
   std::uint64_t grants = 0, packets = 0;
@@ -178,7 +161,7 @@ TEST(Property, EveryRpcEndsOnceWithItsBytesAndGrantsAreKept) {
   }
   std::cout << completed << " RPCs completed, " << failed << " aborted, " << packets << " packets, "
             << grants << " grants\n";
-  if (std::getenv("HOMA_TEST_SEED") == nullptr) {
+  if (all_seeds()) {
     EXPECT_GT(completed, 1'000U);
     EXPECT_GT(grants, 1'000U);
   }
@@ -235,7 +218,7 @@ TEST(Property, AServerThatRestartsNeverRunsARequestTwice) {
       restarted += it->second;
     }
   }
-  if (std::getenv("HOMA_TEST_SEED") == nullptr) {
+  if (all_seeds()) {
     EXPECT_GT(restarted, 0U);
   }
 }
@@ -311,7 +294,7 @@ TEST(Property, APathThatShrinksAndGrowsLosesNothing) {
     ASSERT_EQ(outcome.failed, 0U) << describe(kName, seed, outcome);
     completed_after_a_cut += outcome.completed;
   }
-  if (std::getenv("HOMA_TEST_SEED") == nullptr) {
+  if (all_seeds()) {
     EXPECT_GT(completed_after_a_cut, 100U);
   }
 }
