@@ -32,6 +32,7 @@ enum class ErrorCode : std::uint8_t {
   kPeerGone = 19,        // the peer answered before, and its host now says that no Homa is there
   kWrongProcess = 20,    // the host was opened by a process that this one was forked from
   kTooSlow = 21,         // the sender of a message held memory for it, and sent too little
+  kEngineLost = 22,      // homad, whose engine this host uses, has ended; it is attached to again
 };
 
 // "timeout", "no such socket", ...: stable words for logs and JSON.

@@ -38,7 +38,8 @@ enum homa_error {
   HOMA_ESILENT = 18,       /* the peer was asked several times and did not answer */
   HOMA_EGONE = 19,         /* the peer answered before; its host now says that no Homa is there */
   HOMA_EPROCESS = 20,      /* the host belongs to a process that this one was forked from */
-  HOMA_ETOOSLOW = 21       /* the sender of a message held memory for it, and sent too little */
+  HOMA_ETOOSLOW = 21,      /* the sender of a message held memory for it, and sent too little */
+  HOMA_EENGINE = 22        /* homad has ended; it is attached to again when it is back */
 };
 
 /* Whether the server executed the request of an RPC that failed. */

@@ -26,6 +26,7 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::kPeerGone: return "peer gone";
     case ErrorCode::kWrongProcess: return "wrong process";
     case ErrorCode::kTooSlow: return "too slow";
+    case ErrorCode::kEngineLost: return "engine lost";
   }
   return "unknown error";
 }

@@ -21,6 +21,14 @@ void ApplicationEnd::abandon(Region& region, Bell& bell) {
   bell.ring();
 }
 
+void ApplicationEnd::restart() {
+  base::RegionAllocator all_free(allocator_.capacity());
+  allocator_ = std::move(all_free);
+  submissions_.restart();
+  completions_.restart();
+  region_->restart();
+}
+
 void ApplicationEnd::publish(bool only_release) {
   if (!submissions_.publish()) return;
   if (only_release && !bell_.release_wanted()) {

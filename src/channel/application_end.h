@@ -89,6 +89,13 @@ class ApplicationEnd {
     return header_.descriptor_armed.exchange(0, std::memory_order_seq_cst) != 0;
   }
   Region& region() { return *region_; }
+  // The engine is lost, and the region is for the next one: whatever the former one had is free.
+  // Throws std::bad_alloc before it changes anything.
+  void restart();
+  // What the next engine gave. It was asked after restart().
+  void set_bell(Bell bell) { bell_ = std::move(bell); }
+  // There is no next engine after all.
+  void lose_engine() { header_.engine_gone.store(1, std::memory_order_seq_cst); }
   // What the engine writes: see Region::open_descriptor(), which goes before all of these.
   Result<int, Error> open_descriptor() { return region_->open_descriptor(); }
   void signal_descriptor() {

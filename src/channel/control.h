@@ -12,6 +12,9 @@
 //                                         <-   kDone     channel
 //   kPort      channel; a further port    ->
 //                                         <-   kDone
+//   kReopen    the same, and the port is  ->
+//              opened at once
+//                                         <-   kDone     channel; the port
 //   kSignal    channel; a socket          ->
 //                                         <-   kDone
 //   kCounters                             ->
@@ -47,6 +50,7 @@ enum class ControlKind : std::uint32_t {
   kSignal = 4,
   kCounters = 5,
   kPort = 6,
+  kReopen = 7,
   kWelcome = 16,
   kDone = 17,
   kRefused = 18,
@@ -63,7 +67,7 @@ struct ControlHead {
   std::uint64_t transmit_bytes = 0;  // of a channel, at most
   std::uint32_t rpcs_max = 0;        // that the program has in progress
   std::uint32_t message_bytes_max = 0;
-  PeerRecord engine{};  // its address; kOpen, kPort: the port that the program asks for
+  PeerRecord engine{};  // its address; the port that the program asks for, or has got
 };
 static_assert(sizeof(ControlHead) == 72 && std::is_trivially_copyable_v<ControlHead>);
 

@@ -129,6 +129,17 @@ Result<int, Error> Region::open_descriptor() {
   return signal_->reader();
 }
 
+void Region::restart() const {
+  Header& all = header();
+  for (auto* const index :
+       {&all.submission_tail, &all.submission_head, &all.completion_tail, &all.completion_head}) {
+    index->store(0, std::memory_order_relaxed);
+  }
+  all.completions_held.store(0, std::memory_order_relaxed);
+  all.application_gone.store(0, std::memory_order_relaxed);
+  all.engine_gone.store(0, std::memory_order_seq_cst);
+}
+
 void Region::set_signal(Signal signal) {
   signal_.emplace(std::move(signal));
   signal_open_.store(true, std::memory_order_release);

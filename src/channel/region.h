@@ -43,6 +43,9 @@ class Region {
   std::span<WakeWord> wake_words() const;
   std::span<std::byte> transmit() const;
   const base::Mapping& memory() const { return mapping_; }
+  // No engine has the region any more, and another one is to get it: the rings are empty again, and
+  // neither end is gone.
+  void restart() const;
   // For an end that passes the memory on to nobody: a descriptor less.
   void close_descriptor() { mapping_.close_descriptor(); }
 

@@ -58,6 +58,11 @@ class RingWriter {
   // Whether push() would find room; reads the other end's index anew.
   bool has_room() { return next_ - seen_ < entries_.size() || look(); }
   bool broken() const { return broken_; }
+  // Both ends begin anew, and the shared indices are 0.
+  void restart() {
+    next_ = published_value_ = seen_ = 0;
+    broken_ = false;
+  }
 
  private:
   bool look() {
@@ -118,6 +123,11 @@ class RingReader {
     return other_->load(std::memory_order_acquire) != position;
   }
   bool broken() const { return broken_; }
+  // As RingWriter::restart().
+  void restart() {
+    next_ = published_value_ = seen_ = 0;
+    broken_ = false;
+  }
 
  private:
   bool look() {

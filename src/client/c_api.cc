@@ -27,6 +27,7 @@ using homa::Error;
 using homa::ErrorCode;
 
 static_assert(HOMA_ETOOSLOW == static_cast<int>(ErrorCode::kTooSlow), "homa_error is it");
+static_assert(HOMA_EENGINE == static_cast<int>(ErrorCode::kEngineLost), "homa_error is it");
 static_assert(HOMA_ESTALE == static_cast<int>(ErrorCode::kStale));
 static_assert(HOMA_EXECUTED == static_cast<int>(homa::Executed::kYes));
 static_assert(HOMA_EWOULDBLOCK == static_cast<int>(ErrorCode::kWouldBlock));

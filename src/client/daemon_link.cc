@@ -1,5 +1,6 @@
 #include "client/daemon_link.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -31,6 +33,8 @@ using channel::ControlKind;
 using channel::ControlMessage;
 
 constexpr std::chrono::seconds kAnswerAtMost{10};
+constexpr int kRetryMs = 20;  // between two attempts to find homad again
+constexpr int kSoonMs = 2;
 constexpr std::uint64_t kReceiveBytesMax = std::uint64_t{1} << 40;
 
 // Invalid, without an error: nobody listens.
@@ -55,6 +59,10 @@ Result<base::Descriptor, Error> connect_to(const std::string& path) {
     case EACCES: return base::Descriptor();
     default: return system_failure("cannot connect to homad at " + path, errno);
   }
+}
+
+Unexpected<Error> lost_just_now() {
+  return failure(ErrorCode::kEngineLost, "homad has ended; try again when it is back");
 }
 
 // An object at the beginning of memory that is mapped as long as somebody refers to it.
@@ -91,6 +99,9 @@ Result<std::shared_ptr<DaemonLink>, Error> DaemonLink::connect(const Config& con
   if (!mark) return Unexpected(mark.error());
   std::shared_ptr<DaemonLink> link(
       new DaemonLink(config, std::move(socket).value(), std::move(mark).value()));
+  const auto call = channel::create_descriptor();
+  if (!call) return Unexpected(call.error());
+  link->call_ = base::Descriptor(*call);
   if (auto done = link->introduce(); !done) return Unexpected(done.error());
   if (auto started = link->start_thread(); !started) return Unexpected(started.error());
   return link;
@@ -106,15 +117,25 @@ Result<void, Error> DaemonLink::introduce() {
   if (granted.kind != ControlKind::kWelcome || welcome->descriptors.size() != 2) {
     return failure(ErrorCode::kSystem, "homad answered something else than was asked");
   }
-  limits_ = {granted.rpcs_max, granted.message_bytes_max,
-             std::min(config_.transmit_bytes, granted.transmit_bytes)};
-  address_ = granted.engine.address().host;
-  description_ = "homad, " + welcome->text;
   auto state = object_in<const channel::EngineState>(
       base::Mapping::open_to_read(::dup(welcome->descriptors[0].get()), 1 << 20));
   if (!state) return Unexpected(state.error());
-  state_ = std::move(state).value();
-  wake_ = std::move(welcome->descriptors[1]);
+  if (limits_.rpcs_max == 0) {
+    limits_ = {granted.rpcs_max, granted.message_bytes_max,
+               std::min(config_.transmit_bytes, granted.transmit_bytes)};
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    address_ = granted.engine.address().host;
+    description_ = "homad, " + welcome->text;
+    state_ = std::move(state).value();
+    if (!wake_.valid()) {
+      wake_ = std::move(welcome->descriptors[1]);
+    } else if (::dup3(welcome->descriptors[1].get(), wake_.get(), O_CLOEXEC) < 0) {
+      // Sockets that are not attached again yet may ring at any time: the number must stay ours.
+      return system_failure("cannot replace a descriptor", errno);
+    }
+  }
   return share_memory(granted.receive_bytes);
 }
 
@@ -123,24 +144,21 @@ Result<void, Error> DaemonLink::share_memory(std::uint64_t receive_bytes) {
   auto receive = base::Mapping::create_populated(
       std::min({receive_bytes, config_.receive_bytes, kReceiveBytesMax}));
   if (!receive) return Unexpected(receive.error());
-  receive_ = std::move(receive).value();
   auto bells = base::Mapping::create_populated(sizeof(channel::Doorbell));
   if (!bells) return Unexpected(bells.error());
-  const int bells_descriptor = ::dup(bells->descriptor());
-  const base::Descriptor keep(bells_descriptor);
+  const base::Descriptor bells_descriptor(::dup(bells->descriptor()));
   auto doorbell = object_in<channel::Doorbell>(std::move(bells));
   if (!doorbell) return Unexpected(doorbell.error());
-  doorbell_ =
-      std::shared_ptr<channel::Doorbell>(*doorbell, new (doorbell->get()) channel::Doorbell);
-  const auto stop = channel::create_descriptor();
-  if (!stop) return Unexpected(stop.error());
-  stop_ = base::Descriptor(*stop);
+  new (doorbell->get()) channel::Doorbell;
   ControlHead memory;
   memory.kind = ControlKind::kMemory;
-  const std::array<int, 2> descriptors{bells_descriptor, receive_.descriptor()};
+  const std::array<int, 2> descriptors{bells_descriptor.get(), receive->descriptor()};
   const auto done = ask(memory, descriptors);
   if (!done) return Unexpected(done.error());
-  receive_.close_descriptor();
+  receive->close_descriptor();
+  const std::lock_guard lock(mutex_);
+  receive_ = std::make_shared<base::Mapping>(std::move(receive).value());
+  doorbell_ = std::move(doorbell).value();
   return {};
 }
 
@@ -168,6 +186,8 @@ Result<ControlMessage, Error> DaemonLink::ask(const ControlHead& question,
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         until - std::chrono::steady_clock::now());
     if (left.count() <= 0) {
+      // A late answer must not be taken for that of the next question.
+      ::shutdown(socket_.get(), SHUT_RDWR);
       return failure(ErrorCode::kSystem, "homad at " + config_.path + " does not answer");
     }
     pollfd waiting{socket_.get(), POLLIN, 0};
@@ -175,28 +195,32 @@ Result<ControlMessage, Error> DaemonLink::ask(const ControlHead& question,
   }
 }
 
+channel::Bell DaemonLink::bell(std::uint32_t number) const {
+  return {state_, doorbell_, number % channel::Doorbell::kChannels, wake_.get()};
+}
+
 Result<EngineLink::Attached, Error> DaemonLink::attach(const channel::ChannelConfig& config,
                                                        std::uint16_t port) {
   auto region = channel::Region::create_shared(config);
   if (!region) return Unexpected(region.error());
+  std::uint64_t losses = 0;
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(channels_, [](const Channel& channel) { return channel.region.expired(); });
     channels_.reserve(channels_.size() + 1);
+    losses = losses_;
+    if (lost_) return lost_just_now();
   }
   ControlHead open;
   open.kind = ControlKind::kOpen;
   open.engine.port = port;
   const std::array<int, 1> descriptors{(*region)->memory().descriptor()};
   const auto done = ask(open, descriptors);
-  if (!done) return Unexpected(done.error());
-  (*region)->close_descriptor();
   const std::lock_guard lock(mutex_);
+  if (losses != losses_) return lost_just_now();
+  if (!done) return Unexpected(done.error());
   channels_.push_back({*region, done->head.channel});
-  if (lost_) (*region)->header().engine_gone.store(1, std::memory_order_seq_cst);
-  return Attached{std::move(region).value(),
-                  channel::Bell(state_, doorbell_,
-                                done->head.channel % channel::Doorbell::kChannels, wake_.get())};
+  return Attached{std::move(region).value(), bell(done->head.channel)};
 }
 
 void DaemonLink::add_user(std::weak_ptr<EngineUser> user) {
@@ -205,12 +229,53 @@ void DaemonLink::add_user(std::weak_ptr<EngineUser> user) {
     std::erase_if(users_, [](const auto& other) { return other.expired(); });
   }
   users_.push_back(std::move(user));
+  // The engine may have been lost, and another one found, since the user's channel was attached.
+  if (losses_ > 0) look_after();
+}
+
+void DaemonLink::look_after() { channel::signal_descriptor(call_.get()); }
+
+Result<EngineLink::Reattached, Error> DaemonLink::reattach(channel::Region& region,
+                                                           std::uint16_t port) {
+  ControlHead reopen;
+  reopen.kind = ControlKind::kReopen;
+  reopen.engine.port = port;
+  const std::array<int, 1> descriptors{region.memory().descriptor()};
+  const auto done = ask(reopen, descriptors);
+  if (!done) return Unexpected(done.error());
+  std::optional<Reattached> result;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Channel& channel : channels_) {
+      if (channel.region.lock().get() == &region) channel.number = done->head.channel;
+    }
+    result.emplace(Reattached{bell(done->head.channel), done->head.engine.port});
+  }
+  if (region.signal() != nullptr) {
+    if (auto shared = share_signal(region); !shared) return Unexpected(shared.error());
+  }
+  return *result;
+}
+
+EngineLink::ReceiveMemory DaemonLink::receive_memory() const {
+  const std::lock_guard lock(mutex_);
+  return {receive_->bytes(), receive_};
+}
+
+Address DaemonLink::address() const {
+  const std::lock_guard lock(mutex_);
+  return address_;
+}
+
+std::string DaemonLink::description() const {
+  const std::lock_guard lock(mutex_);
+  return description_;
 }
 
 Result<std::uint32_t, Error> DaemonLink::number_of(const channel::Region& region) {
   const std::lock_guard lock(mutex_);
   for (const Channel& channel : channels_) {
-    if (channel.region.lock().get() == &region) return channel.number;
+    if (!lost_ && channel.region.lock().get() == &region) return channel.number;
   }
   return failure(ErrorCode::kClosed, "homad has stopped");
 }
@@ -265,7 +330,8 @@ std::vector<Counter> DaemonLink::counters() {
 Result<void, Error> DaemonLink::start_thread() {
   const SignalsBlocked inherited;
   try {
-    thread_ = std::make_unique<std::thread>([this] { run_thread(); });
+    // It keeps the link until stop().
+    thread_ = std::make_unique<std::thread>([self = shared_from_this()] { self->run_thread(); });
   } catch (const std::system_error& failed) {
     return failure(ErrorCode::kSystem,
                    "cannot start a thread: " + failed.code().message() +
@@ -276,35 +342,79 @@ Result<void, Error> DaemonLink::start_thread() {
 
 void DaemonLink::run_thread() {
   pthread_setname_np(pthread_self(), "homa-link");
-  // Nothing is asked of the socket: its end is reported all the same.
-  std::array<pollfd, 2> waiting{{{socket_.get(), 0, 0}, {stop_.get(), POLLIN, 0}}};
-  while (::poll(waiting.data(), waiting.size(), -1) < 0 && errno == EINTR) {
+  bool connected = true, all_back = true;
+  while (!stopping_.load(std::memory_order_seq_cst)) {
+    // Nothing is asked of the socket: its end is reported all the same.
+    std::array<pollfd, 2> waiting{
+        {{call_.get(), POLLIN, 0}, {connected ? socket_.get() : -1, 0, 0}}};
+    const int at_most = !connected ? kRetryMs : all_back ? -1 : kSoonMs;
+    ::poll(waiting.data(), waiting.size(), at_most);
+    if (waiting[0].revents != 0) channel::clear_descriptor(call_.get());
+    if (waiting[1].revents != 0) {
+      lose();
+      connected = false;
+    }
+    if (!connected && !reconnect()) continue;
+    connected = true;
+    all_back = bring_back();
   }
   lose();
 }
 
-// No engine reads our channels any more: sockets end, and who waits learns of it.
+// Other threads ask nothing before lost_ is false, or are refused.
+bool DaemonLink::reconnect() {
+  auto socket = connect_to(config_.path);
+  if (!socket || !socket->valid()) return false;
+  {
+    const std::lock_guard lock(ask_mutex_);
+    socket_ = std::move(socket).value();
+  }
+  try {
+    if (!introduce()) return false;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  lost_ = false;
+  return true;
+}
+
+// As many as there are; a user that ends meanwhile may do so here.
+std::vector<std::weak_ptr<EngineUser>> DaemonLink::users() {
+  const std::lock_guard lock(mutex_);
+  return users_;
+}
+
+// No engine reads our channels any more: RPCs in progress end, and who waits learns of it.
 void DaemonLink::lose() {
-  std::vector<std::weak_ptr<EngineUser>> users;
   {
     const std::lock_guard lock(mutex_);
     lost_ = true;
+    ++losses_;
     for (const Channel& channel : channels_) {
       if (const auto region = channel.region.lock()) {
         region->header().engine_gone.store(1, std::memory_order_seq_cst);
       }
     }
-    users.swap(users_);
   }
-  for (const auto& weak : users) {
+  for (const auto& weak : users()) {
     if (const auto user = weak.lock()) user->engine_lost();
   }
 }
 
+bool DaemonLink::bring_back() {
+  bool all = true;
+  for (const auto& weak : users()) {
+    if (const auto user = weak.lock()) all = user->engine_back() && all;
+  }
+  return all;
+}
+
 void DaemonLink::stop() {
+  stopping_.store(true, std::memory_order_seq_cst);
   const std::unique_ptr<std::thread> thread = std::move(thread_);
   if (!thread) return;
-  channel::signal_descriptor(stop_.get());
+  look_after();
   if (thread->get_id() == std::this_thread::get_id()) {  // it had the last socket in its hands
     thread->detach();
   } else {

@@ -3,6 +3,7 @@
 // sockets, and nothing here waits for it for longer than kAnswerAtMost.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -22,7 +23,7 @@ namespace homa::client {
 // The path of homad's socket: `configured`, else the environment's, else the default; empty: "off".
 std::string daemon_socket(const std::string& configured);
 
-class DaemonLink : public EngineLink {
+class DaemonLink : public EngineLink, public std::enable_shared_from_this<DaemonLink> {
  public:
   struct Config {
     std::string path;
@@ -40,10 +41,13 @@ class DaemonLink : public EngineLink {
 
   bool inherited() const override { return mark_.inherited(); }
   const LinkLimits& limits() const override { return limits_; }
-  std::span<const std::byte> receive_memory() const override { return receive_.bytes(); }
+  ReceiveMemory receive_memory() const override;
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t port) override;
   void add_user(std::weak_ptr<EngineUser> user) override;
   Result<void, Error> permit_port(channel::Region& region, std::uint16_t port) override;
+  bool comes_back() const override { return !stopping_.load(std::memory_order_relaxed); }
+  void look_after() override;
+  Result<Reattached, Error> reattach(channel::Region& region, std::uint16_t port) override;
   Result<void, Error> share_signal(channel::Region& region) override;
 
   Hold publish(channel::ApplicationEnd& channel) override {
@@ -65,8 +69,8 @@ class DaemonLink : public EngineLink {
   void expect_descriptors() override {}  // homad looks for packets all the time
 
   void stop() override;
-  Address address() const override { return address_; }
-  std::string description() const override { return description_; }
+  Address address() const override;
+  std::string description() const override;
   std::vector<Counter> counters() override;
   std::size_t poll() override { return 0; }
 
@@ -84,28 +88,34 @@ class DaemonLink : public EngineLink {
                                              std::span<const int> descriptors = {});
   Result<void, Error> start_thread();
   void run_thread();
+  bool reconnect();
   void lose();
+  bool bring_back();
+  channel::Bell bell(std::uint32_t number) const;
+  std::vector<std::weak_ptr<EngineUser>> users();
 
   const ProcessMark mark_;
   const Config config_;
-  LinkLimits limits_;
-  Address address_;
-  std::string description_;
-  base::Descriptor wake_;  // homad's eventfd: ends its sleep
-  base::Descriptor stop_;  // an eventfd: ends our thread
-  base::Mapping receive_;
-  std::shared_ptr<const channel::EngineState> state_;
-  std::shared_ptr<channel::Doorbell> doorbell_;
+  LinkLimits limits_;      // as homad granted them first
+  base::Descriptor call_;  // an eventfd: makes our thread look around
+  std::atomic<bool> stopping_{false};
 
   std::mutex ask_mutex_;  // one question at a time
   base::Descriptor socket_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  Address address_;
+  std::string description_;
+  base::Descriptor wake_;  // homad's eventfd: ends its sleep. Its number stays
+  std::shared_ptr<base::Mapping> receive_;
+  std::shared_ptr<const channel::EngineState> state_;
+  std::shared_ptr<channel::Doorbell> doorbell_;
   bool lost_ = false;
+  std::uint64_t losses_ = 0;
   std::vector<Channel> channels_;
   std::vector<std::weak_ptr<EngineUser>> users_;
 
-  std::unique_ptr<std::thread> thread_;  // learns when homad is gone
+  std::unique_ptr<std::thread> thread_;  // learns when homad is gone, and when it is back
 };
 
 }  // namespace homa::client

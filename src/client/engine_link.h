@@ -53,8 +53,10 @@ class Watch {
 class EngineUser {
  public:
   virtual ~EngineUser() = default;
-  // By any thread, without a lock of the link's.
+  // By a thread of the link's, without a lock of its.
   virtual void engine_lost() = 0;
+  // Another one is there: whose channel has no engine is to reattach(). False: not yet.
+  virtual bool engine_back() = 0;
 };
 
 class EngineLink {
@@ -70,7 +72,11 @@ class EngineLink {
 
   virtual const LinkLimits& limits() const = 0;
   // Where received messages lie. Completions name offsets in it.
-  virtual std::span<const std::byte> receive_memory() const = 0;
+  struct ReceiveMemory {
+    std::span<const std::byte> bytes;
+    std::shared_ptr<const void> owner;  // nullptr: the link
+  };
+  virtual ReceiveMemory receive_memory() const = 0;
   // A new channel, which the engine serves until one of its ends is gone; it is to open `port` (0:
   // a client's). The result is for its ApplicationEnd. kNoMemory, kClosed, kNotPermitted.
   struct Attached {
@@ -83,6 +89,17 @@ class EngineLink {
   virtual void add_user(std::weak_ptr<EngineUser> user) = 0;
   // Before a further port is asked for on an attached channel. kNotPermitted, kClosed.
   virtual Result<void, Error> permit_port(channel::Region& region, std::uint16_t port) = 0;
+  // An engine that is lost will be there again, or another one.
+  virtual bool comes_back() const = 0;
+  // A channel has no engine, and its user was not told: the link is to find out why.
+  virtual void look_after() = 0;
+  // The channel, which has begun anew, is for the engine that is there now; `port` is opened (0: a
+  // client's). kClosed: there is none. Anything else: it was refused.
+  struct Reattached {
+    channel::Bell bell;
+    std::uint16_t port;
+  };
+  virtual Result<Reattached, Error> reattach(channel::Region& region, std::uint16_t port) = 0;
   // Before the region's descriptor is used: the engine must be able to raise it. kSystem.
   virtual Result<void, Error> share_signal(channel::Region& region) = 0;
 

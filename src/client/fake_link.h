@@ -21,12 +21,17 @@ class FakeLink : public EngineLink {
  public:
   bool inherited() const override { return false; }
   const LinkLimits& limits() const override { return limits_; }
-  std::span<const std::byte> receive_memory() const override { return memory_; }
+  ReceiveMemory receive_memory() const override { return {memory_, nullptr}; }
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t) override {
     return Attached{channel::Region::create(config).value(), quiet_bell()};
   }
   void add_user(std::weak_ptr<EngineUser>) override {}
   Result<void, Error> permit_port(channel::Region&, std::uint16_t) override { return {}; }
+  bool comes_back() const override { return false; }
+  void look_after() override {}
+  Result<Reattached, Error> reattach(channel::Region&, std::uint16_t) override {
+    return Reattached{quiet_bell(), 0};
+  }
   Result<void, Error> share_signal(channel::Region&) override { return {}; }
   Hold publish(channel::ApplicationEnd& channel) override {
     channel.publish();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/failure.h"
 #include "client/counters.h"
 #include "client/sleeping.h"
 
@@ -56,6 +57,10 @@ Result<EngineLink::Attached, Error> InProcessLink::attach(const channel::Channel
   runner_->with_engine([&] { bell = engine_->attach(*region); });
   if (!*bell) return Unexpected(bell->error());
   return Attached{std::move(region).value(), **bell};
+}
+
+Result<EngineLink::Reattached, Error> InProcessLink::reattach(channel::Region&, std::uint16_t) {
+  return failure(ErrorCode::kClosed, "the engine of this process has ended");
 }
 
 EngineLink::Hold InProcessLink::publish(channel::ApplicationEnd& channel) {

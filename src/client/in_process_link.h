@@ -34,10 +34,14 @@ class InProcessLink : public EngineLink {
 
   bool inherited() const override { return mark_.inherited(); }
   const LinkLimits& limits() const override { return limits_; }
-  std::span<const std::byte> receive_memory() const override { return receive_memory_; }
+  ReceiveMemory receive_memory() const override { return {receive_memory_, nullptr}; }
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t port) override;
-  void add_user(std::weak_ptr<EngineUser>) override {}  // an engine in this process is never lost
   Result<void, Error> permit_port(channel::Region&, std::uint16_t) override { return {}; }
+  // An engine in this process is never lost.
+  void add_user(std::weak_ptr<EngineUser>) override {}
+  bool comes_back() const override { return false; }
+  void look_after() override {}
+  Result<Reattached, Error> reattach(channel::Region& region, std::uint16_t port) override;
   Result<void, Error> share_signal(channel::Region&) override { return {}; }
 
   Hold publish(channel::ApplicationEnd& channel) override;

@@ -81,6 +81,18 @@ class Inbox {
     return rpc != 0 && slot < served_.size() && served_[slot].handle == rpc;
   }
 
+  // Every request, received or not, has ended. Calls drop() for each that was not received.
+  template <typename Drop>
+  void drop_requests(Drop drop) {
+    for (auto at = ready_.begin(); at != ready_.end();) {
+      Node& node = *at++;
+      if (node.incoming.completion.kind != channel::CompletionKind::kRequest) continue;
+      ready_.erase(ready_.iterator_to(node));
+      free_nodes_.push_front(node);
+      drop();
+    }
+    served_.clear();
+  }
   // Everything that came and was not taken, and every RPC: gone. Calls drop(completion) for each
   // message, for its buffer to be released.
   template <typename Drop>

@@ -58,9 +58,11 @@ std::optional<std::uint64_t> Outbox::copy_in(Lock& lock, std::span<const std::by
   const auto memory = channel_.allocate(length);
   if (!memory) return std::nullopt;
   const std::span<std::byte> to = channel_.memory(*memory, length);
+  ++copies_;
   if (bytes.size() > kCopyLocked) lock.unlock();
   std::memcpy(to.data(), bytes.data(), std::min(bytes.size(), kCopyAtOnce));
   if (!lock.owns_lock()) lock.lock();
+  --copies_;
   return memory;
 }
 

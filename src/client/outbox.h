@@ -92,6 +92,16 @@ class Outbox {
   void end_supply(Supply& supply) {
     supplies_.erase(std::find(supplies_.begin(), supplies_.end(), &supply));
   }
+  // --- An engine that is lost ---
+  // Nothing goes to it any more.
+  void engine_lost() {
+    unreleased_.clear();
+    held_back_ = 0;
+    for (Supply* supply : supplies_) supply->returned = true;
+  }
+  // A thread copies a message into transmit memory.
+  bool copying() const { return copies_ > 0 || !supplies_.empty(); }
+
   // The engine gave a block back. False: it is no block of this socket, so the engine is broken.
   [[nodiscard]] bool transmit_done(std::uint64_t memory);
 
@@ -109,6 +119,7 @@ class Outbox {
   std::vector<std::uint64_t> unreleased_;  // buffers that found no room in the ring
   std::size_t expected_ = 0;               // messages that the application holds
   std::vector<Supply*> supplies_;          // as many as threads that copy
+  std::uint32_t copies_ = 0;               // of beginnings of messages, without the lock
   std::uint32_t held_back_ = 0;            // messages
   Time last_message_{};                    // when hold_back() or waited() was last called
 };

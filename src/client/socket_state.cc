@@ -51,7 +51,8 @@ SocketState::SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<chann
       inbox_(link_->limits().rpcs_max),
       outbox_(channel_),
       waiters_(channel_, *link_),
-      descriptor_(channel_) {}
+      descriptor_(channel_),
+      memory_(link_->receive_memory()) {}
 
 SocketState::~SocketState() {
   if (inherited()) {
@@ -74,6 +75,10 @@ Unexpected<Error> SocketState::closed(Executed executed) {
                 "the engine behind this socket failed (it " + std::string(broken_) +
                     "); open another socket",
                 executed);
+  }
+  if (!closed_ && away()) {
+    return fail(ErrorCode::kEngineLost,
+                "homad has ended; this socket is attached again when it is back", executed);
   }
   if (!closed_ && channel_.engine_gone()) {
     return fail(ErrorCode::kClosed, "the engine behind this socket has stopped", executed);
@@ -119,11 +124,16 @@ void SocketState::hand_over_message(Lock& lock) {
 void SocketState::release(std::uint64_t buffer) {
   if (inherited()) return;
   const std::lock_guard lock(mutex_);
-  if (!lost()) outbox_.release_expected(buffer);
+  if (give_back(buffer) && !lost()) {
+    outbox_.release_expected(offset_of(buffer));
+  } else {
+    outbox_.forget_expected();
+  }
 }
 
 // Submits something that the engine answers, and waits for that.
 Result<channel::Completion, Error> SocketState::ask(Lock& lock, const Submission& submission) {
+  if (!usable()) return closed();  // a question would keep the next engine from taking the socket
   Waiter waiter;
   Question question;
   question.tag = next_tag_++;
@@ -168,7 +178,7 @@ Result<void, Error> SocketState::open(std::uint16_t port) {
 
 Result<void, Error> SocketState::bind(std::uint16_t port) {
   Lock lock(mutex_);
-  if (ended()) return closed();
+  if (!usable()) return closed();
   if (port == this->port()) return {};
   if (port == 0 || port >= kFirstClientPort) {
     return fail(ErrorCode::kInvalidArgument,
@@ -185,7 +195,7 @@ Result<void, Error> SocketState::bind(std::uint16_t port) {
 }
 
 Result<void, Error> SocketState::check_message(std::size_t bytes, const char* what) {
-  if (ended()) return closed();
+  if (!usable()) return closed();
   if (bytes == 0) {
     return fail(ErrorCode::kInvalidArgument, std::string("a ") + what + " has at least one byte");
   }
@@ -245,11 +255,11 @@ Result<RpcHandle, Error> SocketState::send(const SocketAddress& server,
   }
   Rollback free([&] { free_block(*memory); });
   outbox_.reserve_supply();
-  const auto rpc = inbox_.start(options.cookie, options.is_private);
-  if (!rpc || closed_) {
+  const auto rpc = usable() ? inbox_.start(options.cookie, options.is_private) : std::nullopt;
+  if (!rpc) {
     free.run();
     settle();
-    if (closed_) return closed();
+    if (!usable()) return closed();
     return fail(ErrorCode::kNoMemory,
                 "there are as many RPCs in progress as may be (rpcs_max); "
                 "receive, then try again");
@@ -286,7 +296,7 @@ Message SocketState::make_message(const Incoming& incoming) {
   message.kind_ = completion.kind == channel::CompletionKind::kRequest ? Message::Kind::kRequest
                                                                        : Message::Kind::kResponse;
   // take_completion() made sure that it lies there.
-  message.bytes_ = link_->receive_memory().subspan(completion.memory, completion.length);
+  message.bytes_ = bytes_of(completion.memory, completion.length);
   message.buffer_ = completion.memory;
   message.owner_ = shared_from_this();
   return message;
@@ -387,9 +397,9 @@ Result<void, Error> SocketState::reply(RpcHandle rpc, std::span<const std::byte>
   }
   Rollback free([&] { free_block(*memory); });
   outbox_.reserve_supply();
-  if (closed_ || !inbox_.finish_served(rpc)) {
+  if (!usable() || !inbox_.finish_served(rpc)) {
     free.run();
-    if (closed_) return closed();
+    if (!usable()) return closed();
     return gone();
   }
   free.dismiss();
@@ -416,7 +426,7 @@ void SocketState::abort_locked(RpcHandle rpc, ErrorCode code) {
 
 Result<void, Error> SocketState::abort(RpcHandle rpc, ErrorCode code) {
   Lock lock(mutex_);
-  if (ended()) return closed();
+  if (!usable()) return closed();
   drain();
   if (inbox_.finish_served(rpc)) {
     place(SubmissionKind::kAbort, rpc).code = abort_code(code);
@@ -466,12 +476,6 @@ int SocketState::descriptor() {
   return *descriptor;
 }
 
-void SocketState::engine_lost() {
-  const std::lock_guard lock(mutex_);
-  waiters_.notify_all();
-  settle();
-}
-
 bool SocketState::is_open() {
   const std::lock_guard lock(mutex_);
   return !ended();
@@ -484,7 +488,8 @@ void SocketState::shutdown() {
   drain();
   inbox_.clear([&](const channel::Completion& completion) {
     if (completion.kind == channel::CompletionKind::kFailure) return;
-    place(SubmissionKind::kRelease).memory = completion.memory;
+    if (!give_back(completion.memory)) return;
+    place(SubmissionKind::kRelease).memory = offset_of(completion.memory);
   });
   place(SubmissionKind::kClose);
   waiters_.notify_all();
@@ -494,7 +499,7 @@ void SocketState::shutdown() {
 Result<SocketStatus, Error> SocketState::status() {
   const std::lock_guard one_at_a_time(status_mutex_);  // they share the reserve
   Lock lock(mutex_);
-  if (ended()) return closed();
+  if (!usable()) return closed();
   SocketStatus status;
   status.port = port();
   status.last_error = last_error_;
@@ -524,7 +529,7 @@ Result<SocketStatus, Error> SocketState::status() {
   }
   free.run();
   if (!answer) return Unexpected(answer.error());
-  if (ended()) return closed();
+  if (!usable()) return closed();
   if (answer->code != 0) return out_of_memory();
   return status;
 }

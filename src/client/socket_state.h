@@ -63,6 +63,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   Result<SocketStatus, Error> status();
 
   void engine_lost() override;
+  bool engine_back() override;
   // A message's buffer is free again. Any thread, also after shutdown.
   void release(std::uint64_t buffer);
 
@@ -110,16 +111,20 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   bool starved() const { return kept_.has_value(); }
   void take_completions();
   void take_completion(const channel::Completion& completion);
-  void take_answer(const channel::Completion& completion);
+  void take_request(channel::Completion request);
+  void take_answer(channel::Completion answer);
   bool holds_message(const channel::Completion& completion) const;
   // The engine did what no engine does: the socket ends with an error that says so.
   void break_off(std::string_view literal);
 
   // --- socket_state.cc ---
-  // No engine serves this socket any more, or it was shut down.
-  bool ended() const { return closed_ || lost(); }
+  // Nothing comes any more: it was shut down, or no engine will serve it again.
+  bool ended() const { return closed_ || (lost() && !away()); }
+  bool usable() const { return !closed_ && !lost(); }
   bool lost() const { return !broken_.empty() || channel_.engine_gone(); }
   Result<void, Error> ask_for_port(Lock& lock, std::uint16_t port);
+  // No engine serves it at present.
+  bool away() const { return broken_.empty() && channel_.engine_gone() && link_->comes_back(); }
   Result<channel::Completion, Error> ask(Lock& lock, const channel::Submission& submission);
   void transmit(Lock& lock, channel::Submission& message, std::uint64_t memory,
                 std::span<const std::byte> bytes);
@@ -127,7 +132,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   void make_room();
   // The buffer of a message that no application got.
   void release_buffer(std::uint64_t buffer) {
-    if (!lost()) outbox_.release(buffer);
+    if (give_back(buffer) && !lost()) outbox_.release(offset_of(buffer));
   }
   void free_block(std::uint64_t memory) {
     if (!outbox_.free(memory)) break_off("gave transmit memory back that it did not have");
@@ -141,6 +146,19 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   Unexpected<Error> fail(ErrorCode code, std::string text, Executed executed = Executed::kNo);
   Unexpected<Error> closed(Executed executed = Executed::kNo);
   void abort_locked(RpcHandle rpc, ErrorCode code);
+
+  // --- reattach.cc: buffers name the engine that gave them ---
+  static constexpr unsigned kOffsetBits = 48;
+  static std::uint64_t offset_of(std::uint64_t buffer) {
+    return buffer & ((std::uint64_t{1} << kOffsetBits) - 1);
+  }
+  std::uint64_t buffer_at(std::uint64_t offset) const { return engines_ << kOffsetBits | offset; }
+  // The buffer is used no more. False: it was of an engine that is gone.
+  bool give_back(std::uint64_t buffer);
+  std::span<const std::byte> bytes_of(std::uint64_t buffer, std::uint32_t length) const;
+  // Ends what the lost engine had in progress.
+  void leave_engine();
+  void retire_memory();
 
   const std::shared_ptr<EngineLink> link_;
   std::atomic<std::uint16_t> port_{0};
@@ -159,6 +177,18 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   std::uint64_t next_tag_ = 1;
   std::vector<Question*> questions_;         // not answered yet
   std::optional<channel::Completion> kept_;  // taken from the ring and waiting for memory
+
+  // Memory of messages, by the engine that wrote them.
+  struct Retired {
+    std::uint64_t engine;
+    std::uint64_t buffers;  // that are still used
+    EngineLink::ReceiveMemory memory;
+  };
+  std::uint64_t engines_ = 0;  // that were lost
+  std::uint64_t buffers_ = 0;  // of the present one that are used
+  EngineLink::ReceiveMemory memory_;
+  std::vector<Retired> retired_;
+  bool left_engine_ = false;  // leave_engine() was called since the present one was lost
 };
 
 }  // namespace homa::client

@@ -86,7 +86,7 @@ TEST_F(SocketStateTest, ReceivesWhatTheEngineCompletes) {
   complete(request(3, 256, 5));
   auto message = socket_->receive(0ms);
   ASSERT_TRUE(message);
-  EXPECT_EQ(message->bytes().data(), link_->receive_memory().data() + 256);
+  EXPECT_EQ(message->bytes().data(), link_->receive_memory().bytes.data() + 256);
   EXPECT_EQ(message->size(), 5U);
   EXPECT_TRUE(socket_->reply(3, std::as_bytes(std::span("hi"))));
   ASSERT_EQ(kept_.size(), 1U);

@@ -38,6 +38,7 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
   Rollback leave([&] { waiters_.leave(waiter); });
   Waited result = Waited::kTimedOut;
   for (Time now = start;; now = engine::clock_now()) {
+    if (away() && !left_engine_) link_->look_after();
     watch_or_sleep(lock, waiter, now, now - start, until);
     drain();
     if (take()) {
@@ -144,7 +145,7 @@ void SocketState::take_completions() {
 }
 
 bool SocketState::holds_message(const channel::Completion& completion) const {
-  const std::size_t size = link_->receive_memory().size();
+  const std::size_t size = memory_.bytes.size();
   return completion.memory <= size && completion.length <= size - completion.memory;
 }
 
@@ -155,8 +156,7 @@ void SocketState::take_completion(const channel::Completion& completion) {
       if (!holds_message(completion) || !channel::is_request_handle(completion.handle)) {
         return break_off("announced a request where none can be");
       }
-      if (closed_) return release_buffer(completion.memory);
-      return inbox_.add_request(completion);
+      return take_request(completion);
     case Kind::kResponse:
       if (!holds_message(completion)) return break_off("announced a response where none can be");
       return take_answer(completion);
@@ -183,12 +183,23 @@ void SocketState::take_completion(const channel::Completion& completion) {
   break_off("wrote a completion of unknown kind");
 }
 
-void SocketState::take_answer(const channel::Completion& completion) {
-  Waiter* const waiter = inbox_.waiter(completion.handle);
-  if (inbox_.add_answer(completion)) {
+void SocketState::take_request(channel::Completion request) {
+  request.memory = buffer_at(request.memory);
+  if (!closed_) inbox_.add_request(request);
+  ++buffers_;
+  if (closed_) release_buffer(request.memory);
+}
+
+void SocketState::take_answer(channel::Completion answer) {
+  Waiter* const waiter = inbox_.waiter(answer.handle);
+  const bool has_buffer = answer.kind == channel::CompletionKind::kResponse;
+  if (has_buffer) answer.memory = buffer_at(answer.memory);
+  const bool known = inbox_.add_answer(answer);
+  if (has_buffer) ++buffers_;
+  if (known) {
     if (waiter != nullptr) waiters_.notify(*waiter);
-  } else if (completion.kind == channel::CompletionKind::kResponse) {
-    release_buffer(completion.memory);
+  } else if (has_buffer) {
+    release_buffer(answer.memory);
   }
 }
 

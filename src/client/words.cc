@@ -35,6 +35,7 @@ std::string cause(ErrorCode code, const SocketAddress& peer) {
              "others waited for its receiver's memory";
     case ErrorCode::kStale:
       return who + " refused the request: it is so old that it may have run before";
+    case ErrorCode::kEngineLost: return "homad ended while the RPC was in progress";
     default: return std::string(to_string(code)) + " (" + who + ")";
   }
 }

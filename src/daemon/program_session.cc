@@ -70,9 +70,10 @@ bool ProgramSession::take(ControlMessage message, const Policy& policy) {
                           {"receive_bytes", std::to_string(receive_bytes_)}});
       return done();
     }
-    case ControlKind::kOpen: {
+    case ControlKind::kOpen:
+    case ControlKind::kReopen: {
       const auto opened = open_channel(message, policy);
-      return opened ? done(*opened) : refuse(opened.error());
+      return opened ? done({}, *opened) : refuse(opened.error());
     }
     case ControlKind::kPort: {
       const auto permitted = permit_port(message.head, policy);
@@ -82,7 +83,7 @@ bool ProgramSession::take(ControlMessage message, const Policy& policy) {
       const auto set = set_signal(message);
       return set ? done() : refuse(set.error());
     }
-    case ControlKind::kCounters: return done(0, context_.counters());
+    case ControlKind::kCounters: return done(context_.counters());
     default: break;
   }
   refuse(Error{ErrorCode::kInvalidArgument, "programs do not send this kind of message"});
@@ -139,8 +140,8 @@ Result<void, Error> ProgramSession::share_memory(ControlMessage& message) {
   return {};
 }
 
-Result<std::uint32_t, Error> ProgramSession::open_channel(ControlMessage& message,
-                                                          const Policy& policy) {
+Result<engine::Attachments::Opened, Error> ProgramSession::open_channel(ControlMessage& message,
+                                                                        const Policy& policy) {
   if (program_ == nullptr || message.descriptors.size() != 1) {
     return invalid("a channel at the wrong time, or without its memory");
   }
@@ -154,11 +155,21 @@ Result<std::uint32_t, Error> ProgramSession::open_channel(ControlMessage& messag
   auto region = channel::Region::open(std::move(memory).value());
   if (!region) return Unexpected(region.error());
   (*region)->close_descriptor();
-  const auto number = context_.engine.attach(*program_, *region, port);
-  if (!number) return Unexpected(number.error());
-  channels_[*number] = *region;
+  auto opened = attach(message.head.kind, *region, port);
+  if (!opened) return Unexpected(opened.error());
+  channels_[opened->number] = *region;
   if (port != 0) log_service(port);
-  return *number;
+  return opened;
+}
+
+Result<engine::Attachments::Opened, Error> ProgramSession::attach(
+    ControlKind kind, const std::shared_ptr<channel::Region>& region, std::uint16_t port) {
+  if (kind == ControlKind::kReopen) {
+    return context_.engine.attach_and_open(*program_, region, port);
+  }
+  const auto number = context_.engine.attach(*program_, region, port);
+  if (!number) return Unexpected(number.error());
+  return engine::Attachments::Opened{*number, 0};
 }
 
 Result<void, Error> ProgramSession::may_serve(std::uint16_t port, const Policy& policy) {
@@ -204,10 +215,11 @@ bool ProgramSession::answer(const ControlHead& head, std::string_view text,
   return false;
 }
 
-bool ProgramSession::done(std::uint32_t channel, std::string_view text) {
+bool ProgramSession::done(std::string_view text, engine::Attachments::Opened opened) {
   ControlHead head;
   head.kind = ControlKind::kDone;
-  head.channel = channel;
+  head.channel = opened.number;
+  head.engine.port = opened.port;
   return answer(head, text);
 }
 

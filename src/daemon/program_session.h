@@ -51,14 +51,18 @@ class ProgramSession {
   bool take(channel::ControlMessage message, const Policy& policy);
   bool welcome(const channel::ControlHead& hello);
   Result<void, Error> share_memory(channel::ControlMessage& message);
-  Result<std::uint32_t, Error> open_channel(channel::ControlMessage& message, const Policy& policy);
   Result<void, Error> permit_port(const channel::ControlHead& request, const Policy& policy);
   Result<void, Error> may_serve(std::uint16_t port, const Policy& policy);
+  Result<engine::Attachments::Opened, Error> open_channel(channel::ControlMessage& message,
+                                                          const Policy& policy);
+  Result<engine::Attachments::Opened, Error> attach(channel::ControlKind kind,
+                                                    const std::shared_ptr<channel::Region>& region,
+                                                    std::uint16_t port);
   Result<void, Error> set_signal(channel::ControlMessage& message);
   void log_service(std::uint16_t port);
   bool answer(const channel::ControlHead& head, std::string_view text = {},
               std::span<const int> descriptors = {});
-  bool done(std::uint32_t channel = 0, std::string_view text = {});
+  bool done(std::string_view text = {}, engine::Attachments::Opened opened = {0, 0});
   bool refuse(const Error& error);
 
   const SessionContext& context_;

@@ -219,6 +219,14 @@ void Attachment::ask_for_port(const Submission& submission) {
   open_tag_ = submission.tag;
 }
 
+Result<Port, ErrorCode> Attachment::open_at_once() {
+  const auto opened = open_port(Port{context_.port.value_or(0)});
+  if (!opened) return opened;
+  state_ = State::kOpen;
+  port_ = *opened;
+  return opened;
+}
+
 void Attachment::open() {
   const auto opened = open_port(Port{port_asked_});
   if (opened) {

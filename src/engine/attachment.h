@@ -61,6 +61,8 @@ class Attachment {
   // The application asked for a port: open() when those that are ending() have ended.
   bool opening() const { return state_ == State::kOpening; }
   void open();
+  // Opens AttachmentContext::port without having been asked.
+  Result<Port, ErrorCode> open_at_once();
   // The application is gone, whatever its channel says.
   void abandon() { abandoned_ = true; }
   // The application asked for close(), or has left its channel or broken it: end(), after

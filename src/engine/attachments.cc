@@ -63,6 +63,19 @@ bool Attachments::permit_port(Program& program, std::uint32_t number, std::uint1
   return true;
 }
 
+Result<Attachments::Opened, Error> Attachments::attach_and_open(
+    Program& program, std::shared_ptr<channel::Region> region, std::uint16_t port) {
+  const auto index = add(program, std::move(region), port);
+  if (!index) return Unexpected(index.error());
+  const Place& place = places_[*index];
+  const auto opened = place.attachment->open_at_once();
+  if (opened) return Opened{place.number, raw(*opened)};
+  place.attachment->abandon();
+  activate(*index);
+  return failure(opened.error(),
+                 "port " + std::to_string(port) + ": " + std::string(to_string(opened.error())));
+}
+
 Result<std::uint16_t, Error> Attachments::add(Program& program,
                                               std::shared_ptr<channel::Region> region,
                                               std::optional<std::uint16_t> port) try {

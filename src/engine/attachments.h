@@ -44,6 +44,13 @@ class Attachments {
                                       std::uint16_t port);
   // That channel may open a further port: this one only. False: the program has no such channel.
   bool permit_port(Program& program, std::uint32_t number, std::uint16_t port);
+  // The same, and the port is opened. kInUse: another channel has it.
+  struct Opened {
+    std::uint32_t number;
+    std::uint16_t port;
+  };
+  Result<Opened, Error> attach_and_open(Program& program, std::shared_ptr<channel::Region> region,
+                                        std::uint16_t port);
   // The program is gone: what it has is taken back step by step. Do not use `program` any more.
   void remove_program(Program& program);
   std::size_t programs() const { return programs_size_; }  // with those that are leaving

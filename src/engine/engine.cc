@@ -92,6 +92,15 @@ Result<std::uint32_t, Error> Engine::attach(Program& program,
   return attachments_.attach(program, std::move(region), port);
 }
 
+Result<Attachments::Opened, Error> Engine::attach_and_open(Program& program,
+                                                           std::shared_ptr<channel::Region> region,
+                                                           std::uint16_t port) {
+  if (auto good = serves(); !good) return Unexpected(good.error());
+  auto opened = attachments_.attach_and_open(program, std::move(region), port);
+  begin_start(forward(clock_now()));
+  return opened;
+}
+
 // Whatever begins is refused when there is no memory, and needs none to end. What else there may be
 // stops the engine: its sockets end with an error, and the process goes on.
 template <typename Work>
@@ -211,9 +220,13 @@ std::size_t Engine::take_submissions(Time now) {
   }
   if (taken.opening) {
     attachments_.open();
-    if (start_ends_ == kNever && attachments_.has_ports()) start_ends_ = now + kStartGrace;
+    begin_start(now);
   }
   return taken.count;
+}
+
+void Engine::begin_start(Time now) {
+  if (start_ends_ == kNever && attachments_.has_ports()) start_ends_ = now + kStartGrace;
 }
 
 void Engine::end_start() {

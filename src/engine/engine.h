@@ -66,6 +66,9 @@ class Engine {
   bool permit_port(Program& program, std::uint32_t number, std::uint16_t port) {
     return attachments_.permit_port(program, number, port);
   }
+  Result<Attachments::Opened, Error> attach_and_open(Program& program,
+                                                     std::shared_ptr<channel::Region> region,
+                                                     std::uint16_t port);
   void remove_program(Program& program) { attachments_.remove_program(program); }
   std::size_t programs() const { return attachments_.programs(); }
 
@@ -132,6 +135,7 @@ class Engine {
   std::size_t guarded(Work work);
   void stop_for_want_of_memory();
   std::size_t take_submissions(Time now);
+  void begin_start(Time now);
   void end_start();
   std::size_t dispatch_events(Time now);
   void dispatch(Time now, const core::Event& event);

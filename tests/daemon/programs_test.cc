@@ -184,34 +184,6 @@ TEST_F(Programs, ThatAreKilledLeaveNothingBehind) {
   EXPECT_EQ(call_and_verify(homad_.client_config(), 2, 20), 0) << "others lost nothing";
 }
 
-TEST_F(Programs, LearnThatHomadWasKilled) {
-  Host host = open_host(homad_.client_config());
-  Socket server = host.serve(kPort).value();
-  Socket client = host.client().value();
-  ASSERT_TRUE(client.send({host.address(), kPort}, bytes_of("never answered")));
-  ASSERT_TRUE(server.receive(20s));
-  std::thread waits([&] {
-    const auto ended = client.receive(20s);
-    ASSERT_FALSE(ended);
-    EXPECT_EQ(ended.error().code, ErrorCode::kClosed) << ended.error().text;
-  });
-  homad_.kill(SIGKILL);
-  waits.join();
-  EXPECT_TRUE(eventually([&] { return !server.is_open(); }));
-  EXPECT_FALSE(host.client());
-}
-
-TEST_F(Programs, AreToldWhenHomadIsStopped) {
-  Host host = open_host(homad_.client_config());
-  Socket client = host.client().value();
-  EXPECT_EQ(homad_.kill(SIGTERM), 0) << homad_.log();
-  const auto ended = client.receive(20s);
-  ASSERT_FALSE(ended);
-  EXPECT_EQ(ended.error().code, ErrorCode::kClosed);
-  EXPECT_FALSE(std::filesystem::exists(homad_.socket()));
-  EXPECT_NE(homad_.log().find("stopped: "), std::string::npos);
-}
-
 TEST_F(Programs, StartAgainWhereAHomadWasKilled) {
   homad_.kill(SIGKILL);
   EXPECT_TRUE(std::filesystem::exists(homad_.socket()));
