@@ -10,6 +10,7 @@ int errno_of(ErrorCode code) {
     case ErrorCode::kTimeout:
     case ErrorCode::kPeerRestarted:
     case ErrorCode::kPeerSilent:
+    case ErrorCode::kEngineLost:
     case ErrorCode::kTooSlow:
     case ErrorCode::kStale: return ETIMEDOUT;
     case ErrorCode::kNoSuchSocket:
