@@ -98,11 +98,6 @@ bool BufferPool::exceeds_share(const MessageBuffer& buffer, unsigned message_cla
   return 2 * (buffer.peer->bytes + bytes) > left;
 }
 
-void BufferPool::leave_peer(MessageBuffer& buffer) {
-  if (zones_) buffer.peer->bytes -= MemoryZones::block_bytes(buffer.length);
-  buffer.peer = nullptr;
-}
-
 bool BufferPool::allot(MessageBuffer& buffer, unsigned message_class, std::uint64_t bytes) {
   if (exceeds_share(buffer, message_class, bytes)) return false;
   for (const std::uint8_t zone : zones_->choice(message_class)) {
@@ -117,6 +112,7 @@ bool BufferPool::get(MessageBuffer& buffer, PortShare& share, PeerShare* peer,
   buffer.length = length;
   buffer.share = &share;
   buffer.peer = peer;
+  if (peer != nullptr) ++peer->messages;
   if (!zones_) {
     buffer.offset = BufferOffset{};
     buffer.held = true;
@@ -151,7 +147,10 @@ void BufferPool::take_from(MessageBuffer& buffer) {
     waiting.erase(waiting.iterator_to(buffer));
     leave_turns_if_served(*buffer.share);
   }
-  if (!buffer.held) return;
+  if (!buffer.held) {
+    if (buffer.peer != nullptr) leave_peer(buffer);
+    return;
+  }
   hand_over(buffer);
   if (!zones_) return;
   const std::uint8_t zone = zones_->free(raw(buffer.offset), buffer.length);

@@ -14,17 +14,12 @@
 #include "base/mapping.h"
 #include "core/memory_zones.h"
 #include "core/packets.h"
+#include "core/peer_shares.h"
 
 namespace homa::core {
 
 struct Rpc;
 struct PortShare;
-
-// What the messages of one peer use while they arrive; part of the peer.
-struct PeerShare {
-  std::uint64_t bytes = 0;  // once a message is complete, it is the port's alone
-  std::uint64_t turn = 0;   // of its next message that waits
-};
 
 // The place of one incoming message; part of its RPC.
 struct MessageBuffer {
@@ -75,7 +70,7 @@ class BufferPool {
   void close_share(PortShare& share);
 
   // Room for a message of `length` bytes. False: there is none, and the message waits. O(log pool).
-  // `peer`: as in MessageBuffer.
+  // `peer`: as in MessageBuffer, of the pool's account.
   bool get(MessageBuffer& buffer, PortShare& share, PeerShare* peer, std::uint32_t length);
   // The message ends: it gives its buffer back, or stops waiting.
   void drop(MessageBuffer& buffer) {
@@ -86,6 +81,7 @@ class BufferPool {
   bool hand_over(MessageBuffer& buffer) {
     buffer.held = false;
     if (buffer.peer == nullptr) return false;
+    if (zones_) buffer.peer->bytes -= MemoryZones::block_bytes(buffer.length);
     leave_peer(buffer);
     return true;
   }
@@ -129,7 +125,10 @@ class BufferPool {
   // A peer may use half of what it leaves: one alone gets a third. One message it may always have.
   bool exceeds_share(const MessageBuffer& buffer, unsigned message_class,
                      std::uint64_t bytes) const;
-  void leave_peer(MessageBuffer& buffer);
+  static void leave_peer(MessageBuffer& buffer) {
+    --buffer.peer->messages;
+    buffer.peer = nullptr;
+  }
   void take_back(PortShare& share, std::size_t zone, std::uint32_t length);
   MessageBuffer* serve_one_of(PortShare& share);
   void leave_turns_if_served(PortShare& share);

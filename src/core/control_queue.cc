@@ -63,8 +63,8 @@ void ControlQueue::resend_everything(Time now, const Rpc& rpc) {
   resend(now, rpc, ByteRange{0, wire::kEverythingSent});
 }
 
-void ControlQueue::busy(Time now, const Rpc& rpc) {
-  push(now, rpc.way(), wire::BusyHeader{header_for(rpc)}, recorder_.counters.busy_sent);
+void ControlQueue::busy(Time now, const Way& to, const Rpc& rpc) {
+  push(now, to, wire::BusyHeader{header_for(rpc)}, recorder_.counters.busy_sent);
 }
 
 void ControlQueue::need_ack(Time now, const Rpc& rpc) {

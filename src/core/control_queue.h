@@ -24,7 +24,7 @@ class ControlQueue {
   void query(Time now, const Way& to, const wire::QueryHeader& query);
   void resend(Time now, const Rpc& rpc, ByteRange bytes);
   void resend_everything(Time now, const Rpc& rpc);
-  void busy(Time now, const Rpc& rpc);
+  void busy(Time now, const Way& to, const Rpc& rpc);
   void need_ack(Time now, const Rpc& rpc);
   void error(Time now, const Rpc& rpc, ErrorCode code);
 

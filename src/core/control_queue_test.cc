@@ -61,7 +61,7 @@ TEST_F(ControlQueueTest, AnAnswerGoesBackToItsSender) {
 }
 
 TEST_F(ControlQueueTest, IsBoundedAndCountsWhatItDrops) {
-  for (std::size_t i = 0; i < ControlQueue::kMost + 5; ++i) queue.busy(Time{}, rpc);
+  for (std::size_t i = 0; i < ControlQueue::kMost + 5; ++i) queue.busy(Time{}, rpc.way(), rpc);
   EXPECT_EQ(recorder.counters.controls_dropped, 5U);
   std::size_t waiting = 0;
   for (; !queue.empty(); queue.pop()) ++waiting;

@@ -82,7 +82,21 @@ Endpoint::Impl::Parties Endpoint::Impl::answered(Time now, Rpc& rpc, const RxPac
   }
   if (common.identity == kNoIdentity && peer.proved) return kRefused;
   if (common.identity == rpc.peer_identity) return kRefused;  // late, from before the last restart
+  // Ids towards one host can be guessed by who saw an earlier one.
+  if (peer.proved && !is_called_at(common.identity, peer.address)) {
+    if (common.type == wire::PacketType::kAnswer || common.type == wire::PacketType::kChallenge) {
+      return {peers_.find(common.identity, packet.source), nullptr, false};
+    }
+    question(now, peer, ControlQueue::answer_to(peer.way(), common));
+    return kRefused;
+  }
   return answered_by_another(now, rpc, common);
+}
+
+// A known host is at that address, and has proved it.
+bool Endpoint::Impl::is_called_at(Identity identity, const Address& address) {
+  const Peer* here = peers_.at(address);
+  return here != nullptr && here->identity == identity && here->proved;
 }
 
 // Another host than the RPC's knows the RPC, and it is at the same address.
@@ -126,7 +140,8 @@ void Endpoint::Impl::note_packet_of(Time now, Peer& peer, const RxPacket& packet
   if (packet.source == peer.address) {
     peer.path = packet.path;
     if (!peer.proved) peer.credit.received(packet.bytes.size());
-    if (!peer.settled() && !peer.proved) claim(now, peer, common);
+    const bool answers = common.type == wire::PacketType::kAnswer;
+    if (!peer.settled() && !peer.proved && !answers) claim(now, peer, common);
     return;
   }
   // It seems to have moved. What was sent to where it was will be asked for again.
@@ -241,6 +256,20 @@ void Endpoint::Impl::moved(Time now, Peer& peer, const RxPacket& packet) {
   peer.path_asked = 0;
   ask_path(peer);
   address_proved(now, peer);
+  peer.rpcs.for_each([&](Rpc& rpc) { look_after_move(now, rpc); });
+}
+
+// What was sent to a client at its former address is lost: it is asked for what is missing of its
+// request, and whether it has the response.
+void Endpoint::Impl::look_after_move(Time now, Rpc& rpc) {
+  if (rpc.is_client) return;
+  if (rpc.state == Rpc::State::kReplying) {
+    rpc.silence.next_need_ack = now;
+    timers_.arm(now, rpc.timer, now);
+  } else if (rpc.buffer.held && rpc.in.received() < rpc.grant.granted && may_ask(now, rpc)) {
+    ask(now, rpc);
+    arm(now, rpc);
+  }
 }
 
 // Another host is at its address: most likely its engine was started anew. What it was asked to do
@@ -250,8 +279,10 @@ void Endpoint::Impl::succeeded(Time now, Peer& former) {
   peers_.doubt(former);
   former.replaced = now;
   former.rpcs.for_each([&](Rpc& rpc) {
-    // One that it never answered may be on its way to its successor.
-    if (rpc.is_client && rpc.heard) fail(now, rpc, ErrorCode::kPeerRestarted, true);
+    if (!rpc.is_client) return;
+    if (rpc.heard) return fail(now, rpc, ErrorCode::kPeerRestarted, true);
+    // One that it never answered may be on its way to its successor, or be answered by that.
+    if (rpc.out.all_sent() && !rpc.turn_place.in_line() && may_ask(now, rpc)) ask(now, rpc);
   });
   arm_peer(now, former);
 }

@@ -84,6 +84,7 @@ class Endpoint::Impl {
                                  const wire::CommonHeader& about);
   RxOutcome on_data_to_closed_port(Time now, const RxPacket& packet, const wire::DataHeader& data);
   RxOutcome on_unknown(Time now, Rpc* rpc, const wire::CommonHeader& common);
+  ByteRange within_budget(Time now, Rpc& rpc, ByteRange range);
   void knows_no_longer(Time now, Rpc& rpc);
   void begin_again(Time now, Rpc& rpc);
   RxOutcome on_cutoffs(Time now, const RxPacket& packet, Peer* peer);
@@ -110,6 +111,7 @@ class Endpoint::Impl {
   bool belongs_to_ours(Time now, const Address& address);
   Way way_back(const RxPacket& packet, const Peer* peer) const;
   Parties answered(Time now, Rpc& rpc, const RxPacket& packet, const wire::CommonHeader& common);
+  bool is_called_at(Identity identity, const Address& address);
   Parties answered_by_another(Time now, Rpc& rpc, const wire::CommonHeader& common);
   void join(Time now, Rpc& rpc, Peer& peer);
   void note_packet_of(Time now, Peer& peer, const RxPacket& packet,
@@ -124,6 +126,7 @@ class Endpoint::Impl {
   void address_proved(Time now, Peer& peer);
   void take_place(Time now, Peer& peer);
   void moved(Time now, Peer& peer, const RxPacket& packet);
+  void look_after_move(Time now, Rpc& rpc);
   void succeeded(Time now, Peer& former);
   Time gone_at(const Peer& peer) const;
   void peer_is_gone(Time now, Peer& peer);
@@ -139,7 +142,7 @@ class Endpoint::Impl {
     return peer == nullptr || may_send_to(*peer, bytes);
   }
   ByteRange may_send_again(Rpc& rpc, ByteRange range);
-  void say_busy(Time now, Rpc& rpc);
+  void say_busy(Time now, Rpc& rpc, const Way& to);
   void make_room_for_half_sent(Time now, std::uint32_t length);
   void half_sent_by_stranger(Rpc& rpc);
   void no_longer_half_sent(Rpc& rpc);
@@ -152,7 +155,9 @@ class Endpoint::Impl {
   void let_go(Peer& peer);
   void forget_stranger(Rpc& rpc);
   bool make_room_for(Time now, const LocalPort& port, const Peer& newcomer);
-  Rpc* unacked_of_another(const Peer& newcomer);
+  Rpc* oldest_unproved();
+  bool is_unwanted(Time now, const Rpc& rpc, const Peer& newcomer) const;
+  Rpc* unwanted_response(Time now, const Peer& newcomer);
 
   // --- endpoint_rpcs.cc: the life of an RPC ---
   void fail(Time now, Rpc& rpc, ErrorCode code, bool report);

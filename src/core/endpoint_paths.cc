@@ -55,6 +55,8 @@ void Endpoint::Impl::asked_again(Time now, Rpc& rpc, ByteRange range) {
   if (cut && out.payload_max() > mtu.payload()) {
     trace::add(counters_.messages_cut);
     out.resize(mtu.payload());
+    say_busy(now, rpc,
+             rpc.way());  // the peer has patience anew: it could not have got anything so far
   }
 }
 

@@ -211,8 +211,9 @@ void Endpoint::Impl::announce(Time now, Rpc& rpc, const wire::DataHeader& data) 
   rpc.grant.peer = &rpc.peer->grants;
   priorities_.count(data.message_length, unscheduled);
   const bool whole = data.payload.size() == data.message_length;
-  PeerShare* const peer = whole ? nullptr : &rpc.peer->memory;
-  if (!rpc.port->account->pool.get(rpc.buffer, *rpc.port->share, peer, data.message_length)) {
+  Account& account = *rpc.port->account;
+  PeerShare* const peer = whole ? nullptr : rpc.peer->memory.of(account.id);
+  if (!account.pool.get(rpc.buffer, *rpc.port->share, peer, data.message_length)) {
     rpc.waiting_since = now;
     if (!rpc.is_client) timers_.arm(now, rpc.timer, now + config_.buffer_wait_max);
     return;
@@ -345,7 +346,7 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, const Part
   trace(now, trace::EventType::resend_received, *rpc, resend->offset, resend->length);
   if (!sending(*rpc)) {
     // The request still arrives, or the application works on it.
-    if (!rpc->is_client) say_busy(now, *rpc);
+    if (!rpc->is_client) say_busy(now, *rpc, way_back(packet, rpc->peer));
     return kConsumed;
   }
   heard(now, *rpc);
@@ -367,10 +368,24 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, const Part
   }
   const ByteRange affordable = may_send_again(*rpc, {resend->offset, end});
   asked_again(now, *rpc, affordable);
-  const bool again = out.resend(affordable, std::min(resend->priority, kHighestPriority));
+  const bool again = out.resend(within_budget(now, *rpc, affordable),
+                                std::min(resend->priority, kHighestPriority));
   out.link->queue.update(out);
-  if (!again) say_busy(now, *rpc);
+  if (!again) say_busy(now, *rpc, way_back(packet, rpc->peer));
   return kConsumed;
+}
+
+// What of a range may be sent again, so that nobody has the same bytes sent without end.
+ByteRange Endpoint::Impl::within_budget(Time now, Rpc& rpc, ByteRange range) {
+  const MessageOut& out = rpc.out;
+  if (ResendBudget::is_free(out.sent(), out.sent_again())) return range;
+  const ByteRange packets = out.packets_of(range);
+  if (packets.size() == 0) return range;
+  const std::uint32_t least = std::min(packets.size(), out.payload_max());
+  const std::uint32_t bytes =
+      rpc.peer->resends.take(now, least, packets.size(), out.link->pacer.bits_per_second());
+  if (bytes < packets.size()) trace::add(counters_.resends_refused);
+  return {packets.begin, packets.begin + bytes};
 }
 
 // A kernel repeats its whole request for each UNKNOWN. What it repeats for the last one may be in
@@ -425,7 +440,7 @@ void Endpoint::Impl::knows_no_longer(Time now, Rpc& rpc) {
 void Endpoint::Impl::begin_again(Time now, Rpc& rpc) {
   silence_.begins_again(rpc.silence);
   asked_again(now, rpc, {0, rpc.out.sent()});
-  rpc.out.resend({0, rpc.out.sent()}, data_priority(rpc.out, 0));
+  rpc.out.resend(within_budget(now, rpc, {0, rpc.out.sent()}), data_priority(rpc.out, 0));
   rpc.out.link->queue.update(rpc.out);
 }
 
@@ -450,7 +465,7 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, const Pa
     const bool nothing_missing = rpc->in.started() && rpc->in.received() >= rpc->grant.granted;
     if (rpc->buffer.waits() || nothing_missing ||
         link_busy(now, silence_.ticks(config_.request_ack_ticks))) {
-      say_busy(now, *rpc);
+      say_busy(now, *rpc, way_back(packet, rpc->peer));
     } else {
       ask_again(now, *rpc);
     }

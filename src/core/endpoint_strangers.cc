@@ -8,6 +8,7 @@
 namespace homa::core {
 namespace {
 constexpr std::uint32_t kLooks = 128;  // at RPCs, for one that may give way
+constexpr int kDisplacedMost = 16;     // for one newcomer
 // Of the receive memory, for requests of strangers that arrive.
 constexpr std::uint64_t kHalfSentShare = 8;
 }  // namespace
@@ -24,9 +25,9 @@ void Endpoint::Impl::tell_end(Time now, Rpc& rpc, ErrorCode code) {
   if (rpc.is_client || may_send_to(*rpc.peer, wire::kErrorBytes)) controls_.error(now, rpc, code);
 }
 
-void Endpoint::Impl::say_busy(Time now, Rpc& rpc) {
+void Endpoint::Impl::say_busy(Time now, Rpc& rpc, const Way& to) {
   if (!rpc.is_client && !may_send_to(*rpc.peer, wire::kCommonHeaderBytes)) return;
-  if (rpc.peer->busy.take(now, rpc.silence.busy_said, config_)) return controls_.busy(now, rpc);
+  if (rpc.peer->busy.take(now, rpc.silence.busy_said, config_)) return controls_.busy(now, to, rpc);
   trace::add(counters_.busy_postponed);
 }
 
@@ -129,29 +130,48 @@ void Endpoint::Impl::forget_stranger(Rpc& rpc) {
   rpc.peer->held.leave(rpc.held_place);
 }
 
-// The RPC slots for requests are used up. A response that nobody has acknowledged gives way: the
-// oldest to a stranger, or one of a peer that has more RPCs than the newcomer.
+// The RPC slots for requests are used up. Responses that nobody acknowledges give way, as many as
+// the newcomer's share takes.
 bool Endpoint::Impl::make_room_for(Time now, const LocalPort& port, const Peer& newcomer) {
-  Rpc* victim = nullptr;
-  while ((victim = unproved_.front()) != nullptr && !is_stranger(*victim->peer)) {
-    unproved_.leave(victim->unproved_place);  // it has proved its address since
+  for (int displaced = 0; displaced < kDisplacedMost; ++displaced) {
+    Rpc* victim = oldest_unproved();
+    if (victim == nullptr) victim = unwanted_response(now, newcomer);
+    if (victim == nullptr) return false;
+    trace::add(counters_.responses_displaced);
+    end(now, *victim);
+    if (admission_.has_slot(port, newcomer, is_stranger(newcomer))) return true;
   }
-  if (victim == nullptr) victim = unacked_of_another(newcomer);
-  if (victim == nullptr) return false;
-  trace::add(counters_.responses_displaced);
-  end(now, *victim);
-  return admission_.has_slot(port, newcomer, is_stranger(newcomer));
+  return false;
 }
 
-// Its client was asked for the ack at least once. Looks at a bounded number, from where it stopped.
-Rpc* Endpoint::Impl::unacked_of_another(const Peer& newcomer) {
+// The oldest response to a stranger.
+Rpc* Endpoint::Impl::oldest_unproved() {
+  Rpc* oldest = nullptr;
+  while ((oldest = unproved_.front()) != nullptr && !is_stranger(*oldest->peer)) {
+    unproved_.leave(oldest->unproved_place);  // it has proved its address since
+  }
+  return oldest;
+}
+
+// A response of a client that has more RPCs than the newcomer, and was asked for its ack in vain.
+// Of one that was asked in vain many times, however many it has: hosts that answer do so at once.
+bool Endpoint::Impl::is_unwanted(Time now, const Rpc& rpc, const Peer& newcomer) const {
+  if (rpc.state != Rpc::State::kReplying || rpc.out.waits_for_us()) return false;
+  if (rpc.silence.asked >= config_.timeout_questions) {
+    return rpc.out.all_sent() ||
+           now - rpc.peer->liveness.last_heard() >= silence_.ticks(config_.timeout_ticks);
+  }
+  return rpc.out.all_sent() && rpc.silence.asked > 0 &&
+         rpc.peer->rpcs.size() > newcomer.rpcs.size() + 1;
+}
+
+// Looks at a bounded number, from where it stopped.
+Rpc* Endpoint::Impl::unwanted_response(Time now, const Peer& newcomer) {
   Rpc* found = nullptr;
   for (std::uint32_t looks = 0; looks < kLooks && looks < rpcs_.slots(); ++looks) {
     if (displace_slot_ >= rpcs_.slots()) displace_slot_ = 0;
     rpcs_.for_each_of(displace_slot_, displace_slot_ + 1, [&](Rpc& rpc) {
-      const bool unacked = rpc.state == Rpc::State::kReplying && rpc.out.all_sent() &&
-                           !rpc.out.must_resend() && rpc.silence.asked > 0;
-      if (unacked && rpc.peer->rpcs.size() > newcomer.rpcs.size() + 1) found = &rpc;
+      if (is_unwanted(now, rpc, newcomer)) found = &rpc;
     });
     ++displace_slot_;
     if (found != nullptr) break;

@@ -104,6 +104,7 @@ Uplink& Endpoint::Impl::link_to(const Address& destination) {
 bool Endpoint::Impl::begin_message(Time now, Uplink& link, MessageOut& message) {
   Uplink& own = link_of(*message.rpc->peer);
   if (&own == &link) {
+    if (message.rpc->is_client) rpcs_.freshen(*message.rpc);
     size_packets(now, message);
     return true;
   }

@@ -16,6 +16,7 @@ void MessageOut::start(std::uint32_t length, std::uint32_t unscheduled, Transmit
   granted_ = unscheduled_;
   available_ = length;
   payload_max_ = payload_max;
+  sent_again_ = 0;
   cuts_count_ = 0;
   token_ = token;
   age_ = age;
@@ -141,6 +142,7 @@ void MessageOut::note_sent(ByteRange packet, Time now) {
 }
 
 void MessageOut::note_resent(ByteRange packet) {
+  sent_again_ += packet.size();
   Resend& first = resends_.front();
   first.bytes.begin = packet.end;
   if (first.bytes.begin >= first.bytes.end) resends_.erase(resends_.begin());

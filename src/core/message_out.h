@@ -77,6 +77,7 @@ class MessageOut {
   TransmitToken token() const { return token_; }
   std::uint64_t age() const { return age_; }
   Time last_sent() const { return last_sent_; }  // of new data
+  std::uint64_t sent_again() const { return sent_again_; }
 
   Priority scheduled_priority = 0;  // of the last grant that advanced
   Rpc* rpc = nullptr;               // whose message this is
@@ -106,6 +107,7 @@ class MessageOut {
   std::uint32_t unscheduled_ = 0;
   std::uint32_t available_ = 0;
   std::uint32_t payload_max_ = 1;
+  std::uint64_t sent_again_ = 0;
   std::uint8_t cuts_count_ = 0;
   std::array<Cut, kCutsMax> cuts_;  // the earliest first
   TransmitToken token_{};

@@ -19,6 +19,8 @@ class Pacer {
   // The link has another rate from now on.
   void set_rate(std::uint64_t bits_per_second);
 
+  std::uint64_t bits_per_second() const { return bits_per_second_; }  // 0: no limit
+
   // May a paced packet go now?
   bool may_send(Time now, const LinkFeedback& link) const;
   // A packet of `bytes` (Homa header and payload) goes now, paced or not.

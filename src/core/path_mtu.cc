@@ -44,7 +44,7 @@ void PathMtu::fall(std::uint32_t payload) {
   const auto* const safe =
       std::find_if(kSafe.begin(), kSafe.end(), [&](std::uint32_t s) { return s < payload; });
   too_big_ = payload;
-  payload_ = std::min(payload_, *safe);
+  payload_ = fallen_to_ = std::min(payload_, *safe);
   tried_ = failures_ = 0;
 }
 
@@ -61,10 +61,11 @@ bool PathMtu::asked_again(Time now, Duration apart, std::uint32_t payload) {
     return true;
   }
   if (payload <= kSafe.back()) return false;
-  if (strikes_ > 0 && now - last_strike_ < apart) return false;
+  // Questions that were `apart` on their way out may come a little closer.
+  if (strikes_ > 0 && now - last_strike_ < apart * 3 / 4) return false;
   last_strike_ = now;
   struck_ = strikes_ == 0 ? payload : std::min(struck_, payload);
-  if (++strikes_ < kStrikesMax) return false;
+  if (++strikes_ < (fallen_to_ != 0 ? kStrikesAfterFall : kStrikesMax)) return false;
   strikes_ = 0;
   next_try_ = now + apart;
   fall(struck_);

@@ -30,15 +30,17 @@ class PathMtu {
   // A message whose longest packet had `payload` bytes has arrived whole.
   void arrived(std::uint32_t payload) {
     if (payload >= struck_) strikes_ = 0;
+    if (payload >= fallen_to_) fallen_to_ = 0;
     if (tried_ != 0 && payload == tried_) try_arrived();
   }
   // The peer asked again for bytes that went in packets of `payload` bytes. Rounds of questions
-  // closer than `apart` count once. True: such packets must be cut to payload().
+  // that are clearly closer than `apart` count once. True: such packets must be cut to payload().
   bool asked_again(Time now, Duration apart, std::uint32_t payload);
 
  private:
-  static constexpr std::uint32_t kStrikesMax = 3;   // rounds without an arrival: it does not pass
-  static constexpr std::uint32_t kFailuresMax = 2;  // of a size that is tried
+  static constexpr std::uint32_t kStrikesMax = 3;  // rounds without an arrival: it does not pass
+  static constexpr std::uint32_t kStrikesAfterFall = 2;  // nor does what was used since
+  static constexpr std::uint32_t kFailuresMax = 2;       // of a size that is tried
   static constexpr std::uint32_t kCloseEnough = 16;
   static constexpr Duration kTryTime{1'000'000'000};         // then a try has come to nothing
   static constexpr Duration kTryAgainTime{600'000'000'000};  // the way may have become wider
@@ -52,8 +54,9 @@ class PathMtu {
   std::uint32_t too_big_ = 0;  // the smallest size that seems not to arrive; limit_ + 1: none
   std::uint32_t tried_ = 0;    // by a message on its way; 0: none
   std::uint32_t strikes_ = 0;
-  std::uint32_t struck_ = 0;    // the smallest size that strikes_ are about
-  std::uint32_t failures_ = 0;  // of sizes at tried_
+  std::uint32_t struck_ = 0;     // the smallest size that strikes_ are about
+  std::uint32_t fallen_to_ = 0;  // a size of which nothing has arrived yet; 0: none
+  std::uint32_t failures_ = 0;   // of sizes at tried_
   Time last_strike_{};
   Time try_ends_{};
   Time next_try_{};

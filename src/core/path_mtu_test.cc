@@ -53,8 +53,27 @@ TEST(PathMtu, ASilentNarrowNetworkIsFoundOutAndUsedFully) {
 
 TEST(PathMtu, AVeryNarrowNetworkGetsTheSmallestSize) {
   Path path(1'412, 500);
-  EXPECT_EQ(path.send(), 6);
+  EXPECT_EQ(path.send(), 5) << "three rounds, and two more when nothing has arrived since";
   EXPECT_EQ(path.mtu.payload(), 468U);
+}
+
+TEST(PathMtu, RoundsThatComeALittleCloserCountToo) {
+  Path path(1'412, 1'412);
+  for (int i = 0; i < 2; ++i) {
+    path.now += kApart * 4 / 5;
+    EXPECT_FALSE(path.mtu.asked_again(path.now, kApart, 1'412));
+  }
+  path.now += kApart * 4 / 5;
+  EXPECT_TRUE(path.mtu.asked_again(path.now, kApart, 1'412));
+}
+
+TEST(PathMtu, AfterAnArrivalThreeRoundsAreNeededAgain) {
+  Path path(1'412, 1'300);
+  EXPECT_EQ(path.send(), 3);
+  for (int i = 0; i < 2; ++i) {
+    path.now += kApart;
+    EXPECT_FALSE(path.mtu.asked_again(path.now, kApart, 1'172)) << i;
+  }
 }
 
 TEST(PathMtu, ALossNowAndThenChangesNothing) {

@@ -29,7 +29,7 @@ std::size_t bucket_count(const CoreConfig& config) {
 }
 
 // What a number that is derived from the secret is for. Each use has its own.
-enum class Use : std::uint64_t { kSelf, kFirstId, kName, kSalt };
+enum class Use : std::uint64_t { kSelf, kFirstId, kName, kSalt, kIdKey };
 
 }  // namespace
 
@@ -106,6 +106,8 @@ Peer* PeerTable::add(Time now, Identity identity, const Address& address,
   peer->first_id =
       base::sip_hash(secret_, {raw(Use::kFirstId), words.high, words.low, words.port_and_scope}) &
       kFirstIdMask;
+  peer->id_key =
+      base::sip_hash(secret_, {raw(Use::kIdKey), words.high, words.low, words.port_and_scope});
   peer->last_used = now;
   peer->timer.peer = peer;
   give_name(*peer);
@@ -198,24 +200,8 @@ void PeerTable::forget(Peer& peer) {
   unsettle(peer);
   line_of(peer).erase(line_of(peer).iterator_to(peer));
   if (peer.name_hook.is_linked()) by_name_.erase(by_name_.iterator_to(peer));
-  peer.proved = peer.was_proved = false;
-  peer.challenge = Challenge{};
-  peer.credit = Amplification{};
-  peer.move = Challenge{};
-  peer.replaced.reset();
-  peer.finished_below = WireId{};
-  peer.cutoff_version = 0;
-  peer.cutoffs_were_sent = false;
-  peer.acks = AckBook{};
-  peer.life = 0;
-  peer.round_trip = Duration::zero();
+  static_cast<PeerFacts&>(peer) = PeerFacts{};
   peer.questions.forget();
-  peer.liveness = Liveness{};
-  peer.repairs = Repairs{};
-  peer.path = kAnyPath;
-  peer.mtu = PathMtu{};
-  peer.link = nullptr;
-  peer.path_asked = 0;
   unused_.push_back(&peer);
 }
 

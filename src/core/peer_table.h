@@ -28,6 +28,7 @@
 #include "core/priority_map.h"
 #include "core/questions.h"
 #include "core/repairs.h"
+#include "core/resend_budget.h"
 #include "core/retry_timers.h"
 #include "core/rpc_line.h"
 #include "core/watch.h"
@@ -41,7 +42,8 @@ struct Uplink;
 // are in the lower part of what there is, so that ids never wrap (docs/protocol.md#at-most-once).
 inline constexpr std::uint64_t kFirstIdMask = (1ULL << 41) - 1;
 
-struct Peer {
+// What is known of a host. It is forgotten as a whole when the record is used for another one.
+struct PeerFacts {
   Identity identity = kNoIdentity;  // none: a kernel's, or not heard yet
   Identity self = kNoIdentity;      // ours towards it
   Address address;                  // where it is, or seems to be while that is not proved
@@ -51,28 +53,23 @@ struct Peer {
   bool was_proved = false;       // so at some time
   Challenge challenge;           // whether it is at its address
   Amplification credit;          // what may be sent there until that is proved
-  RpcLine held;                  // responses of which more was granted than `credit` allowed
   Challenge move;                // whether it is at another one
   std::optional<Time> replaced;  // since when another is at its address, and it was not heard since
   std::uint64_t life = 0;        // unique number of this record
   // Secret numbers: `name` belongs to the identity and outlives this record, `salt` to the record.
   std::uint64_t name = 0, salt = 0;
   std::uint64_t first_id = 0;  // secret: our ids towards it count from here
-  RpcLine rpcs;                // in progress with it: they keep it from being collected
+  std::uint64_t id_key = 0;    // secret: of the order of our ids towards it, if it is a kernel
   Time last_used{};
   Cutoffs cutoffs{};
   std::uint16_t cutoff_version = 0;  // of `cutoffs`; 0: none arrived
   Time cutoffs_sent{};               // when ours went to it last
   bool cutoffs_were_sent = false;
   AckBook acks;
-  PeerGrants grants;
   Liveness liveness;
-  Questions questions;
   BusyRation busy;
-  PeerShare memory;
-  Watch watch;
+  ResendBudget resends;
   Repairs repairs;
-  Timer timer;             // of watch and of who waits in questions.line
   Duration round_trip{0};  // shortest seen; 0: none yet
   PathMtu mtu;
   Uplink* link = nullptr;        // that its packets leave by; nullptr: the usual one
@@ -81,6 +78,18 @@ struct Peer {
 
   Way way() const { return {address, path, self}; }
   bool heard() const { return liveness.last_heard() != Time{}; }
+};
+
+// The lines are empty, and nobody refers to it, when the record is used for another host.
+struct Peer : PeerFacts {
+  RpcLine rpcs;  // in progress with it: they keep it from being collected
+  RpcLine held;  // responses of which more was granted than `credit` allowed
+  PeerGrants grants;
+  Questions questions;
+  PeerShares memory;
+  Watch watch;
+  Timer timer;  // of watch and of who waits in questions.line
+
   // It is the one whom we call at its address.
   bool settled() const { return place_hook.is_linked(); }
 

@@ -5,8 +5,13 @@
 #include <new>
 
 #include "base/check.h"
+#include "core/hidden_order.h"
 
 namespace homa::core {
+namespace {
+// Of a sequence number: no other has it, because those begin below half of it (kFirstIdMask).
+constexpr std::uint64_t kHidden = std::uint64_t{1} << HiddenOrder::kBits;
+}  // namespace
 
 RpcTable::RpcTable(std::uint32_t rpcs_max, std::uint64_t first_sequence, const base::HashKey& key)
     : rpcs_max_(rpcs_max),
@@ -64,10 +69,19 @@ void RpcTable::settle(Rpc& rpc, std::uint32_t slot) {
   rpc.buffer.rpc = &rpc;
 }
 
-// sequence, slot, and the side in the lowest bit: unique, growing, and found without a search. Who
-// does not know where the ids of a peer begin cannot guess one of them.
-std::uint64_t RpcTable::next_id(const Rpc& rpc, std::uint64_t first) {
-  return ((first + sequence_++) << kSlotBits | rpc.slot) << 1;
+// An id is a sequence number, the slot, and the side in the lowest bit: unique, and found without a
+// search. Our own hosts need ids that grow. Who does not know where those towards a host begin
+// cannot guess one of them, and who forges an answer has to know the host's identity as well. A
+// kernel has none, and needs no order: its ids are hidden one by one.
+std::uint64_t RpcTable::sequence_towards(const Peer& peer) {
+  const std::uint64_t sequence = sequence_++;
+  if (peer.identity != kNoIdentity || !peer.heard()) [[likely]]
+    return peer.first_id + sequence;
+  return kHidden | HiddenOrder(peer.id_key).place_of(sequence);
+}
+
+void RpcTable::name_anew(Rpc& rpc) {
+  rpc.client_id = WireId{id_of(rpc, sequence_towards(*rpc.peer))};
 }
 
 Rpc* RpcTable::add_client(Peer& peer) {
@@ -77,7 +91,7 @@ Rpc* RpcTable::add_client(Peer& peer) {
   rpc->is_client = true;
   rpc->peer_says = Executed::kPerhaps;
   rpc->peer = &peer;
-  const std::uint64_t id = next_id(*rpc, peer.first_id);
+  const std::uint64_t id = id_of(*rpc, sequence_towards(peer));
   rpc->client_id = WireId{id};
   rpc->id = RpcId{id};
   peer.rpcs.join(rpc->peer_place);
@@ -92,7 +106,7 @@ Rpc* RpcTable::add_served(Peer& peer, WireId client_id, Port local_port) {
   rpc->peer = &peer;
   rpc->client_id = client_id;
   rpc->local_port = local_port;
-  rpc->id = RpcId{next_id(*rpc, 0) | 1};
+  rpc->id = RpcId{id_of(*rpc, sequence_++) | 1};
   served_.insert(*rpc);
   peer.rpcs.join(rpc->peer_place);
   return rpc;
@@ -109,14 +123,22 @@ void RpcTable::remove(Rpc& rpc) {
   --live_;
 }
 
-Rpc* RpcTable::find(RpcId id) const {
-  const auto slot = static_cast<std::uint32_t>((raw(id) >> 1) & ((1U << kSlotBits) - 1));
+Rpc* RpcTable::in_slot_of(std::uint64_t id) const {
+  const auto slot = static_cast<std::uint32_t>((id >> 1) & ((1U << kSlotBits) - 1));
   if (slot >= used_slots_) return nullptr;
   Rpc& rpc = at(slot);
-  return rpc.state != Rpc::State::kFree && rpc.id == id ? &rpc : nullptr;
+  return rpc.state != Rpc::State::kFree ? &rpc : nullptr;
 }
 
-Rpc* RpcTable::find_client(WireId client_id) { return find(RpcId{raw(client_id)}); }
+Rpc* RpcTable::find(RpcId id) const {
+  Rpc* const rpc = in_slot_of(raw(id));
+  return rpc != nullptr && rpc->id == id ? rpc : nullptr;
+}
+
+Rpc* RpcTable::find_client(WireId client_id) {
+  Rpc* const rpc = in_slot_of(raw(client_id));
+  return rpc != nullptr && rpc->is_client && rpc->client_id == client_id ? rpc : nullptr;
+}
 
 Rpc* RpcTable::find_served(const Peer& peer, WireId client_id, Port local_port) {
   const auto found = served_.find(Key{&peer, client_id, local_port}, Hash{key_}, Equal{});

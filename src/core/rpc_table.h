@@ -83,10 +83,17 @@ class RpcTable {
   Rpc* add_client(Peer& peer);
   Rpc* add_served(Peer& peer, WireId client_id, Port local_port);
   void remove(Rpc& rpc);
+  // Before the first packet of an RPC of ours: its id becomes the newest, if many others had theirs
+  // since. A server takes ids for old when many newer ones have finished.
+  void freshen(Rpc& rpc) {
+    if (rpc.peer->identity == kNoIdentity) return;  // kernels do not compare ids
+    const std::uint64_t newest = rpc.peer->first_id + sequence_;
+    if (newest - (raw(rpc.client_id) >> (kSlotBits + 1)) > kFresh) name_anew(rpc);
+  }
 
   Rpc* find_client(WireId client_id);
   Rpc* find_served(const Peer& peer, WireId client_id, Port local_port);
-  Rpc* find(RpcId id) const;  // by our application's name
+  Rpc* find(RpcId id) const;  // by our application's name, which stays the same
   std::size_t size() const { return live_; }
 
   std::uint32_t slots() const { return used_slots_; }
@@ -105,6 +112,7 @@ class RpcTable {
   }
 
  private:
+  static constexpr std::uint64_t kFresh = 256;
   static constexpr std::uint32_t kChunk = 256;
   using Chunk = std::array<Rpc, kChunk>;
   struct Key {
@@ -137,13 +145,18 @@ class RpcTable {
       boost::intrusive::power_2_buckets<true>, boost::intrusive::constant_time_size<false>>;
 
   Rpc& at(std::uint32_t slot) const { return (*chunks_[slot / kChunk])[slot % kChunk]; }
+  Rpc* in_slot_of(std::uint64_t id) const;
   bool grow();
   Rpc* take();
   static void settle(Rpc& rpc, std::uint32_t slot);
-  std::uint64_t next_id(const Rpc& rpc, std::uint64_t first);
+  void name_anew(Rpc& rpc);
+  std::uint64_t sequence_towards(const Peer& peer);
+  static std::uint64_t id_of(const Rpc& rpc, std::uint64_t sequence) {
+    return (sequence << kSlotBits | rpc.slot) << 1;
+  }
 
   std::uint32_t rpcs_max_;
-  std::uint64_t sequence_;  // of the next id, to which its peer's first is added
+  std::uint64_t sequence_;  // of the next id (sequence_towards)
   std::size_t live_ = 0;
   std::uint32_t used_slots_ = 0;
   std::vector<std::unique_ptr<Chunk>> chunks_;

@@ -249,8 +249,6 @@ Outcome run_on_changing_path(std::uint64_t seed, bool overtaking, std::uint64_t&
   NetworkConfig& network_config = experiment.network;
   network_config.core.payload_bytes_max = random.chance(0.5) ? 1'424 : 8'900;
   network_config.core.receive_region_bytes = 16 << 20;
-  // Where ICMP is silent, two cuts need six rounds of RESEND: longer than a host is given.
-  network_config.core.timeout_ticks = 1'000;
   network_config.faults_end = at(milliseconds(60));
   network_config.loss = 0.02 * static_cast<double>(random.below(4));
   network_config.duplication = overtaking ? 0.02 : 0;

@@ -41,7 +41,7 @@ TEST(ScenarioIdentity, AClientWhoseAddressChangedIsServedOnceAndAnswered) {
     0    out    CHALLENGE a
     5    in     RESEND a life=5 peer=4
     5    out    CHALLENGE a to=4
-    5    out    BUSY a to=3                          # nothing is proved yet
+    5    out    BUSY a to=4                          # as long as the question, to who asked
     5.2  in     ANSWER a life=5 peer=4
     6    in     DATA a length=100 bytes=0-100 again life=5 peer=4 drop=duplicate
     7    app    reply a length=50
@@ -63,7 +63,7 @@ TEST(ScenarioIdentity, AnIcmpErrorAboutAFormerAddressEndsNoRequest) {
     0    out    CHALLENGE a
     5    in     RESEND a life=5 peer=4
     5    out    CHALLENGE a to=4
-    5    out    BUSY a to=3
+    5    out    BUSY a to=4
     5.1  icmp   protocol a
     5.2  in     ANSWER a life=5 peer=4
     7    app    reply a length=50
@@ -81,7 +81,7 @@ TEST(ScenarioIdentity, ResponsesDoNotFollowAForgedAddress) {
     0    out    CHALLENGE a
     1    in     RESEND a life=5 peer=4               # who knows the identity, and not the nonce
     1    out    CHALLENGE a to=4
-    1    out    BUSY a to=3
+    1    out    BUSY a to=4
     1.2  in     ANSWER a nonce=1 life=5 peer=4
     1.4  in     ANSWER a life=5 peer=6               # not where the nonce went
     1.4  out    CHALLENGE a to=6
@@ -173,12 +173,20 @@ TEST(ScenarioIdentity, AHostThatComesBackIsNotRefused) {
     0.1  event  response a
     1    app    start b length=100
     1    out    DATA b bytes=0-100 ack=a
-    1.1  in     DATA b length=10 bytes=0-10 life=4
-    1.1  event  response b
+    1.1  in     DATA b length=10 bytes=0-10 life=4 drop=other-identity
+    1.1  out    CHALLENGE b                          # an id can be guessed
+    1.2  in     ANSWER b life=4
+    1.2  out    RESEND b
+    1.3  in     DATA b length=10 bytes=0-10 again life=4
+    1.3  event  response b
     2    app    start c length=100
     2    out    DATA c bytes=0-100 ack=b
-    2.1  in     DATA c length=10 bytes=0-10 life=3
-    2.1  event  response c
+    2.1  in     DATA c length=10 bytes=0-10 life=3 drop=other-identity
+    2.1  out    CHALLENGE c
+    2.2  in     ANSWER c life=3
+    2.2  out    RESEND c
+    2.3  in     DATA c length=10 bytes=0-10 again life=3
+    2.3  event  response c
     3    app    start d length=100
     3    out    DATA d bytes=0-100 ack=c
     3.1  in     DATA d length=10 bytes=0-10 life=3

@@ -120,9 +120,11 @@ TEST(ScenarioLiveness, OneAnswerOfAServerThatRestartedEndsAllThatTheOneBeforeHad
     20   out    QUERY a rpcs=b
     20.2 in     STATUS a rpcs=b known=11 life=3
     41   out    QUERY a rpcs=b
-    41.2 in     STATUS a known=0 life=4
-    41.2 event  failed a error=peer-restarted
-    41.2 event  failed b error=peer-restarted        # it was known to the one before
+    41.2 in     STATUS a known=0 life=4 drop=other-identity
+    41.2 out    CHALLENGE a
+    41.4 in     ANSWER a life=4
+    41.4 event  failed a error=peer-restarted
+    41.4 event  failed b error=peer-restarted        # it was known to the one before
     900  end
   )");
 }
@@ -216,7 +218,7 @@ TEST(ScenarioLiveness, ALatePacketOfAFormerLifeAnswersNoQuestion) {
     2    event  request b
     2    out    CHALLENGE b                     # who is there?
     2.2  in     ANSWER b life=4                 # it restarted; a is on its way to this life
-    5    out    RESEND a
+    2.2  out    RESEND a
     6    in     UNKNOWN b life=3                # late, and not about a
     6    out    CHALLENGE b
     6.2  in     ANSWER b life=4

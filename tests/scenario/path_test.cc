@@ -113,6 +113,7 @@ TEST(ScenarioPath, ANarrowPathThatSaysNothingIsFoundByRepeatedQuestions) {
     7.5    out    DATA a bytes=0-1424 again size=1424
     12.4   in     BUSY a
     13     in     RESEND a offset=0 length=1424
+    13     out    BUSY a                                   # its peer's patience begins anew
     13     out    DATA a bytes=0-1424 again size=1172
     14     app    start b length=4000
     14     out    DATA b bytes=0-4000 size=1172

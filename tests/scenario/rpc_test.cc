@@ -322,8 +322,12 @@ TEST(ScenarioRpc, ARefusalByAnEngineThatRestartedSaysNothingOfTheOneBefore) {
     1    event  response b
     2    app    start a length=100
     2    out    DATA a bytes=0-100 ack=b
-    3    in     ERROR a error=no-such-socket executed=no life=4
-    3    event  failed a error=no-such-socket executed=perhaps
+    3    in     ERROR a error=no-such-socket executed=no life=4 drop=other-identity
+    3    out    CHALLENGE a
+    4    in     ANSWER a life=4
+    4    out    RESEND a
+    5    in     ERROR a error=no-such-socket executed=no life=4
+    5    event  failed a error=no-such-socket executed=perhaps
     900  end
   )");
 }
@@ -392,8 +396,10 @@ TEST(ScenarioRpc, AServerThatRestartedIsNotAskedToRunARequestAgain) {
     5    out    RESEND a offset=0 length=all
     5.1  in     BUSY a life=3                # the server has it
     20   out    QUERY a
-    22   in     STATUS a known=0 life=4      # killed, and started anew
-    22   event  failed a error=peer-restarted
+    22   in     STATUS a known=0 life=4 drop=other-identity  # killed, and started anew
+    22   out    CHALLENGE a
+    23   in     ANSWER a life=4
+    23   event  failed a error=peer-restarted
     900  end
   )");
 }
@@ -407,8 +413,12 @@ TEST(ScenarioRpc, AServerThatAskedForARequestAndRestartedDoesNotGetItOnceMore) {
     6    in     UNKNOWN a life=3             # its first packet was lost
     6    out    DATA a bytes=0-100 again
     11   out    RESEND a offset=0 length=all
-    12   in     UNKNOWN a life=4
-    12   event  failed a error=peer-restarted
+    12   in     UNKNOWN a life=4 drop=other-identity
+    12   out    CHALLENGE a
+    13   in     ANSWER a life=4
+    13   out    RESEND a
+    14   in     UNKNOWN a life=4
+    14   event  failed a error=peer-restarted
     900  end
   )");
 }
@@ -423,8 +433,12 @@ TEST(ScenarioRpc, ARequestFromBeforeAServersFirstAnswerMayHaveRunInItsFirstLife)
     2    in     DATA b length=100 bytes=0-100 life=3
     2    event  response b
     5    out    RESEND a offset=0 length=all
-    6    in     UNKNOWN a life=4
-    6    event  failed a error=peer-restarted
+    6    in     UNKNOWN a life=4 drop=other-identity
+    6    out    CHALLENGE a
+    7    in     ANSWER a life=4
+    7    out    RESEND a
+    8    in     UNKNOWN a life=4
+    8    event  failed a error=peer-restarted
     900  end
   )");
 }

@@ -110,6 +110,22 @@ void RpcWorkload::on_event(VirtualNetwork& network, HostIndex host, const core::
   }
 }
 
+// An RPC may have got another id before its first packet.
+std::optional<std::size_t> RpcWorkload::sent_as(VirtualNetwork& network, std::uint64_t wire_id) {
+  if (const auto found = by_wire_id_.find(wire_id); found != by_wire_id_.end()) {
+    return found->second;
+  }
+  for (std::size_t index = 0; index < rpcs_.size(); ++index) {
+    const Rpc& rpc = rpcs_[index];
+    if (!rpc.started || rpc.ended > 0 || rpc.abandoned) continue;
+    const auto info = network.endpoint(rpc.plan.client).rpc(rpc.id);
+    if (!info || raw(info->wire_id) != wire_id) continue;
+    by_wire_id_.emplace(wire_id, index);
+    return index;
+  }
+  return std::nullopt;
+}
+
 void RpcWorkload::serve(VirtualNetwork& network, HostIndex host, const core::Event& event,
                         std::span<const std::byte> bytes) {
   const auto info = network.endpoint(host).rpc(event.rpc);
@@ -118,12 +134,12 @@ void RpcWorkload::serve(VirtualNetwork& network, HostIndex host, const core::Eve
     hold(network, host, event, Duration::zero());
     return;
   }
-  const auto found = by_wire_id_.find(raw(info->wire_id));
-  if (found == by_wire_id_.end()) {
+  const auto found = sent_as(network, raw(info->wire_id));
+  if (!found) {
     network.violation("a request that nobody sent");
     return;
   }
-  const std::size_t index = found->second;
+  const std::size_t index = *found;
   Rpc& rpc = rpcs_[index];
   if (++rpc.delivered > 1) network.violation(name(index) + ": request delivered twice");
   if (!intact(request_of(index), rpc.plan.request_length, bytes)) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,6 +56,7 @@ class RpcWorkload : public Application {
   };
 
   void start(VirtualNetwork& network, std::size_t index);
+  std::optional<std::size_t> sent_as(VirtualNetwork& network, std::uint64_t wire_id);
   void serve(VirtualNetwork& network, HostIndex host, const core::Event& event,
              std::span<const std::byte> bytes);
   void finish(VirtualNetwork& network, HostIndex host, const core::Event& event,

@@ -47,6 +47,15 @@ void VirtualNetwork::set_address(HostIndex host, const Address& address) {
   addresses_change_ = true;
 }
 
+void VirtualNetwork::add_address(HostIndex host, const Address& address) {
+  hosts_[host].other_address = address;
+}
+
+Address VirtualNetwork::source_of(HostIndex host) {
+  const Host& h = hosts_[host];
+  return h.other_address && random_.chance(0.5) ? *h.other_address : h.address;
+}
+
 void VirtualNetwork::violation(const std::string& what) {
   if (violations_.size() >= kViolationsKept) return;
   violations_.push_back("at " + std::to_string(now_.time_since_epoch().count()) + " ns: " + what);
@@ -211,7 +220,7 @@ void VirtualNetwork::put_on_link(HostIndex from, const core::TxPacket& packet) {
 
   bool reached = false;
   for (HostIndex to = 0; to < hosts_.size(); ++to) {
-    if (hosts_[to].address != packet.destination) continue;
+    if (!hosts_[to].is_at(packet.destination)) continue;
     reached = true;
     send(from, to, bytes);
   }
@@ -234,7 +243,7 @@ void VirtualNetwork::send(HostIndex from, HostIndex to, const std::vector<std::b
       const auto most = static_cast<std::uint64_t>(config_.reorder_delay_max.count());
       delay += Duration(static_cast<std::int64_t>(random_.below(most + 1)));
     }
-    schedule(now_ + delay, [this, from, to, source = hosts_[from].address, bytes] {
+    schedule(now_ + delay, [this, from, to, source = source_of(from), bytes] {
       arrive(from, to, source, bytes);
     });
   }

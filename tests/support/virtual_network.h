@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <queue>
 #include <span>
 #include <string>
@@ -65,6 +66,8 @@ class VirtualNetwork {
   // is sent to an address without a host is lost; what is sent to one that hosts share reaches all.
   void set_address(HostIndex host, const Address& address);
   Address address_of(HostIndex host) const { return hosts_[host].address; }
+  // The host is at this address too. Of the two, each of its packets leaves from either, by chance.
+  void add_address(HostIndex host, const Address& address);
   // A packet from nowhere.
   void inject(HostIndex to, const Address& source, std::span<const std::byte> packet);
 
@@ -112,6 +115,9 @@ class VirtualNetwork {
     Time wake_at = kNever;
     bool unplugged = false;
     Address address;
+    std::optional<Address> other_address;
+
+    bool is_at(const Address& place) const { return place == address || place == other_address; }
   };
   struct Due {
     Time time;
@@ -131,6 +137,7 @@ class VirtualNetwork {
   bool transmit(HostIndex host);
   void answer_path_questions(core::Endpoint& endpoint);
   void tell_too_big(HostIndex from, HostIndex to, const std::vector<std::byte>& packet);
+  Address source_of(HostIndex host);
   void put_on_link(HostIndex from, const core::TxPacket& packet);
   void send(HostIndex from, HostIndex to, const std::vector<std::byte>& packet);
   void arrive(HostIndex from, HostIndex to, const Address& source,
