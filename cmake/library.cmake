@@ -1,6 +1,7 @@
 # What applications link and find: libhoma.so with its headers, `find_package(homa)` and pkg-config.
 set(HOMA_ABI 0)
-add_library(homa SHARED $<TARGET_OBJECTS:homa_client> $<TARGET_OBJECTS:homa_base>)
+add_library(homa SHARED $<TARGET_OBJECTS:homa_async> $<TARGET_OBJECTS:homa_client>
+  $<TARGET_OBJECTS:homa_base>)
 target_link_libraries(homa PRIVATE homa_engine homa_compiler)
 target_include_directories(homa INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

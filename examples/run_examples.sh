@@ -29,6 +29,30 @@ expect Paris ./client $address:4000 "get city"
 expect deleted ./client $address:4000 "delete city"
 expect "no such key" ./kv_client $address:4000 get city
 expect "$(printf 'response %d\n' 1 2 3)" ./epoll_loop 3
+# Coroutines: three answers in the order of their times, and SIGTERM while one is awaited.
+coroutines=127.0.81.2
+./coroutine_server $coroutines >"$log" &
+second=$!
+trap 'kill $server $second 2>/dev/null; wait 2>/dev/null || true; rm -f "$log"' EXIT
+for _ in $(seq 100); do
+  grep -q serving "$log" && break
+  sleep 0.05
+done
+expect "$(printf 'now\nsleep 1\nsleep 700')" \
+  ./asio_client $coroutines:4000 "sleep 700" now "sleep 1"
+./asio_client $coroutines:4000 "sleep 800" >"$log.last" &
+last=$!
+sleep 0.3
+kill -TERM $second
+if ./client $coroutines:4000 hello 2>"$log.refused"; then
+  echo "coroutine_server: it took a request while it drained" >&2
+  exit 1
+fi
+grep -q "call another server" "$log.refused"
+wait $last $second
+[[ $(cat "$log.last") == "sleep 800" ]]
+rm -f "$log.last" "$log.refused"
+
 if ./client $address:4001 hello 2>/dev/null; then
   echo "client: a port without a socket answered" >&2
   exit 1

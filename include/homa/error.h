@@ -33,6 +33,7 @@ enum class ErrorCode : std::uint8_t {
   kWrongProcess = 20,    // the host was opened by a process that this one was forked from
   kTooSlow = 21,         // the sender of a message held memory for it, and sent too little
   kEngineLost = 22,      // homad, whose engine this host uses, has ended; it is attached to again
+  kDraining = 23,        // the server takes no new requests, because it is about to end
 };
 
 // "timeout", "no such socket", ...: stable words for logs and JSON.

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,7 +40,8 @@ enum homa_error {
   HOMA_EGONE = 19,         /* the peer answered before; its host now says that no Homa is there */
   HOMA_EPROCESS = 20,      /* the host belongs to a process that this one was forked from */
   HOMA_ETOOSLOW = 21,      /* the sender of a message held memory for it, and sent too little */
-  HOMA_EENGINE = 22        /* homad has ended; it is attached to again when it is back */
+  HOMA_EENGINE = 22,       /* homad has ended; it is attached to again when it is back */
+  HOMA_EDRAINING = 23      /* the server takes no new requests, because it is about to end */
 };
 
 /* Whether the server executed the request of an RPC that failed. */
@@ -151,6 +153,40 @@ int homa_reply(homa_socket_t* socket, const void* response, size_t length, uint6
 int homa_invoke(homa_socket_t* socket, const void* request, size_t length,
                 const struct homa_address* server, int64_t timeout_us,
                 struct homa_message* response);
+
+/* --- Messages in pieces, and in place --- */
+
+/* homa_send() and homa_reply() of a message in pieces, copied one behind the other. */
+int homa_sendv(homa_socket_t* socket, const struct iovec* pieces, int count,
+               const struct homa_address* server, uint64_t* id, uint64_t cookie, unsigned flags);
+int homa_replyv(homa_socket_t* socket, const struct iovec* pieces, int count, uint64_t id);
+
+/* A message to be built where it is sent from. Write to `data`; `length` may be made less. */
+struct homa_prepared {
+  void* data;
+  size_t length;
+  void* internal;
+};
+/* Transmit memory for a message of `length` bytes of this socket. It has to be sent or discarded,
+ * before or after homa_close(). */
+int homa_prepare(homa_socket_t* socket, size_t length, struct homa_prepared* message);
+/* homa_send() and homa_reply() without a copy. If they succeed, `message` is all zero. */
+int homa_send_prepared(homa_socket_t* socket, struct homa_prepared* message,
+                       const struct homa_address* server, uint64_t* id, uint64_t cookie,
+                       unsigned flags);
+int homa_reply_prepared(homa_socket_t* socket, struct homa_prepared* message, uint64_t id);
+/* Gives the memory back. One that is all zero: nothing happens. */
+void homa_discard(struct homa_prepared* message);
+
+/* --- The end of a service --- */
+
+/* From now on new requests are refused (-HOMA_EDRAINING, not executed). */
+int homa_stop_accepting(homa_socket_t* socket);
+/* Waits until nothing is in progress on the socket. timeout_us as for homa_recv(); -HOMA_ETIMEOUT:
+ * something still is. Then homa_shutdown(). */
+int homa_drain(homa_socket_t* socket, int64_t timeout_us);
+/* 1: somebody waits for the answer to this request, which is not answered yet. 0: nobody. */
+int homa_client_waits(homa_socket_t* socket, uint64_t id);
 
 /* Ends one RPC, ours or a request that we serve; id 0: all of ours. error 0: silently; else
  * homa_recv() gives a failure with that code (enum homa_error). The peer learns of it. */

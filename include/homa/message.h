@@ -1,4 +1,5 @@
-// A received message: one contiguous span, in place in the host's receive region.
+// Messages in place: a received one, a contiguous span in the host's receive region, and one to be
+// sent, built in the socket's transmit memory.
 #pragma once
 
 #include <cstddef>
@@ -43,6 +44,8 @@ class Message {
   ErrorCode error() const { return error_; }        // kOk but for a failure
   // Of a failure: whether the server executed the request.
   Executed executed() const { return executed_; }
+  // The same in a sentence: what failed, why, what to do. kOk but for a failure.
+  Error failure() const;
   std::span<const std::byte> bytes() const { return bytes_; }
   std::size_t size() const { return bytes_.size(); }
 
@@ -59,6 +62,34 @@ class Message {
   std::uint64_t buffer_ = 0;
   SocketAddress peer_;
   std::span<const std::byte> bytes_;
+  std::shared_ptr<client::SocketState> owner_;
+};
+
+// What Socket::prepare() gives: a message to be built in place, in the socket's transmit memory.
+// send() and reply() take it without a copy. Movable. One that was not sent gives its memory back
+// when it is destroyed. It may outlive its socket. Thread: one at a time.
+class PreparedMessage {
+ public:
+  PreparedMessage() = default;  // nothing to write to, nothing to send
+  PreparedMessage(PreparedMessage&& other) noexcept;
+  PreparedMessage& operator=(PreparedMessage&& other) noexcept;
+  ~PreparedMessage();
+
+  // Undefined content until it is written. Empty once the message was sent: what is written through
+  // an older span from then on may or may not be sent.
+  std::span<std::byte> bytes() const { return bytes_; }
+  std::size_t size() const { return bytes_.size(); }
+  // Only the first `size` bytes are to be sent. More than size(): nothing changes.
+  void shrink(std::size_t size) {
+    if (size < bytes_.size()) bytes_ = bytes_.first(size);
+  }
+  // Gives the memory back now instead of at destruction.
+  void release();
+
+ private:
+  friend class client::SocketState;
+  std::span<std::byte> bytes_;
+  std::uint64_t memory_ = 0;
   std::shared_ptr<client::SocketState> owner_;
 };
 

@@ -24,6 +24,9 @@ namespace homa {
 // std::nullopt: no limit.
 using Timeout = std::optional<std::chrono::nanoseconds>;
 
+// The pieces of one message, in order: a header and a body that lie apart, for instance.
+using Pieces = std::span<const std::span<const std::byte>>;
+
 struct SendOptions {
   std::uint64_t cookie = 0;  // comes back with the response or the failure
   // Private: receive() without an id never returns this RPC's response; receive_response(id) does.
@@ -73,6 +76,17 @@ class Socket {
   Result<RpcHandle, Error> send(const SocketAddress& server, std::span<const std::byte> request,
                                 const SendOptions& options = {});
 
+  // The same, of a message in pieces, which are copied one behind the other.
+  Result<RpcHandle, Error> send(const SocketAddress& server, Pieces request,
+                                const SendOptions& options = {});
+  // The same, without a copy. `request` is taken, and is empty then, only if there is no error.
+  Result<RpcHandle, Error> send(const SocketAddress& server, PreparedMessage&& request,
+                                const SendOptions& options = {});
+
+  // Transmit memory for a message of `bytes` (1 to the message limit), to be built in place and
+  // given to send() or reply() of this socket. kTooLong, kInvalidArgument, kClosed, kNoMemory.
+  Result<PreparedMessage, Error> prepare(std::size_t bytes);
+
   // The next message of this socket: a request, or the response or failure of an RPC that is not
   // private. kWouldBlock when none came in time (timeout 0: do not wait), kClosed.
   Result<Message, Error> receive(Timeout timeout = std::nullopt);
@@ -86,15 +100,36 @@ class Socket {
   // executed the request.
   Result<Message, Error> call(const SocketAddress& server, std::span<const std::byte> request,
                               Timeout timeout = std::nullopt);
+  Result<Message, Error> call(const SocketAddress& server, PreparedMessage&& request,
+                              Timeout timeout = std::nullopt);
 
   // Answers a request. kNoSuchRpc: its client gave up, or it was answered already.
   Result<void, Error> reply(RpcHandle rpc, std::span<const std::byte> response);
+  Result<void, Error> reply(RpcHandle rpc, Pieces response);
+  // Without a copy; taken, and empty then, only if there is no error.
+  Result<void, Error> reply(RpcHandle rpc, PreparedMessage&& response);
+
+  // Whether anybody still waits for the answer to this request, which was received and not answered
+  // yet. A handler that takes long may ask now and then, and give up. The answer may be as old as
+  // HostConfig::takeover, and a client that died silently counts until its silence is noticed.
+  bool client_waits(RpcHandle request) const;
 
   // Ends an RPC of ours, or a request that we serve. `code` kOk: silently, nothing is received for
   // it; otherwise receive() gives a failure with that code. The peer learns of it either way.
   Result<void, Error> abort(RpcHandle rpc, ErrorCode code = ErrorCode::kOk);
   // The same for every RPC that this socket started.
   Result<void, Error> abort_all(ErrorCode code = ErrorCode::kOk);
+
+  // --- The end of a service ---
+  // From now on requests that begin to arrive are refused with kDraining, "not executed": their
+  // clients can call another server at once. Those that were received, or of which a part has
+  // arrived, go on. There is no way back but to open the socket anew. kClosed.
+  Result<void, Error> stop_accepting();
+  // Waits until nothing is in progress on this socket any more: requests are answered and their
+  // responses have arrived, RPCs of ours have ended. Other threads go on serving meanwhile. Call
+  // stop_accepting() first, and shutdown() afterwards. kTimeout: the time is up; the text says how
+  // many are left. kClosed.
+  Result<void, Error> drain(Timeout timeout = std::nullopt);
 
   // A descriptor for poll, select or epoll: readable while there are messages to receive (or the
   // socket was shut down). Level-triggered; owned by the socket; never read or written by the

@@ -27,6 +27,7 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::kWrongProcess: return "wrong process";
     case ErrorCode::kTooSlow: return "too slow";
     case ErrorCode::kEngineLost: return "engine lost";
+    case ErrorCode::kDraining: return "draining";
   }
   return "unknown error";
 }

@@ -9,7 +9,7 @@ namespace {
 
 TEST(ErrorCode, EveryCodeHasItsOwnWords) {
   std::set<std::string_view> words;
-  for (unsigned code = 0; code <= 22; ++code) {
+  for (unsigned code = 0; code <= 23; ++code) {
     const auto word = to_string(static_cast<ErrorCode>(code));
     EXPECT_NE(word, "unknown error") << code;
     EXPECT_TRUE(words.insert(word).second) << word;
@@ -17,7 +17,7 @@ TEST(ErrorCode, EveryCodeHasItsOwnWords) {
 }
 
 TEST(ErrorCode, AnyByteFromTheNetworkHasWords) {
-  for (unsigned code = 23; code < 256; ++code) {
+  for (unsigned code = 24; code < 256; ++code) {
     EXPECT_EQ(to_string(static_cast<ErrorCode>(code)), "unknown error");
   }
 }
@@ -35,6 +35,7 @@ TEST(ErrorCode, NumbersAreFixedByWireAndAbi) {
   EXPECT_EQ(static_cast<int>(ErrorCode::kWrongProcess), 20);
   EXPECT_EQ(static_cast<int>(ErrorCode::kTooSlow), 21);
   EXPECT_EQ(static_cast<int>(ErrorCode::kEngineLost), 22);
+  EXPECT_EQ(static_cast<int>(ErrorCode::kDraining), 23);
   EXPECT_EQ(static_cast<int>(Executed::kNo), 0);
   EXPECT_EQ(static_cast<int>(Executed::kPerhaps), 1);
   EXPECT_EQ(static_cast<int>(Executed::kYes), 2);

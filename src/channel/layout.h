@@ -25,7 +25,7 @@
 namespace homa::channel {
 
 inline constexpr std::uint64_t kMagic = 0x6c6e6863616d6f68;  // "homachnl"
-inline constexpr std::uint32_t kVersion = 3;
+inline constexpr std::uint32_t kVersion = 4;
 inline constexpr std::size_t kCacheLine = 64;
 
 // Threads of an application that can sleep on one channel with a wake word of their own.
@@ -53,6 +53,7 @@ enum class SubmissionKind : std::uint8_t {
   kClose = 6,    // close the port; nothing but kTransmitDone comes from then on
   kStatus = 7,   // write StatusRecords into memory, length; answered by kStatus with `tag`
   kSupply = 8,   // of a message that was pending, `length` bytes are there now: handle, length
+  kDrain = 9,    // requests that come from now on are refused
 };
 
 // An entry of the submission ring.

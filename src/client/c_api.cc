@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "client/guard.h"
 #include "homa/homa.h"
@@ -26,8 +27,8 @@ namespace {
 using homa::Error;
 using homa::ErrorCode;
 
-static_assert(HOMA_ETOOSLOW == static_cast<int>(ErrorCode::kTooSlow), "homa_error is it");
 static_assert(HOMA_EENGINE == static_cast<int>(ErrorCode::kEngineLost), "homa_error is it");
+static_assert(HOMA_EDRAINING == static_cast<int>(ErrorCode::kDraining), "homa_error is it");
 static_assert(HOMA_ESTALE == static_cast<int>(ErrorCode::kStale));
 static_assert(HOMA_EXECUTED == static_cast<int>(homa::Executed::kYes));
 static_assert(HOMA_EWOULDBLOCK == static_cast<int>(ErrorCode::kWouldBlock));
@@ -128,8 +129,52 @@ homa::Result<homa::HostConfig, Error> config_of(const homa_host_config& from) {
 // The code that a C program gives, with or without its sign; nullopt: there is no such code.
 std::optional<ErrorCode> code_of(int error) {
   // Of the smallest int there is no positive counterpart.
-  if (error < -HOMA_ETOOSLOW || error > HOMA_ETOOSLOW) return std::nullopt;
+  if (error < -HOMA_EDRAINING || error > HOMA_EDRAINING) return std::nullopt;
   return static_cast<ErrorCode>(error < 0 ? -error : error);
+}
+
+homa::Result<homa::SendOptions, Error> options_of(uint64_t cookie, unsigned flags) {
+  if ((flags & ~HOMA_PRIVATE) != 0) {
+    return homa::Unexpected(Error{ErrorCode::kInvalidArgument, "unknown flags"});
+  }
+  homa::SendOptions options;
+  options.cookie = cookie;
+  options.is_private = (flags & HOMA_PRIVATE) != 0;
+  return options;
+}
+
+std::vector<std::span<const std::byte>> pieces_of(const iovec* pieces, int count) {
+  std::vector<std::span<const std::byte>> spans;
+  for (int i = 0; i < count; ++i) spans.push_back(bytes_of(pieces[i].iov_base, pieces[i].iov_len));
+  return spans;
+}
+
+// Sends by `send(options)`.
+template <typename Send>
+int send_as(uint64_t* id, uint64_t cookie, unsigned flags, Send send) {
+  return guarded([&] {
+    const auto options = options_of(cookie, flags);
+    if (!options) return fail(options.error());
+    const auto rpc = send(*options);
+    if (!rpc) return fail(rpc.error());
+    if (id != nullptr) *id = *rpc;
+    return 0;
+  });
+}
+
+int done(const homa::Result<void, Error>& result) { return result ? 0 : fail(result.error()); }
+
+// Gives the message with the length that the caller wants to `take`, which returns 0 or a negative
+// code.
+template <typename Take>
+int hand_over(homa_prepared* message, Take take) {
+  if (message->internal == nullptr) return invalid("the message was not prepared, or was sent");
+  auto& prepared = *static_cast<homa::PreparedMessage*>(message->internal);
+  if (message->length > prepared.size()) return invalid("the message is longer than was prepared");
+  prepared.shrink(message->length);
+  const int result = take(prepared);
+  if (result == 0) homa_discard(message);
+  return result;
 }
 
 // `place`: where the message stays until homa_release(), if it has bytes.
@@ -221,14 +266,61 @@ int homa_poll_fd(homa_socket_t* socket) { return socket->socket.descriptor(); }
 
 int homa_send(homa_socket_t* socket, const void* request, size_t length, const homa_address* server,
               uint64_t* id, uint64_t cookie, unsigned flags) {
-  if ((flags & ~HOMA_PRIVATE) != 0) return invalid("unknown flags");
-  homa::SendOptions options;
-  options.cookie = cookie;
-  options.is_private = (flags & HOMA_PRIVATE) != 0;
-  const auto rpc = socket->socket.send(address_of(*server), bytes_of(request, length), options);
-  if (!rpc) return fail(rpc.error());
-  if (id != nullptr) *id = *rpc;
-  return 0;
+  return send_as(id, cookie, flags, [&](const homa::SendOptions& options) {
+    return socket->socket.send(address_of(*server), bytes_of(request, length), options);
+  });
+}
+
+int homa_sendv(homa_socket_t* socket, const iovec* pieces, int count, const homa_address* server,
+               uint64_t* id, uint64_t cookie, unsigned flags) {
+  return send_as(id, cookie, flags, [&](const homa::SendOptions& options) {
+    return socket->socket.send(address_of(*server), homa::Pieces(pieces_of(pieces, count)),
+                               options);
+  });
+}
+
+int homa_prepare(homa_socket_t* socket, size_t length, homa_prepared* message) {
+  *message = homa_prepared{};
+  return guarded([&] {
+    auto place = std::make_unique<homa::PreparedMessage>();
+    auto prepared = socket->socket.prepare(length);
+    if (!prepared) return fail(prepared.error());
+    *place = std::move(prepared).value();
+    message->data = place->bytes().data();
+    message->length = length;
+    message->internal = place.release();
+    return 0;
+  });
+}
+
+int homa_send_prepared(homa_socket_t* socket, homa_prepared* message, const homa_address* server,
+                       uint64_t* id, uint64_t cookie, unsigned flags) {
+  return hand_over(message, [&](homa::PreparedMessage& prepared) {
+    return send_as(id, cookie, flags, [&](const homa::SendOptions& options) {
+      return socket->socket.send(address_of(*server), std::move(prepared), options);
+    });
+  });
+}
+
+int homa_reply_prepared(homa_socket_t* socket, homa_prepared* message, uint64_t id) {
+  return hand_over(message, [&](homa::PreparedMessage& prepared) {
+    return done(socket->socket.reply(id, std::move(prepared)));
+  });
+}
+
+void homa_discard(homa_prepared* message) {
+  delete static_cast<homa::PreparedMessage*>(message->internal);
+  *message = homa_prepared{};
+}
+
+int homa_stop_accepting(homa_socket_t* socket) { return done(socket->socket.stop_accepting()); }
+
+int homa_drain(homa_socket_t* socket, int64_t timeout_us) {
+  return done(socket->socket.drain(timeout_of(timeout_us)));
+}
+
+int homa_client_waits(homa_socket_t* socket, uint64_t id) {
+  return socket->socket.client_waits(id) ? 1 : 0;
 }
 
 int homa_recv(homa_socket_t* socket, uint64_t id, int64_t timeout_us, homa_message* message) {
@@ -251,8 +343,12 @@ void homa_release(homa_message* message) {
 }
 
 int homa_reply(homa_socket_t* socket, const void* response, size_t length, uint64_t id) {
-  const auto replied = socket->socket.reply(id, bytes_of(response, length));
-  return replied ? 0 : fail(replied.error());
+  return done(socket->socket.reply(id, bytes_of(response, length)));
+}
+
+int homa_replyv(homa_socket_t* socket, const iovec* pieces, int count, uint64_t id) {
+  return guarded(
+      [&] { return done(socket->socket.reply(id, homa::Pieces(pieces_of(pieces, count)))); });
 }
 
 int homa_invoke(homa_socket_t* socket, const void* request, size_t length,

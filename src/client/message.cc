@@ -1,8 +1,10 @@
 #include "homa/message.h"
 
+#include <new>
 #include <utility>
 
 #include "client/socket_state.h"
+#include "client/words.h"
 
 namespace homa {
 
@@ -25,9 +27,36 @@ Message& Message::operator=(Message&& other) noexcept {
 
 Message::~Message() { release(); }
 
+Error Message::failure() const {
+  if (kind_ != Kind::kFailure) return {};
+  try {
+    return client::failure_in_words(error_, executed_, peer_);
+  } catch (const std::bad_alloc&) {
+    return {error_, {}, executed_};
+  }
+}
+
 void Message::release() {
   bytes_ = {};
   if (const auto owner = std::exchange(owner_, nullptr)) owner->release(buffer_);
+}
+
+PreparedMessage::PreparedMessage(PreparedMessage&& other) noexcept { *this = std::move(other); }
+
+PreparedMessage& PreparedMessage::operator=(PreparedMessage&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  bytes_ = std::exchange(other.bytes_, {});
+  memory_ = other.memory_;
+  owner_ = std::move(other.owner_);
+  return *this;
+}
+
+PreparedMessage::~PreparedMessage() { release(); }
+
+void PreparedMessage::release() {
+  bytes_ = {};
+  if (const auto owner = std::exchange(owner_, nullptr)) owner->discard(memory_);
 }
 
 }  // namespace homa

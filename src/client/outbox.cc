@@ -53,26 +53,24 @@ bool Outbox::hold_back(Time now) {
   return true;
 }
 
-std::optional<std::uint64_t> Outbox::copy_in(Lock& lock, std::span<const std::byte> bytes) {
-  const auto length = static_cast<std::uint32_t>(bytes.size());
-  const auto memory = channel_.allocate(length);
+std::optional<std::uint64_t> Outbox::copy_in(Lock& lock, Gather& message) {
+  const auto memory = channel_.allocate(static_cast<std::uint32_t>(message.size()));
   if (!memory) return std::nullopt;
-  const std::span<std::byte> to = channel_.memory(*memory, length);
+  const std::size_t first = std::min(message.size(), kCopyAtOnce);
+  const std::span<std::byte> to = channel_.memory(*memory, static_cast<std::uint32_t>(first));
   ++copies_;
-  if (bytes.size() > kCopyLocked) lock.unlock();
-  std::memcpy(to.data(), bytes.data(), std::min(bytes.size(), kCopyAtOnce));
+  if (message.size() > kCopyLocked) lock.unlock();
+  message.copy_to(to);
   if (!lock.owns_lock()) lock.lock();
   --copies_;
   return memory;
 }
 
-std::size_t Outbox::copy_next(const Supply& supply, std::span<const std::byte> bytes,
-                              std::size_t done) {
+void Outbox::copy_next(const Supply& supply, Gather& message) {
   const std::span<std::byte> to =
-      channel_.memory(supply.memory, static_cast<std::uint32_t>(bytes.size()));
-  const std::size_t piece = std::min(bytes.size() - done, kCopyAtOnce);
-  std::memcpy(to.data() + done, bytes.data() + done, piece);
-  return done + piece;
+      channel_.memory(supply.memory, static_cast<std::uint32_t>(message.size()));
+  const std::size_t piece = std::min(message.size() - message.copied(), kCopyAtOnce);
+  message.copy_to(to.subspan(message.copied(), piece));
 }
 
 bool Outbox::transmit_done(std::uint64_t memory) {

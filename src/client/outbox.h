@@ -15,6 +15,7 @@
 
 #include "base/time.h"
 #include "channel/application_end.h"
+#include "client/gather.h"
 #include "homa/message.h"
 
 namespace homa::client {
@@ -76,11 +77,18 @@ class Outbox {
   void handed_over() { held_back_ = 0; }
 
   // --- Transmit memory ---
-  // A block with the first kCopyAtOnce of `bytes` in it; nullopt: no room. A long copy gives the
-  // lock up meanwhile.
-  std::optional<std::uint64_t> copy_in(Lock& lock, std::span<const std::byte> bytes);
-  // Copies the next piece of a long message behind `done` bytes; returns how many there are then.
-  std::size_t copy_next(const Supply& supply, std::span<const std::byte> bytes, std::size_t done);
+  // A block with the first kCopyAtOnce of the message in it; nullopt: no room. A long copy gives
+  // the lock up meanwhile.
+  std::optional<std::uint64_t> copy_in(Lock& lock, Gather& message);
+  // Copies the next piece of a long message.
+  void copy_next(const Supply& supply, Gather& message);
+  // A block that the application fills itself, until end_prepared().
+  std::optional<std::uint64_t> prepare(std::uint32_t bytes) {
+    const auto memory = channel_.allocate(bytes);
+    if (memory) ++prepared_;
+    return memory;
+  }
+  void end_prepared() { --prepared_; }
   // Longer messages never fit.
   std::uint64_t longest() const { return channel_.longest(); }
   // A block that was never submitted, or that the engine gave back. False: there is no such block.
@@ -99,8 +107,8 @@ class Outbox {
     held_back_ = 0;
     for (Supply* supply : supplies_) supply->returned = true;
   }
-  // A thread copies a message into transmit memory.
-  bool copying() const { return copies_ > 0 || !supplies_.empty(); }
+  // A message is being copied into transmit memory, or built there.
+  bool copying() const { return copies_ > 0 || prepared_ > 0 || !supplies_.empty(); }
 
   // The engine gave a block back. False: it is no block of this socket, so the engine is broken.
   [[nodiscard]] bool transmit_done(std::uint64_t memory);
@@ -119,6 +127,7 @@ class Outbox {
   std::vector<std::uint64_t> unreleased_;  // buffers that found no room in the ring
   std::size_t expected_ = 0;               // messages that the application holds
   std::vector<Supply*> supplies_;          // as many as threads that copy
+  std::uint32_t prepared_ = 0;             // messages that the application builds
   std::uint32_t copies_ = 0;               // of beginnings of messages, without the lock
   std::uint32_t held_back_ = 0;            // messages
   Time last_message_{};                    // when hold_back() or waited() was last called

@@ -27,6 +27,11 @@ class OutboxTest : public ::testing::Test {
     return all;
   }
 
+  std::optional<std::uint64_t> copy_in(Outbox::Lock& lock, std::span<const std::byte> bytes) {
+    Gather message(bytes);
+    return outbox_.copy_in(lock, message);
+  }
+
   std::shared_ptr<channel::Region> region_ = channel::Region::create(small()).value();
   channel::EngineEnd engine_{region_};
   channel::ApplicationEnd application_{region_, quiet_bell()};
@@ -88,7 +93,8 @@ TEST_F(OutboxTest, CopiesTheBeginningAndThenTheRest) {
   std::vector<std::byte> bytes(Outbox::kCopyAtOnce * 2 + 100);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 7 + i / 256);
   Outbox::Lock lock(mutex_);
-  const auto memory = outbox_.copy_in(lock, bytes);
+  Gather message{std::span<const std::byte>(bytes)};
+  const auto memory = outbox_.copy_in(lock, message);
   ASSERT_TRUE(memory);
   EXPECT_TRUE(lock.owns_lock());
   const auto there = application_.memory(*memory, static_cast<std::uint32_t>(bytes.size()));
@@ -98,42 +104,42 @@ TEST_F(OutboxTest, CopiesTheBeginningAndThenTheRest) {
   };
   EXPECT_TRUE(equal(Outbox::kCopyAtOnce));
   const Outbox::Supply supply{*memory};
-  std::size_t done = Outbox::kCopyAtOnce;
-  done = outbox_.copy_next(supply, bytes, done);
-  EXPECT_EQ(done, 2 * Outbox::kCopyAtOnce);
-  done = outbox_.copy_next(supply, bytes, done);
-  EXPECT_EQ(done, bytes.size());
+  EXPECT_EQ(message.copied(), Outbox::kCopyAtOnce);
+  outbox_.copy_next(supply, message);
+  EXPECT_EQ(message.copied(), 2 * Outbox::kCopyAtOnce);
+  outbox_.copy_next(supply, message);
+  EXPECT_EQ(message.copied(), bytes.size());
   EXPECT_TRUE(equal(bytes.size()));
 }
 
 TEST_F(OutboxTest, TransmitMemoryIsExhaustedAndComesBack) {
   Outbox::Lock lock(mutex_);
   const std::vector<std::byte> half(1 << 19);
-  const auto first = outbox_.copy_in(lock, half);
-  ASSERT_TRUE(first && outbox_.copy_in(lock, half));
-  EXPECT_FALSE(outbox_.copy_in(lock, half));
+  const auto first = copy_in(lock, half);
+  ASSERT_TRUE(first && copy_in(lock, half));
+  EXPECT_FALSE(copy_in(lock, half));
   EXPECT_TRUE(outbox_.transmit_done(*first));
-  EXPECT_TRUE(outbox_.copy_in(lock, half));
+  EXPECT_TRUE(copy_in(lock, half));
 }
 
 // The engine gives a block back whose message is still being copied: its RPC ended.
 TEST_F(OutboxTest, ABlockThatIsBeingCopiedIntoIsFreedByWhoCopies) {
   Outbox::Lock lock(mutex_);
   const std::vector<std::byte> all(1 << 20);
-  Outbox::Supply supply{*outbox_.copy_in(lock, all)};
+  Outbox::Supply supply{*copy_in(lock, all)};
   outbox_.begin_supply(supply);
   EXPECT_TRUE(outbox_.transmit_done(supply.memory));
   EXPECT_TRUE(supply.returned);
-  EXPECT_FALSE(outbox_.copy_in(lock, all)) << "it is still in use";
+  EXPECT_FALSE(copy_in(lock, all)) << "it is still in use";
   outbox_.end_supply(supply);
   EXPECT_TRUE(outbox_.free(supply.memory));
-  EXPECT_TRUE(outbox_.copy_in(lock, all));
+  EXPECT_TRUE(copy_in(lock, all));
 }
 
 TEST_F(OutboxTest, RefusesBlocksThatItDoesNotHave) {
   Outbox::Lock lock(mutex_);
   const std::vector<std::byte> bytes(100);
-  const auto memory = outbox_.copy_in(lock, bytes);
+  const auto memory = copy_in(lock, bytes);
   for (const std::uint64_t wrong : {*memory + 1, *memory + 256, ~std::uint64_t{0},
                                     std::uint64_t{1} << 20, ~std::uint64_t{255}}) {
     EXPECT_FALSE(outbox_.transmit_done(wrong)) << wrong;

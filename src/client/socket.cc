@@ -45,8 +45,26 @@ Result<void, Error> Socket::bind(std::uint16_t port) {
 Result<RpcHandle, Error> Socket::send(const SocketAddress& server,
                                       std::span<const std::byte> request,
                                       const SendOptions& options) {
+  return call_open(state_, [&](SocketState& socket) {
+    return socket.send(server, client::Gather(request), options);
+  });
+}
+
+Result<RpcHandle, Error> Socket::send(const SocketAddress& server, Pieces request,
+                                      const SendOptions& options) {
+  return call_open(state_, [&](SocketState& socket) {
+    return socket.send(server, client::Gather(request), options);
+  });
+}
+
+Result<RpcHandle, Error> Socket::send(const SocketAddress& server, PreparedMessage&& request,
+                                      const SendOptions& options) {
   return call_open(state_,
                    [&](SocketState& socket) { return socket.send(server, request, options); });
+}
+
+Result<PreparedMessage, Error> Socket::prepare(std::size_t bytes) {
+  return call_open(state_, [&](SocketState& socket) { return socket.prepare(bytes); });
 }
 
 Result<Message, Error> Socket::receive(Timeout timeout) {
@@ -60,12 +78,45 @@ Result<Message, Error> Socket::receive_response(RpcHandle rpc, Timeout timeout) 
 
 Result<Message, Error> Socket::call(const SocketAddress& server, std::span<const std::byte> request,
                                     Timeout timeout) {
+  return call_open(state_, [&](SocketState& socket) {
+    client::Gather gather(request);
+    return socket.call(server, gather, timeout);
+  });
+}
+
+Result<Message, Error> Socket::call(const SocketAddress& server, PreparedMessage&& request,
+                                    Timeout timeout) {
   return call_open(state_,
                    [&](SocketState& socket) { return socket.call(server, request, timeout); });
 }
 
 Result<void, Error> Socket::reply(RpcHandle rpc, std::span<const std::byte> response) {
+  return call_open(
+      state_, [&](SocketState& socket) { return socket.reply(rpc, client::Gather(response)); });
+}
+
+Result<void, Error> Socket::reply(RpcHandle rpc, Pieces response) {
+  return call_open(
+      state_, [&](SocketState& socket) { return socket.reply(rpc, client::Gather(response)); });
+}
+
+Result<void, Error> Socket::reply(RpcHandle rpc, PreparedMessage&& response) {
   return call_open(state_, [&](SocketState& socket) { return socket.reply(rpc, response); });
+}
+
+bool Socket::client_waits(RpcHandle request) const {
+  const auto waits = call_open(state_, [&](SocketState& socket) -> Result<bool, Error> {
+    return socket.client_waits(request);
+  });
+  return waits && *waits;
+}
+
+Result<void, Error> Socket::stop_accepting() {
+  return call_open(state_, [](SocketState& socket) { return socket.stop_accepting(); });
+}
+
+Result<void, Error> Socket::drain(Timeout timeout) {
+  return call_open(state_, [&](SocketState& socket) { return socket.await_idle(timeout); });
 }
 
 Result<void, Error> Socket::abort(RpcHandle rpc, ErrorCode code) {

@@ -121,6 +121,13 @@ void SocketState::hand_over_message(Lock& lock) {
   lock.unlock();
 }
 
+void SocketState::discard(std::uint64_t memory) {
+  if (inherited()) return;
+  const std::lock_guard lock(mutex_);
+  outbox_.end_prepared();
+  free_block(memory);
+}
+
 void SocketState::release(std::uint64_t buffer) {
   if (inherited()) return;
   const std::lock_guard lock(mutex_);
@@ -192,83 +199,6 @@ Result<void, Error> SocketState::bind(std::uint16_t port) {
     return fail(may.error().code, may.error().text);
   }
   return ask_for_port(lock, port);
-}
-
-Result<void, Error> SocketState::check_message(std::size_t bytes, const char* what) {
-  if (!usable()) return closed();
-  if (bytes == 0) {
-    return fail(ErrorCode::kInvalidArgument, std::string("a ") + what + " has at least one byte");
-  }
-  const std::uint32_t longest = link_->limits().message_bytes_max;
-  if (bytes > longest) {
-    return fail(ErrorCode::kTooLong, std::string("a ") + what + " has at most " +
-                                         std::to_string(longest) + " bytes (message_bytes_max), " +
-                                         "not " + std::to_string(bytes));
-  }
-  if (const std::uint64_t room = outbox_.longest(); bytes > room) {
-    return fail(ErrorCode::kTooLong, std::string("this socket's transmit memory takes a ") + what +
-                                         " of at most " + std::to_string(room) + " bytes, not " +
-                                         std::to_string(bytes) +
-                                         "; open the host with more transmit memory");
-  }
-  return {};
-}
-
-// Hands a message over, of which copy_in() has filled the beginning of `memory`, and copies the
-// rest. Gives the lock up.
-void SocketState::transmit(Lock& lock, Submission& message, std::uint64_t memory,
-                           std::span<const std::byte> bytes) {
-  message.memory = memory;
-  message.length = static_cast<std::uint32_t>(bytes.size());
-  if (bytes.size() <= Outbox::kCopyAtOnce) return hand_over_message(lock);
-  message.pending = static_cast<std::uint32_t>(bytes.size() - Outbox::kCopyAtOnce);
-  const RpcHandle rpc = message.handle;
-  Outbox::Supply rest{memory};
-  outbox_.begin_supply(rest);
-  for (std::size_t done = Outbox::kCopyAtOnce; done < bytes.size() && !rest.returned;) {
-    hand_over(lock);
-    done = outbox_.copy_next(rest, bytes, done);
-    lock.lock();
-    place(SubmissionKind::kSupply, rpc).length = static_cast<std::uint32_t>(done);
-  }
-  outbox_.end_supply(rest);
-  if (rest.returned) free_block(memory);
-  hand_over(lock);
-}
-
-Result<RpcHandle, Error> SocketState::send(const SocketAddress& server,
-                                           std::span<const std::byte> request,
-                                           const SendOptions& options) {
-  Lock lock(mutex_);
-  if (auto good = check_message(request.size(), "request"); !good) return Unexpected(good.error());
-  if (server.port == 0 || server.port >= kFirstClientPort) {
-    return fail(ErrorCode::kInvalidArgument,
-                "servers have ports 1 to 32767, not " + std::to_string(server.port));
-  }
-  drain();
-  const auto memory = outbox_.copy_in(lock, request);
-  if (!memory) {
-    settle();
-    return fail(ErrorCode::kNoMemory,
-                "the socket's transmit memory (" + std::to_string(link_->limits().transmit_bytes) +
-                    " bytes) is full of messages on their way; receive, then try again");
-  }
-  Rollback free([&] { free_block(*memory); });
-  outbox_.reserve_supply();
-  const auto rpc = usable() ? inbox_.start(options.cookie, options.is_private) : std::nullopt;
-  if (!rpc) {
-    free.run();
-    settle();
-    if (!usable()) return closed();
-    return fail(ErrorCode::kNoMemory,
-                "there are as many RPCs in progress as may be (rpcs_max); "
-                "receive, then try again");
-  }
-  free.dismiss();
-  Submission& submission = place(SubmissionKind::kSend, *rpc);
-  submission.peer = channel::PeerRecord::of(server);
-  transmit(lock, submission, *memory, request);
-  return *rpc;
 }
 
 // Its words may be missing, the message may not: it has been taken from the inbox.
@@ -356,55 +286,6 @@ Result<Message, Error> SocketState::receive_response(RpcHandle rpc, Timeout time
   auto message = finish(waited, incoming);
   if (message && message->size() > 0) nothing.dismiss();
   return message;
-}
-
-Result<Message, Error> SocketState::call(const SocketAddress& server,
-                                         std::span<const std::byte> request, Timeout timeout) {
-  SendOptions options;
-  options.is_private = true;
-  const auto rpc = send(server, request, options);
-  if (!rpc) return Unexpected(rpc.error());
-  // Nobody else knows this RPC: it ends with the call.
-  Rollback give_up([&] { static_cast<void>(abort(*rpc, ErrorCode::kOk).has_value()); });
-  auto response = receive_response(*rpc, timeout);
-  if (response || response.error().code == ErrorCode::kNoSuchRpc) give_up.dismiss();
-  if (!response && response.error().code == ErrorCode::kWouldBlock) {
-    give_up.run();
-    const std::lock_guard lock(mutex_);
-    last_error_ = failure_in_words(ErrorCode::kTimeout, Executed::kPerhaps, server);
-    return Unexpected(last_error_);
-  }
-  if (response && response->kind() == Message::Kind::kFailure) {
-    return Unexpected(failure_in_words(response->error(), response->executed(), server));
-  }
-  return response;
-}
-
-Result<void, Error> SocketState::reply(RpcHandle rpc, std::span<const std::byte> response) {
-  Lock lock(mutex_);
-  if (auto good = check_message(response.size(), "response"); !good) return good;
-  drain();
-  const auto gone = [&] {
-    settle();
-    return fail(ErrorCode::kNoSuchRpc, "the request was answered already, or its client gave up");
-  };
-  if (!inbox_.serves(rpc)) return gone();
-  const auto memory = outbox_.copy_in(lock, response);
-  if (!memory) {
-    settle();
-    return fail(ErrorCode::kNoMemory,
-                "the socket's transmit memory is full of messages on their way; try again");
-  }
-  Rollback free([&] { free_block(*memory); });
-  outbox_.reserve_supply();
-  if (!usable() || !inbox_.finish_served(rpc)) {
-    free.run();
-    if (!usable()) return closed();
-    return gone();
-  }
-  free.dismiss();
-  transmit(lock, place(SubmissionKind::kReply, rpc), *memory, response);
-  return {};
 }
 
 void SocketState::abort_locked(RpcHandle rpc, ErrorCode code) {

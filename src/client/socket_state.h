@@ -20,6 +20,7 @@
 
 #include "channel/application_end.h"
 #include "client/engine_link.h"
+#include "client/gather.h"
 #include "client/inbox.h"
 #include "client/outbox.h"
 #include "client/ready_descriptor.h"
@@ -45,13 +46,29 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   // A client's socket serves `port` as well from now on.
   Result<void, Error> bind(std::uint16_t port);
 
-  Result<RpcHandle, Error> send(const SocketAddress& server, std::span<const std::byte> request,
+  // A message to send is a Gather, which is copied, or a PreparedMessage, which is taken if all is
+  // well.
+  Result<RpcHandle, Error> send(const SocketAddress& server, Gather request,
                                 const SendOptions& options);
+  Result<RpcHandle, Error> send(const SocketAddress& server, PreparedMessage& request,
+                                const SendOptions& options);
+  Result<PreparedMessage, Error> prepare(std::size_t bytes);
   Result<Message, Error> receive(Timeout timeout);
   Result<Message, Error> receive_response(RpcHandle rpc, Timeout timeout);
-  Result<Message, Error> call(const SocketAddress& server, std::span<const std::byte> request,
-                              Timeout timeout);
-  Result<void, Error> reply(RpcHandle rpc, std::span<const std::byte> response);
+  template <typename Outgoing>
+  Result<Message, Error> call(const SocketAddress& server, Outgoing& request, Timeout timeout) {
+    SendOptions options;
+    options.is_private = true;
+    const auto rpc = send(server, request, options);
+    if (!rpc) return Unexpected(rpc.error());
+    return finish_call(server, *rpc, timeout);
+  }
+  Result<void, Error> reply(RpcHandle rpc, Gather response);
+  Result<void, Error> reply(RpcHandle rpc, PreparedMessage& response);
+  bool client_waits(RpcHandle request);
+  Result<void, Error> stop_accepting();
+  // Until nothing is in progress on this socket.
+  Result<void, Error> await_idle(Timeout timeout);
   Result<void, Error> abort(RpcHandle rpc, ErrorCode code);
   Result<void, Error> abort_all(ErrorCode code);
   int quiet_descriptor();
@@ -66,6 +83,8 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   bool engine_back() override;
   // A message's buffer is free again. Any thread, also after shutdown.
   void release(std::uint64_t buffer);
+  // A prepared message was not sent. Any thread, also after shutdown.
+  void discard(std::uint64_t memory);
 
  private:
   using Lock = std::unique_lock<channel::Mutex>;
@@ -126,8 +145,16 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   // No engine serves it at present.
   bool away() const { return broken_.empty() && channel_.engine_gone() && link_->comes_back(); }
   Result<channel::Completion, Error> ask(Lock& lock, const channel::Submission& submission);
-  void transmit(Lock& lock, channel::Submission& message, std::uint64_t memory,
-                std::span<const std::byte> bytes);
+  Result<void, Error> check_server(const SocketAddress& server);
+  Result<void, Error> check_prepared(const PreparedMessage& message, const char* what);
+  Result<RpcHandle, Error> start(const SendOptions& options);
+  Unexpected<Error> no_room();
+  channel::Submission& place_send(RpcHandle rpc, const SocketAddress& server);
+  Result<Message, Error> finish_call(const SocketAddress& server, RpcHandle rpc, Timeout timeout);
+  Unexpected<Error> nobody_waits();
+  void pause(Duration time);
+  void transmit(Lock& lock, channel::Submission& message, std::uint64_t memory, Gather& bytes);
+  void transmit(Lock& lock, channel::Submission& message, PreparedMessage& prepared);
   channel::Submission& place(channel::SubmissionKind kind, RpcHandle rpc = 0);
   void make_room();
   // The buffer of a message that no application got.
@@ -172,6 +199,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   WaitQueue waiters_;
   ReadyDescriptor descriptor_;
   bool closed_ = false;
+  bool draining_ = false;    // new requests are refused
   std::string_view broken_;  // what the engine did that it cannot do, a literal; empty: nothing
   Error last_error_;
   std::uint64_t next_tag_ = 1;

@@ -65,7 +65,7 @@ class SocketStateTest : public ::testing::Test {
     EXPECT_EQ(received.error().code, ErrorCode::kClosed) << received.error().text;
     EXPECT_NE(received.error().text.find("engine"), std::string::npos) << received.error().text;
     EXPECT_FALSE(socket_->is_open());
-    const auto sent = socket_->send({Address{}, 1}, std::as_bytes(std::span("hello")), {});
+    const auto sent = socket_->send({Address{}, 1}, Gather(std::as_bytes(std::span("hello"))), {});
     ASSERT_FALSE(sent);
     EXPECT_EQ(sent.error().code, ErrorCode::kClosed);
     EXPECT_FALSE(socket_->receive(10ms));
@@ -88,7 +88,7 @@ TEST_F(SocketStateTest, ReceivesWhatTheEngineCompletes) {
   ASSERT_TRUE(message);
   EXPECT_EQ(message->bytes().data(), link_->receive_memory().bytes.data() + 256);
   EXPECT_EQ(message->size(), 5U);
-  EXPECT_TRUE(socket_->reply(3, std::as_bytes(std::span("hi"))));
+  EXPECT_TRUE(socket_->reply(3, Gather(std::as_bytes(std::span("hi")))));
   ASSERT_EQ(kept_.size(), 1U);
   EXPECT_EQ(kept_[0].kind, SubmissionKind::kReply);
   EXPECT_EQ(kept_[0].length, 3U);
@@ -97,6 +97,43 @@ TEST_F(SocketStateTest, ReceivesWhatTheEngineCompletes) {
   ASSERT_EQ(kept_.size(), 2U);
   EXPECT_EQ(kept_[1].kind, SubmissionKind::kRelease);
   EXPECT_EQ(kept_[1].memory, 256U);
+}
+
+TEST_F(SocketStateTest, AMessageThatWasBuiltInPlaceIsSubmittedWhereItLies) {
+  auto message = socket_->prepare(200);
+  ASSERT_TRUE(message) << message.error().text;
+  message->bytes()[0] = std::byte{42};
+  const std::byte* const place = message->bytes().data();
+  message->shrink(100);
+  message->shrink(150);
+  ASSERT_TRUE(socket_->send({Address{}, 1}, *message, {}));
+  EXPECT_TRUE(message->bytes().empty()) << "it is the engine's";
+  socket_->receive(0ms).has_value();
+  ASSERT_EQ(kept_.size(), 1U);
+  EXPECT_EQ(kept_[0].length, 100U);
+  EXPECT_EQ(engine_.transmit(kept_[0].memory, 100)->data(), place);
+}
+
+TEST_F(SocketStateTest, AMessageThatIsNotTakenStaysWithTheCaller) {
+  auto message = socket_->prepare(100);
+  ASSERT_TRUE(message) << message.error().text;
+  EXPECT_EQ(socket_->send({Address{}, 0}, *message, {}).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(socket_->reply(3, *message).error().code, ErrorCode::kNoSuchRpc);
+  EXPECT_EQ(message->size(), 100U);
+  const auto other = std::make_shared<SocketState>(link_, region_, quiet_bell());
+  EXPECT_EQ(other->send({Address{}, 1}, *message, {}).error().code, ErrorCode::kInvalidArgument);
+  socket_->shutdown();
+  EXPECT_EQ(socket_->send({Address{}, 1}, *message, {}).error().code, ErrorCode::kClosed);
+  EXPECT_EQ(message->size(), 100U) << "its memory lives as long as it";
+}
+
+TEST_F(SocketStateTest, AMessageThatIsNotSentGivesItsMemoryBack) {
+  const std::size_t most = link_->limits().message_bytes_max / 2;
+  for (int i = 0; i < 1'000; ++i) {
+    ASSERT_TRUE(socket_->prepare(most)) << i;
+  }
+  EXPECT_EQ(socket_->prepare(0).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(socket_->prepare(std::size_t{1} << 32).error().code, ErrorCode::kTooLong);
 }
 
 TEST_F(SocketStateTest, EndsWhenAMessageIsSaidToLieOutsideOfReceiveMemory) {
@@ -148,7 +185,7 @@ TEST_F(SocketStateTest, EndsWhenTheSubmissionRingsIndexIsImpossible) {
   ErrorCode code = ErrorCode::kOk;
   for (int i = 0; i < 5000 && code == ErrorCode::kOk; ++i) {
     const auto aborted = socket_->abort_all(ErrorCode::kOk);
-    const auto sent = socket_->send({Address{}, 1}, bytes, {});
+    const auto sent = socket_->send({Address{}, 1}, Gather(std::span<const std::byte>(bytes)), {});
     if (!aborted) code = aborted.error().code;
     if (!sent && sent.error().code == ErrorCode::kClosed) code = sent.error().code;
   }

@@ -7,21 +7,12 @@
 #include <chrono>
 #include <new>
 
+#include "client/deadline.h"
 #include "client/guard.h"
 #include "client/socket_state.h"
 #include "engine/engine.h"
 
 namespace homa::client {
-namespace {
-
-constexpr std::chrono::hours kForever{24 * 365 * 100};  // longer timeouts are none
-
-Time deadline_after(Time start, Timeout timeout) {
-  if (!timeout || *timeout > kForever) return kNever;
-  return start + *timeout;
-}
-
-}  // namespace
 
 SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeout, Take take) {
   drain();

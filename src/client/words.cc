@@ -29,6 +29,8 @@ std::string cause(ErrorCode code, const SocketAddress& peer) {
       return "this host has no room for the RPC with " + who +
              ": too many are in progress (rpcs_max), or messages that were received and not " +
              "released fill its receive memory";
+    case ErrorCode::kDraining:
+      return who + " takes no new requests, because it is about to end; call another server";
     case ErrorCode::kTooSlow:
       return "a message between this host and " + who +
              " came too slowly (receive_rate_min) while " +

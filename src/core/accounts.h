@@ -20,6 +20,7 @@ struct LocalPort {
   Account* account = nullptr;
   PortShare* share = nullptr;  // of the account's memory
   bool closing = false;
+  bool draining = false;     // new requests are refused
   std::uint32_t served = 0;  // requests in progress
   std::unique_ptr<LocalPort> next_closing;
   boost::intrusive::list_member_hook<> account_hook;

@@ -47,9 +47,12 @@ class Admission {
     ErrorCode answer;  // kOk: none
   };
   // The first packet that came of a request to an open port. nullopt: it may start, unless it ran
-  // before, or there is no slot for it.
+  // before, the port is draining, or there is no slot for it.
   std::optional<Refusal> refusal(const LocalPort& port, const wire::DataHeader& data) const;
-  std::optional<Refusal> refusal_of_finished(const Peer& peer, const wire::DataHeader& data) const;
+  // The same, of a peer that is known. A request that ran before is not told that the port is
+  // draining, because that means that it was not executed.
+  std::optional<Refusal> refusal_of_peer(const LocalPort& port, const Peer& peer,
+                                         const wire::DataHeader& data) const;
   // The application had such a request, so that it must not run again.
   bool may_have_run(const Peer& peer, WireId client_id) const {
     return finished_.may_have_run(peer, client_id);
@@ -91,9 +94,12 @@ inline std::optional<Admission::Refusal> Admission::refusal(const LocalPort& por
   return std::nullopt;
 }
 
-inline std::optional<Admission::Refusal> Admission::refusal_of_finished(
-    const Peer& peer, const wire::DataHeader& data) const {
-  if (!finished_.may_have_run(peer, data.common.sender_id)) return std::nullopt;
+inline std::optional<Admission::Refusal> Admission::refusal_of_peer(
+    const LocalPort& port, const Peer& peer, const wire::DataHeader& data) const {
+  if (!finished_.may_have_run(peer, data.common.sender_id)) {
+    if (!port.draining) return std::nullopt;
+    return Refusal{DropReason::kDraining, ErrorCode::kDraining};
+  }
   // A copy that the network made needs no answer; a sender that tries again does.
   const bool sent_again = data.retransmit != 0;
   return Refusal{DropReason::kFinished, sent_again ? ErrorCode::kStale : ErrorCode::kOk};

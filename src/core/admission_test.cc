@@ -124,10 +124,22 @@ TEST_F(AdmissionTest, ARequestThatRanDoesNotRunAgain) {
   LocalPort& port = **admission.open(kServer, account, random);
   admission.request_started(port, false);
   admission.request_ended(port, peer, data.common.sender_id, false, true);
-  EXPECT_EQ(admission.refusal_of_finished(peer, data)->reason, DropReason::kFinished);
-  EXPECT_EQ(admission.refusal_of_finished(peer, data)->answer, ErrorCode::kOk);
+  EXPECT_EQ(admission.refusal_of_peer(port, peer, data)->reason, DropReason::kFinished);
+  EXPECT_EQ(admission.refusal_of_peer(port, peer, data)->answer, ErrorCode::kOk);
   data.retransmit = 1;
-  EXPECT_EQ(admission.refusal_of_finished(peer, data)->answer, ErrorCode::kStale);
+  EXPECT_EQ(admission.refusal_of_peer(port, peer, data)->answer, ErrorCode::kStale);
+}
+
+TEST_F(AdmissionTest, ADrainingPortRefusesWhatDidNotRunBefore) {
+  LocalPort& port = **admission.open(kServer, account, random);
+  port.draining = true;
+  ASSERT_TRUE(admission.refusal_of_peer(port, peer, data));
+  EXPECT_EQ(admission.refusal_of_peer(port, peer, data)->answer, ErrorCode::kDraining);
+  admission.request_started(port, false);
+  admission.request_ended(port, peer, data.common.sender_id, false, true);
+  data.retransmit = 1;
+  EXPECT_EQ(admission.refusal_of_peer(port, peer, data)->answer, ErrorCode::kStale)
+      << "draining would say that it was not executed";
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ Result<Port, ErrorCode> Endpoint::open_port(Port port, AccountId account) {
   return impl_->open_port(port, account);
 }
 void Endpoint::close_port(Time now, Port port) { impl_->close_port(now, port); }
+void Endpoint::stop_accepting(Port port) { impl_->stop_accepting(port); }
 Result<RpcId, ErrorCode> Endpoint::start(Time now, const Request& request) {
   return impl_->start(now, request);
 }

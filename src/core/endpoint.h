@@ -97,6 +97,10 @@ class Endpoint {
   // ends a bounded number; on_time() ends the rest. Buffers not yet released stay valid.
   void close_port(Time now, Port port);
 
+  // From now on requests to the port whose first packet comes are refused with kDraining. What is
+  // in progress goes on. A port that is not open: nothing happens.
+  void stop_accepting(Port port);
+
   // kInvalidArgument (length 0, a port that is not open), kTooLong, kNoMemory (rpcs_max reached).
   Result<RpcId, ErrorCode> start(Time now, const Request& request);
   // Answers a request that arrived in kRequest. kNoSuchRpc when it ended meanwhile (then no

@@ -44,6 +44,9 @@ class Endpoint::Impl {
   void close_account(Time now, AccountId id);
   Result<Port, ErrorCode> open_port(Port port, AccountId account);
   void close_port(Time now, Port port);
+  void stop_accepting(Port port) {
+    if (LocalPort* open = admission_.find(port)) open->draining = true;
+  }
   Result<RpcId, ErrorCode> start(Time now, const Request& request);
   Result<void, ErrorCode> reply(Time now, RpcId id, std::uint32_t length, TransmitToken token,
                                 std::uint32_t pending);

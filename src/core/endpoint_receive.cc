@@ -169,7 +169,9 @@ Result<Rpc*, Admission::Refusal> Endpoint::Impl::admit(Time now, Peer& peer, Loc
                                                        const wire::DataHeader& data) {
   const WireId id = data.common.sender_id;
   if (const auto refusal = admission_.refusal(port, data)) return Unexpected(*refusal);
-  if (const auto refusal = admission_.refusal_of_finished(peer, data)) return Unexpected(*refusal);
+  if (const auto refusal = admission_.refusal_of_peer(port, peer, data)) {
+    return Unexpected(*refusal);
+  }
   Rpc* rpc = nullptr;
   const bool stranger = is_stranger(peer);
   const bool whole = data.payload.size() == data.message_length;
@@ -501,7 +503,7 @@ RxOutcome Endpoint::Impl::on_error(Time now, const RxPacket& packet, Rpc* rpc) {
   if (!error) return drop(now, DropReason::kMalformed, packet, WireId{});
   trace::add(counters_.errors_received);
   if (rpc == nullptr) return kConsumed;
-  const bool known = error->code > raw(ErrorCode::kOk) && error->code <= raw(ErrorCode::kTooSlow);
+  const bool known = error->code > raw(ErrorCode::kOk) && error->code <= raw(ErrorCode::kDraining);
   // What an engine says is true for itself; one before it may have executed the request.
   const bool same_engine =
       rpc->peer_identity == kNoIdentity || rpc->peer_identity == error->common.identity;

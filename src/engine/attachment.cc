@@ -60,6 +60,9 @@ void Attachment::take(Time now, const Submission& submission) {
     case SubmissionKind::kClose: return ask_for_close();
     case SubmissionKind::kStatus: return begin_status(submission);
     case SubmissionKind::kSupply: return supply(now, submission);
+    case SubmissionKind::kDrain:
+      if (port_) context_.endpoint.stop_accepting(*port_);
+      return;
   }
   refuse();
 }

@@ -14,7 +14,8 @@ int errno_of(ErrorCode code) {
     case ErrorCode::kTooSlow:
     case ErrorCode::kStale: return ETIMEDOUT;
     case ErrorCode::kNoSuchSocket:
-    case ErrorCode::kNotAServer: return ENOTCONN;
+    case ErrorCode::kNotAServer:
+    case ErrorCode::kDraining: return ENOTCONN;
     case ErrorCode::kPeerUnreachable:
     case ErrorCode::kPeerGone: return EHOSTUNREACH;
     case ErrorCode::kCancelled: return ECANCELED;

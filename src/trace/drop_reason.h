@@ -24,6 +24,8 @@ namespace homa::trace {
          "DATA dropped: no room in the receive region")                                           \
   REASON(NAME, kOverloaded, dropped_overloaded, "overloaded",                                     \
          "requests dropped: too many in progress")                                                \
+  REASON(NAME, kDraining, dropped_draining, "draining",                                           \
+         "requests dropped: their socket takes no new ones")                                      \
   REASON(NAME, kNotForClient, dropped_not_for_client, "not for a client",                         \
          "requests dropped: sent to a client's port")
 

@@ -52,6 +52,39 @@ TEST_F(Restart, ServersServeAgainWithoutBeingTold) {
   }
 }
 
+TEST_F(Restart, ASocketThatDrainsStillRefusesAfterwards) {
+  EchoServer server(host_, kPort);
+  Socket client = host_.client().value();
+  ASSERT_TRUE(call(client, "before"));
+  ASSERT_TRUE(server.socket().stop_accepting());
+  homad_.kill(SIGKILL);
+  start_again();
+  EXPECT_TRUE(eventually([&] {
+    const auto answer = call(client, "again");
+    EXPECT_FALSE(answer);
+    return !answer && answer.error().code == ErrorCode::kDraining;
+  })) << homad_.log();
+}
+
+TEST_F(Restart, AMessageThatIsBeingBuiltIsNotOverwritten) {
+  EchoServer server(host_, kPort);
+  Socket client = host_.client().value(), other = host_.client().value();
+  ASSERT_TRUE(call(client, "before"));
+  auto message = client.prepare(1'000);
+  ASSERT_TRUE(message) << message.error().text;
+  const auto content = pattern(1'000, 1);
+  std::ranges::copy(content, message->bytes().begin());
+  homad_.kill(SIGKILL);
+  start_again();
+  EXPECT_TRUE(calls_again(other)) << homad_.log();
+  const auto sent = client.send({host_.address(), kPort}, std::move(*message));
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, ErrorCode::kEngineLost) << sent.error().text;
+  EXPECT_TRUE(std::ranges::equal(message->bytes(), content));
+  message->release();
+  EXPECT_TRUE(calls_again(client)) << homad_.log();
+}
+
 TEST_F(Restart, RpcsInProgressEndWithAnErrorThatSaysSo) {
   Socket server = host_.serve(kPort).value();
   Socket client = host_.client().value();

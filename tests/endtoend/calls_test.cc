@@ -198,7 +198,8 @@ TEST_P(Calls, ToAHostWithoutHomaFailAsUnreachable) {
 
 TEST_P(Calls, RefuseWhatCannotBeSent) {
   const SocketAddress address{server_host_.address(), 4000};
-  EXPECT_EQ(client_.send(address, {}).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(client_.send(address, std::span<const std::byte>()).error().code,
+            ErrorCode::kInvalidArgument);
   EXPECT_EQ(client_.send(address, pattern(1'000'001, 1)).error().code, ErrorCode::kTooLong);
   EXPECT_EQ(client_.send({server_host_.address(), 40'000}, bytes_of("x")).error().code,
             ErrorCode::kInvalidArgument);

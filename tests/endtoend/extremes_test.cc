@@ -286,8 +286,8 @@ TEST(Extremes, OfWhatAnApplicationDoesToItsDescriptor) {
 }
 
 TEST(Extremes, OfTheCInterface) {
-  for (const int code : std::initializer_list<int>{0, 1, -1, HOMA_ETOOSLOW, HOMA_ETOOSLOW + 1, 255,
-                                                   256, INT_MAX, INT_MIN}) {
+  for (const int code : std::initializer_list<int>{0, 1, -1, HOMA_EDRAINING, HOMA_EDRAINING + 1,
+                                                   255, 256, INT_MAX, INT_MIN}) {
     EXPECT_NE(homa_strerror(code), nullptr) << code;
   }
   homa_host_config config{};
@@ -326,13 +326,13 @@ TEST(Extremes, OfTheCInterface) {
   EXPECT_EQ(homa_recv(socket, 0, 0, &message), -HOMA_EWOULDBLOCK);
   EXPECT_EQ(homa_invoke(socket, text, SIZE_MAX, &to, INT64_MIN, &message), -HOMA_ETOOLONG);
   homa_release(&message);
-  for (const int code : std::initializer_list<int>{INT_MIN, INT_MIN + 1, -HOMA_ETOOSLOW - 1,
-                                                   HOMA_ETOOSLOW + 1, INT_MAX}) {
+  for (const int code : std::initializer_list<int>{INT_MIN, INT_MIN + 1, -HOMA_EDRAINING - 1,
+                                                   HOMA_EDRAINING + 1, INT_MAX}) {
     EXPECT_EQ(homa_abort(socket, 0, code), -HOMA_EINVALID) << code;
     EXPECT_EQ(homa_abort(socket, UINT64_MAX, code), -HOMA_EINVALID) << code;
   }
-  EXPECT_EQ(homa_abort(socket, 0, -HOMA_ETOOSLOW), 0);
-  EXPECT_EQ(homa_abort(socket, UINT64_MAX, HOMA_ETOOSLOW), -HOMA_ENORPC);
+  EXPECT_EQ(homa_abort(socket, 0, -HOMA_EDRAINING), 0);
+  EXPECT_EQ(homa_abort(socket, UINT64_MAX, HOMA_EDRAINING), -HOMA_ENORPC);
   homa_close(socket);
   homa_close(nullptr);
   homa_host_close(host);

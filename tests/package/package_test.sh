@@ -32,8 +32,10 @@ printf '#include <homa/homa.h>\nint main(void) { return homa_strerror(0) == 0; }
 gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I"$prefix/include" "$prefix/c11.c"
 
 echo "exported symbols"
-classes='homa::(Host|Socket|Message|Address|SocketAddress)::.*'
-public="homa_[a-z_]+|$classes|homa::to_string\(.*|HOMA_[0-9]+"
+classes='homa::(Host|Socket|Message|PreparedMessage|Address|SocketAddress)::.*'
+async='homa::(AsyncSocket|async::Operation|EventLoop)::.*|(vtable|typeinfo|typeinfo name) for '
+async+='homa::EventLoop.*'
+public="$async|homa_[a-z_]+|$classes|homa::to_string\(.*|HOMA_[0-9]+"
 foreign=$(nm -D --defined-only --demangle "$library" | cut -d' ' -f3- |
   grep -vE "^($public)(@@?HOMA_[0-9]+)?\$" || true)
 if [[ -n $foreign ]]; then
