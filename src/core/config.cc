@@ -58,6 +58,7 @@ Result<void, Error> check_numbers(const CoreConfig& c) {
       {"pacer_fifo_per_mille", c.pacer_fifo_per_mille, 0, 1'000},
       {"unscheduled_bytes", c.unscheduled_bytes, 1, kBytesMax},
       {"max_incoming", c.max_incoming, 1, kBytesMax},
+      {"max_incoming_most", c.max_incoming_most, 0, kBytesMax},
       {"overcommit", c.overcommit, 1, 32},
       {"window", c.window, 0, kBytesMax},
       {"grant_fifo_per_mille", c.grant_fifo_per_mille, 0, 1'000},

@@ -28,6 +28,8 @@ struct CoreConfig {
   // --- Grants (docs/protocol.md#grants) ---
   std::uint32_t unscheduled_bytes = 40'000;
   std::uint32_t max_incoming = 400'000;
+  // More than max_incoming: the bound grows up to this with the rate at which data arrives.
+  std::uint32_t max_incoming_most = 0;
   std::uint32_t overcommit = 8;  // 1..32 messages granted at once
   std::uint32_t window = 0;      // bytes granted ahead per message; 0: max_incoming / (active + 1)
   std::uint32_t grant_fifo_per_mille = 50;

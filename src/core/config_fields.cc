@@ -22,6 +22,7 @@ namespace {
   FIELD(pacer_fifo_per_mille, "per mille", "share of sent bytes for the oldest message")        \
   FIELD(unscheduled_bytes, "bytes", "sent of a message without waiting for a grant")            \
   FIELD(max_incoming, "bytes", "most bytes granted and not received, over all messages")        \
+  FIELD(max_incoming_most, "bytes", "to which max_incoming grows with the rate of arrivals")    \
   FIELD(overcommit, "messages", "most messages granted at once")                                \
   FIELD(window, "bytes", "granted ahead per message; 0: max_incoming / (active + 1)")           \
   FIELD(grant_fifo_per_mille, "per mille", "share of granted bytes for the oldest message")     \

@@ -72,6 +72,7 @@ std::size_t Endpoint::Impl::transmit_controls(Time now, std::span<TxPacket> out)
 
 std::size_t Endpoint::Impl::transmit_grants(Time now, std::span<TxPacket> out) {
   std::size_t count = 0;
+  grants_.follow_rate(now, counters_.bytes_received.load(std::memory_order_relaxed));
   while (count < out.size()) {
     const auto grant = grants_.next();
     if (!grant) break;

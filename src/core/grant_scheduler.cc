@@ -10,7 +10,7 @@ constexpr std::uint64_t kFifoCreditsMax = 2;  // grants out of turn that may be 
 }  // namespace
 
 GrantScheduler::GrantScheduler(const CoreConfig& config, const PriorityMap& priorities)
-    : config_(config), priorities_(priorities), buckets_(config.overcommit + 1) {
+    : config_(config), priorities_(priorities), budget_(config), buckets_(config.overcommit + 1) {
   active_.reserve(config.overcommit);
 }
 
@@ -177,7 +177,7 @@ void GrantScheduler::book(GrantState& state, std::uint32_t offset) {
 
 std::optional<GrantScheduler::Grant> GrantScheduler::next() {
   if (by_age_.empty() || config_.canary_no_grants) return std::nullopt;
-  if (incoming_ >= config_.max_incoming) return std::nullopt;
+  if (incoming_ >= budget_.bytes()) return std::nullopt;
   if (auto grant = next_fifo()) return grant;
   return next_ranked();
 }
@@ -191,7 +191,7 @@ std::optional<GrantScheduler::Grant> GrantScheduler::next_fifo() {
     fifo_credit_ -= std::uint64_t{config_.fifo_grant_increment} * 1000;
     fifo_left_ = config_.fifo_grant_increment;
   }
-  const auto room = static_cast<std::uint32_t>(config_.max_incoming - incoming_);
+  const auto room = static_cast<std::uint32_t>(budget_.bytes() - incoming_);
   const std::uint32_t amount = std::min({fifo_left_, room, state.length - state.granted});
   fifo_left_ -= amount;
   book(state, state.granted + amount);
@@ -200,7 +200,7 @@ std::optional<GrantScheduler::Grant> GrantScheduler::next_fifo() {
 
 std::uint32_t GrantScheduler::window() const {
   if (config_.window != 0) return config_.window;
-  return config_.max_incoming / (static_cast<std::uint32_t>(active_.size()) + 1);
+  return budget_.bytes() / (static_cast<std::uint32_t>(active_.size()) + 1);
 }
 
 Priority GrantScheduler::level(const GrantState& state, std::uint32_t rank) const {
@@ -213,10 +213,10 @@ Priority GrantScheduler::level(const GrantState& state, std::uint32_t rank) cons
 std::optional<GrantScheduler::Grant> GrantScheduler::next_ranked() {
   const auto active = static_cast<std::uint32_t>(active_.size());
   const std::uint32_t window = this->window();
-  const auto room = static_cast<std::uint32_t>(config_.max_incoming - incoming_);
+  const auto room = static_cast<std::uint32_t>(budget_.bytes() - incoming_);
   // A window (or room) smaller than the increment must not stop the message for good.
   const std::uint32_t increment_min =
-      std::min(config_.grant_increment_min, std::min(window, config_.max_incoming) / 2);
+      std::min(config_.grant_increment_min, std::min(window, budget_.bytes()) / 2);
   for (std::uint32_t rank = 0; rank < active; ++rank) {
     GrantState& state = *active_[rank];
     const auto target = static_cast<std::uint32_t>(

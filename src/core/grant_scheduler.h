@@ -2,8 +2,8 @@
 //
 // At most `overcommit` messages are active, fewest bytes still to receive first, and every peer
 // gets one active message before any gets a second. Active ones are granted a window ahead of what
-// has arrived, all together no more than max_incoming; a share goes to the oldest message out of
-// turn.
+// has arrived, all together no more than max_incoming, or what that grew to (incoming_budget.h); a
+// share goes to the oldest message out of turn.
 #pragma once
 
 #include <array>
@@ -15,6 +15,7 @@
 
 #include "base/types.h"
 #include "core/config.h"
+#include "core/incoming_budget.h"
 #include "core/priority_map.h"
 
 namespace homa::core {
@@ -75,6 +76,9 @@ class GrantScheduler {
   // The message is complete or given up.
   void remove(GrantState& state);
 
+  // `received`: payload bytes since the start. Call before next().
+  void follow_rate(Time now, std::uint64_t received) { budget_.update(now, received); }
+
   struct Grant {
     GrantState* state;
     std::uint32_t offset;
@@ -126,6 +130,7 @@ class GrantScheduler {
 
   const CoreConfig& config_;
   const PriorityMap& priorities_;
+  IncomingBudget budget_;
   std::vector<GrantState*> active_;  // sorted: fewest bytes to receive first
   std::vector<Bucket> buckets_;  // peers with waiting messages, by how many active ones they have
   ByAgeSet by_age_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/incoming_budget.h"
 #include "wire/header.h"
 
 namespace homa::engine {
@@ -9,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kGigabit = 1'000'000'000;
 constexpr Duration kSoftwareRoundTrip{100'000};
+constexpr std::uint64_t kFastestUnknown = 100 * kGigabit;  // what memory carries, or more
 constexpr std::uint32_t kPayloadBytesMax = 65'000;
 
 std::uint64_t bytes_in(Duration time, std::uint64_t bits_per_second) {
@@ -59,9 +61,7 @@ void set_fast_link(core::CoreConfig& config, std::uint64_t rate) {
   config.nic_backlog_max = Duration(5'000);
   config.unscheduled_bytes = static_cast<std::uint32_t>(
       gigabits >= 25 ? 60'000 : between(gigabits, 10, 30'000, 25, 60'000));
-  config.max_incoming =
-      static_cast<std::uint32_t>(gigabits >= 25 ? between(gigabits, 25, 480'000, 100, 1'600'000)
-                                                : between(gigabits, 10, 400'000, 25, 480'000));
+  config.max_incoming = core::max_incoming_for(rate);
 }
 
 }  // namespace
@@ -80,6 +80,9 @@ core::CoreConfig defaults_for(const io::IoCapabilities& capabilities) {
     set_slow_link(config);
   } else {
     set_fast_link(config, std::max(config.link_bits_per_second, 10 * kGigabit));
+    if (config.link_bits_per_second == 0) {
+      config.max_incoming_most = core::max_incoming_for(kFastestUnknown);
+    }
   }
   return config;
 }

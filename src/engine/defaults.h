@@ -20,7 +20,8 @@ namespace homa::engine {
 // max_incoming grows with the rate. Below, RTT is taken as 100 us of software and four packet
 // times; the device may hold five packets, since an engine that sleeps cannot wake for each, and
 // its host may wait for a processor meanwhile; patience grows with the time that max_incoming takes
-// to pass. An unknown rate counts as 10 Gbit/s, unpaced.
+// to pass. An unknown rate counts as 10 Gbit/s, unpaced, and max_incoming grows with the rate at
+// which data arrives (core/incoming_budget.h).
 core::CoreConfig defaults_for(const io::IoCapabilities& capabilities);
 
 // How long an engine that sleeps may look away while its link is busy: below 10 Gbit/s the time of

@@ -18,6 +18,7 @@ TEST(Defaults, FollowTheLink) {
     const core::CoreConfig config = defaults_for(capabilities);
     EXPECT_EQ(config.unscheduled_bytes, unscheduled);
     EXPECT_EQ(config.max_incoming, incoming);
+    EXPECT_EQ(config.max_incoming_most, 0U) << "the rate is known";
     EXPECT_EQ(config.payload_bytes_max, 1416U);
     EXPECT_EQ(config.packet_overhead_bytes, 66U);
     EXPECT_TRUE(config.validate());
@@ -38,6 +39,8 @@ TEST(Defaults, FollowTheLink) {
   capabilities.link_bits_per_second = 0;
   EXPECT_EQ(coalesce_for(defaults_for(capabilities)), Duration(0));
   EXPECT_EQ(defaults_for(capabilities).unscheduled_bytes, 30'000U);
+  EXPECT_EQ(defaults_for(capabilities).max_incoming, 400'000U);
+  EXPECT_EQ(defaults_for(capabilities).max_incoming_most, 1'600'000U);
 }
 
 }  // namespace
