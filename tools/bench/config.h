@@ -36,6 +36,7 @@ struct BenchProtocol {
 
   std::string name() const;  // "homa", "tcp-cubic", "grpc", "udp-echo", ...
   bool is_homa() const { return kind == Kind::kHoma; }
+  bool is_tcp() const { return kind == Kind::kTcp; }
   // Bare echoes carry no RPCs: they only serve to measure the idle network.
   bool is_echo() const { return kind == Kind::kUdpEcho || kind == Kind::kTcpEcho; }
 };

@@ -260,6 +260,8 @@ class GrpcTransport final : public BenchTransport {
 
 }  // namespace
 
+bool has_grpc() { return true; }
+
 Result<std::unique_ptr<BenchTransport>, Error> make_grpc_transport(const BenchSetup& setup,
                                                                    std::size_t self,
                                                                    const BenchProtocol& protocol,

@@ -3,6 +3,8 @@
 
 namespace homa::tools {
 
+bool has_grpc() { return false; }
+
 Result<std::unique_ptr<BenchTransport>, Error> make_grpc_transport(const BenchSetup&, std::size_t,
                                                                    const BenchProtocol&,
                                                                    const BenchPattern&) {

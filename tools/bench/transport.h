@@ -51,7 +51,9 @@ Result<std::unique_ptr<BenchTransport>, Error> make_tcp_transport(const BenchSet
                                                                   std::size_t self,
                                                                   const BenchProtocol& protocol,
                                                                   const BenchPattern& pattern);
-// An error where the build has no gRPC (HOMA_BENCH_GRPC).
+// Whether this build has gRPC (HOMA_BENCH_GRPC).
+bool has_grpc();
+// An error where it has none.
 Result<std::unique_ptr<BenchTransport>, Error> make_grpc_transport(const BenchSetup& setup,
                                                                    std::size_t self,
                                                                    const BenchProtocol& protocol,

@@ -9,6 +9,7 @@
 
 #include "homa_version.h"
 #include "tools/bench/session.h"
+#include "tools/bench/transport.h"
 #include "tools/demo/comparison.h"
 #include "tools/process/process.h"
 #include "tools/text/units.h"
@@ -41,6 +42,8 @@ BenchProtocol tcp(const std::string& name, int connections) {
   return {BenchProtocol::Kind::kTcp, name, connections};
 }
 
+BenchProtocol grpc(int channels) { return {BenchProtocol::Kind::kGrpc, "", channels}; }
+
 Script make_script(bool quick) {
   Script script;
   const std::vector<int> connections = quick ? std::vector{1, 8} : std::vector{1, 4, 8};
@@ -57,6 +60,11 @@ Script make_script(bool quick) {
         if (quick && part == 1 && count == 1) continue;
         script.steps.push_back({part, tcp(control, count), seconds, warm_up});
       }
+    }
+    if (!has_grpc()) continue;
+    for (const int count : {1, 8}) {  // one channel, as everybody has, and as many as TCP's best
+      if (quick && count != 1) continue;
+      script.steps.push_back({part, grpc(count), seconds, warm_up});
     }
   }
   return script;
@@ -115,7 +123,8 @@ class Demo {
     std::string what =
         fmt::format("[{}/{}] {}", index + 1, script_.steps.size(), step.protocol.name());
     if (!step.protocol.is_homa()) {
-      what += fmt::format(", {} connection(s) per pair", step.protocol.connections);
+      what += fmt::format(", {} {} per pair", step.protocol.connections,
+                          step.protocol.is_tcp() ? "connection(s)" : "channel(s)");
     }
     what += fmt::format(", {} at {:.0f} %", part.workload, part.load * 100);
     if (::isatty(STDERR_FILENO) == 0) {

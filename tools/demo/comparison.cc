@@ -14,8 +14,15 @@ namespace {
 using Json = nlohmann::json;
 
 const std::vector<std::string>& protocol_names() {
-  static const std::vector<std::string> kNames = {"homa", "tcp-cubic", "tcp-bbr"};
+  static const std::vector<std::string> kNames = {"homa", "tcp-cubic", "tcp-bbr", "grpc"};
   return kNames;
+}
+
+// gRPC is not built in everywhere, so it has a column only where it ran.
+std::vector<std::string> columns_of(const DemoPart& part) {
+  std::vector<std::string> names = protocol_names();
+  if (best_run(part, "grpc") == nullptr) std::erase(names, "grpc");
+  return names;
 }
 
 // The smallest value of any TCP run that kept up, or of any at all.
@@ -23,7 +30,7 @@ double best_tcp(const DemoPart& part, const std::function<double(const BenchResu
   double best[2] = {std::numeric_limits<double>::infinity(),
                     std::numeric_limits<double>::infinity()};
   for (const BenchResult& run : part.runs) {
-    if (run.protocol.is_homa()) continue;
+    if (!run.protocol.is_tcp()) continue;
     double& slot = best[run.run.sustained ? 0 : 1];
     slot = std::min(slot, value(run));
   }
@@ -102,7 +109,7 @@ DemoVerdict verdict(const DemoPart& part) {
   DemoVerdict result;
   const BenchResult* homa = best_run(part, "homa");
   const bool tcp = std::any_of(part.runs.begin(), part.runs.end(),
-                               [](const BenchResult& run) { return !run.protocol.is_homa(); });
+                               [](const BenchResult& run) { return run.protocol.is_tcp(); });
   if (homa == nullptr || !tcp) return result;
   result.complete = true;
   const BenchFigures& ours = homa->figures;
@@ -165,7 +172,8 @@ std::string to_table(const DemoPart& part, std::size_t hosts) {
       "  (short: the shorter half of the messages; slow: round trip over Homa's on the idle "
       "network;\n   Mbit/s: payload per link and direction; x: connections per pair)\n\n";
   text += fmt::format("  {:>10} ", "bytes to");
-  for (const std::string& name : protocol_names()) {
+  const std::vector<std::string> columns = columns_of(part);
+  for (const std::string& name : columns) {
     const BenchResult* run = best_run(part, name);
     const std::string title = run == nullptr || run->protocol.is_homa()
                                   ? name
@@ -173,14 +181,14 @@ std::string to_table(const DemoPart& part, std::size_t hosts) {
     text += fmt::format("|{:^32}", title);
   }
   text += fmt::format("\n  {:>10} ", "");
-  for (std::size_t i = 0; i < protocol_names().size(); ++i) {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
     text += fmt::format("|{:>10} {:>10} {:>9} ", "P50", "P99", "slow P99");
   }
   text += '\n';
   if (part.runs.empty()) return text;
   for (const SizeFigures& size : part.runs.front().figures.sizes) {
     text += fmt::format("  {:>10} ", size.bytes_max);
-    for (const std::string& name : protocol_names()) {
+    for (const std::string& name : columns) {
       text += fmt::format("|{} ", cell(best_run(part, name), size.bytes_max));
     }
     text += '\n';

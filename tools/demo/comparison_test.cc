@@ -8,7 +8,9 @@ namespace {
 BenchResult result(const std::string& protocol, int connections, double short_p99_us,
                    double mean_us, bool sustained = true) {
   BenchResult one;
-  if (protocol != "homa") {
+  if (protocol == "grpc") {
+    one.protocol = {BenchProtocol::Kind::kGrpc, "", connections};
+  } else if (protocol != "homa") {
     one.protocol = {BenchProtocol::Kind::kTcp, protocol.substr(4), connections};
   }
   one.run.sustained = sustained;
@@ -55,6 +57,18 @@ TEST(Demo, TheVerdictNamesSizesWhereTcpIsBetter) {
       verdict(part({result("homa", 0, 1'000, 2'000), result("tcp-cubic", 1, 900, 8'000)}));
   EXPECT_EQ(worse.worse, std::vector<std::uint32_t>{100});
   EXPECT_FALSE(verdict(part({result("homa", 0, 1'000, 2'000)})).complete);
+}
+
+TEST(Demo, GrpcHasAColumnWhereItRanAndIsNoTcp) {
+  const DemoPart with =
+      part({result("homa", 0, 1'000, 2'000), result("tcp-cubic", 1, 90'000, 8'000),
+            result("grpc", 1, 80'000, 7'000), result("grpc", 8, 500, 1'000)});
+  const DemoPart without = part({result("homa", 0, 1'000, 2'000)});
+  EXPECT_NE(to_table(with, 4).find("grpc, best: x8"), std::string::npos);
+  EXPECT_EQ(to_table(without, 4).find("grpc"), std::string::npos);
+  EXPECT_DOUBLE_EQ(verdict(with).short_p99_ratio, 90);
+  EXPECT_TRUE(verdict(with).worse.empty());
+  EXPECT_FALSE(verdict(part({result("homa", 0, 1, 2), result("grpc", 1, 80, 7)})).complete);
 }
 
 TEST(Demo, TheJsonHasTheNamesThatScriptsRelyOn) {

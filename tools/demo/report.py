@@ -14,8 +14,8 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import FuncFormatter  # noqa: E402
 
-PROTOCOLS = ["homa", "tcp-cubic", "tcp-bbr"]
-NAMES = {"homa": "Homa", "tcp-cubic": "TCP cubic", "tcp-bbr": "TCP BBR"}
+PROTOCOLS = ["homa", "tcp-cubic", "tcp-bbr", "grpc"]
+NAMES = {"homa": "Homa", "tcp-cubic": "TCP cubic", "tcp-bbr": "TCP BBR", "grpc": "gRPC"}
 WORKLOADS = {
     "w3": "W3: all applications at a Google datacenter, from the Homa paper (SIGCOMM 2018). Half "
           "of the messages have at most 268 bytes; the mean is 2.9 kB.",
@@ -23,7 +23,8 @@ WORKLOADS = {
           "messages have at most 662 bytes, but nearly all bytes belong to messages of hundreds "
           "of kilobytes: short messages that share links with long ones.",
 }
-COLORS = {"homa": "#0b7a75", "tcp-cubic": "#c8553d", "tcp-bbr": "#6c5b9e"}
+COLORS = {"homa": "#0b7a75", "tcp-cubic": "#c8553d", "tcp-bbr": "#6c5b9e",
+          "grpc": "#b8860b"}
 INK = "#1f2933"
 FAINT = "#d7dde3"
 
@@ -137,7 +138,7 @@ def table(head, rows):
 
 def tcp_runs(runs):
     """Of those that kept up with the load, or of all when none did."""
-    tcp = [run for run in runs if run["protocol"] != "homa"]
+    tcp = [run for run in runs if run["protocol"].startswith("tcp-")]
     return [run for run in tcp if run["sustained"]] or tcp
 
 
@@ -209,7 +210,7 @@ def runs_table(runs):
                  time_text(run["all"]["p99_us"]), f"{run['goodput_mbps']:.1f}",
                  f"{run['cpu_seconds']:.1f}", f"{run['machine_cpu_seconds']:.1f}",
                  f"{run['retransmissions']:,}", html.escape("; ".join(remarks)) or "–"]
-        rows.append(("homa" if run["protocol"] == "homa" else "tcp", cells))
+        rows.append(("homa" if run["protocol"] == "homa" else "other", cells))
     return table(head, rows)
 
 
@@ -255,7 +256,7 @@ def section(data, workload, load):
                   where_tcp_is_better(verdict[0])]
     parts.append("<figure>" + draw(best, "slowdown_{}", "slowdown", lambda y: f"{y:g}") +
                  "<figcaption>Slowdown: round trip over Homa's round trip for that length on the "
-                 "idle network. Each TCP with the number of connections that served it best."
+                 "idle network. The others with the number of connections that served each best."
                  "</figcaption></figure>")
     parts.append("<figure>" + draw(best, "{}_us", "round trip", time_text) +
                  "<figcaption>Round trip of a request and an equally long response."

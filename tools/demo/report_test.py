@@ -66,6 +66,13 @@ class Page(unittest.TestCase):
         self.assertNotIn("TCP BBR", table)
         self.assertIn("Homa by 600.0 ×", table)
 
+    def test_grpc_is_shown_and_is_no_tcp(self):
+        with_grpc = data()
+        with_grpc["results"].append(run("grpc", 1, 500.0, 5000.0))
+        with_grpc["all_runs"] = with_grpc["results"]
+        self.assertIn("gRPC ×1", report.page(with_grpc))
+        self.assertNotIn("gRPC", report.best_table(with_grpc["all_runs"]))
+
     def test_a_measure_at_which_tcp_is_better_says_so(self):
         runs = data()["all_runs"]
         runs[0]["cpu_seconds"] = 25.0
