@@ -85,12 +85,14 @@ struct Measured {
   double per_second = 0, median_us = 0, p99_us = 0, client_cpu = 0, server_cpu = 0;
 };
 
-void pin(int core, bool first_in_line) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(core), &set);
-  ::sched_setaffinity(0, sizeof set, &set);
-  if (!first_in_line) return;
+void take_place(const NetCase& what, int core) {
+  if (!what.any_core) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(static_cast<std::size_t>(core), &set);
+    ::sched_setaffinity(0, sizeof set, &set);
+  }
+  if (what.normal_scheduling) return;
   // On a machine with other work: ours first. Without the privilege it is a measurement with noise.
   const sched_param first{1};
   ::sched_setscheduler(0, SCHED_FIFO, &first);
@@ -170,7 +172,7 @@ pid_t spawn(const tools::Lab& lab, const NetCase& what, int host, int core,
             const std::function<void()>& work) {
   const pid_t child = ::fork();
   if (child != 0) return child;
-  pin(core, !what.normal_scheduling);
+  take_place(what, core);
   if (!tools::enter_namespace(lab.host_namespace(host))) ::_exit(1);
   work();
   ::_exit(0);
@@ -241,6 +243,7 @@ int main(int argc, char** argv) {
   app.add_flag("--threaded", what.threaded, "homa: the library's thread runs the engine");
   app.add_flag("--normal-scheduling", what.normal_scheduling,
                "not before the machine's other work");
+  app.add_flag("--any-core", what.any_core, "both processes run on any processor");
   app.add_option("--seconds", seconds, "per transport and round");
   app.add_option("--rounds", rounds, "interleaved; the best counts");
   CLI11_PARSE(app, argc, argv);

@@ -20,6 +20,7 @@ struct NetCase {
   bool spin = true;                // poll without end; false: sleep until something comes
   std::uint32_t poll_usecs = 0;    // homa, not spinning: poll this long before sleeping
   bool normal_scheduling = false;  // else both processes come before all others
+  bool any_core = false;           // else each process stays on a core of its own
   bool threaded = false;           // homa: the library's thread runs the engine, not the callers
   std::uint32_t request = 100;     // bytes
   std::uint32_t response = 100;
