@@ -34,6 +34,7 @@ Result<void, Error> Mapping::map(std::uint64_t bytes, int flags, int protection)
     return failed("cannot map " + std::to_string(bytes) + " bytes", "configure less memory");
   }
   bytes_ = {static_cast<std::byte*>(memory), bytes};
+  shared_ = (flags & MAP_SHARED) != 0;
   return {};
 }
 
@@ -107,7 +108,7 @@ void Mapping::discard(std::uint64_t offset, std::uint64_t bytes) const {
   const std::uint64_t end = (offset + bytes) / page * page;
   if (begin >= end) return;
   // Dropping the pages of a memfd from this process's map alone would not free them.
-  const int advice = descriptor_ >= 0 ? MADV_REMOVE : MADV_DONTNEED;
+  const int advice = shared_ ? MADV_REMOVE : MADV_DONTNEED;
   static_cast<void>(::madvise(bytes_.data() + begin, end - begin, advice));
 }
 
@@ -128,11 +129,14 @@ void Mapping::close_descriptor() {
 }
 
 Mapping::Mapping(Mapping&& other) noexcept
-    : bytes_(std::exchange(other.bytes_, {})), descriptor_(std::exchange(other.descriptor_, -1)) {}
+    : bytes_(std::exchange(other.bytes_, {})),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      shared_(other.shared_) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(bytes_, other.bytes_);
   std::swap(descriptor_, other.descriptor_);
+  std::swap(shared_, other.shared_);
   return *this;
 }
 

@@ -51,6 +51,7 @@ class Mapping {
 
   std::span<std::byte> bytes_;
   int descriptor_ = -1;
+  bool shared_ = false;  // a memfd, perhaps without its descriptor
 };
 
 }  // namespace homa::base

@@ -38,6 +38,20 @@ void ApplicationEnd::publish(bool only_release) {
   }
 }
 
+bool ApplicationEnd::discard_unused(std::uint64_t bytes_max) {
+  constexpr std::size_t kLooks = 1024;
+  if (!in_pass_) {
+    in_pass_ = true;
+    unpassed_ = false;
+    allocator_.begin_pass();
+  }
+  if (const auto range = allocator_.next_unused(bytes_max, kLooks)) {
+    region_->memory().discard(region_->layout().transmit + range->offset, range->bytes);
+  }
+  in_pass_ = !allocator_.pass_over();
+  return !in_pass_;
+}
+
 std::span<std::byte> ApplicationEnd::memory(std::uint64_t offset, std::uint32_t bytes) const {
   return region_->transmit().subspan(offset, bytes);
 }

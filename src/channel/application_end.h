@@ -66,11 +66,23 @@ class ApplicationEnd {
   std::uint64_t reserved_begin() const { return allocator_.capacity(); }
   // What allocate() gives at most when everything is free.
   std::uint64_t longest() const { return allocator_.longest(); }
-  std::optional<std::uint64_t> allocate(std::uint32_t bytes) { return allocator_.allocate(bytes); }
+  std::optional<std::uint64_t> allocate(std::uint32_t bytes) {
+    unpassed_ = true;
+    return allocator_.allocate(bytes);
+  }
   std::span<std::byte> memory(std::uint64_t offset, std::uint32_t bytes) const;
   // False: no block of this channel begins at `offset`, which may be any number.
-  [[nodiscard]] bool free(std::uint64_t offset) { return allocator_.free(offset); }
+  [[nodiscard]] bool free(std::uint64_t offset) {
+    unpassed_ = true;
+    return allocator_.free(offset);
+  }
   std::uint64_t transmit_bytes_used() const { return allocator_.used(); }
+
+  // A step of a pass over transmit memory: pages that nobody has used since the pass before go back
+  // to the system, about `bytes_max` at once. False: the pass goes on. About one pass in a second.
+  bool discard_unused(std::uint64_t bytes_max);
+  // A pass would find nothing, now and later, as long as nobody gets or frees memory.
+  bool transmit_settled() const { return !unpassed_ && !in_pass_ && allocator_.settled(); }
 
   // --- Who wants to be woken ---
   WakeWord& wake_word(std::uint32_t index) const { return region_->wake_words()[index]; }
@@ -120,6 +132,8 @@ class ApplicationEnd {
   RingWriter<Submission> submissions_;
   RingReader<Completion> completions_;
   base::RegionAllocator allocator_;
+  bool in_pass_ = false;
+  bool unpassed_ = false;  // memory was taken or freed since the last pass began
 };
 
 }  // namespace homa::channel

@@ -223,12 +223,13 @@ Result<EngineLink::Attached, Error> DaemonLink::attach(const channel::ChannelCon
   return Attached{std::move(region).value(), bell(done->head.channel)};
 }
 
-void DaemonLink::add_user(std::weak_ptr<EngineUser> user) {
+void DaemonLink::add_user(const std::shared_ptr<EngineUser>& user) {
+  housekeeping_.add(*user);
   const std::lock_guard lock(mutex_);
   if (users_.size() == users_.capacity()) {  // before it grows, so seldom
     std::erase_if(users_, [](const auto& other) { return other.expired(); });
   }
-  users_.push_back(std::move(user));
+  users_.push_back(user);
   // The engine may have been lost, and another one found, since the user's channel was attached.
   if (losses_ > 0) look_after();
 }
@@ -347,8 +348,8 @@ void DaemonLink::run_thread() {
     // Nothing is asked of the socket: its end is reported all the same.
     std::array<pollfd, 2> waiting{
         {{call_.get(), POLLIN, 0}, {connected ? socket_.get() : -1, 0, 0}}};
-    const int at_most = !connected ? kRetryMs : all_back ? -1 : kSoonMs;
-    ::poll(waiting.data(), waiting.size(), at_most);
+    const int at_most = !connected ? kRetryMs : all_back ? tidy() : kSoonMs;
+    if (::poll(waiting.data(), waiting.size(), at_most) == 0 && connected && all_back) continue;
     if (waiting[0].revents != 0) channel::clear_descriptor(call_.get());
     if (waiting[1].revents != 0) {
       lose();
@@ -383,6 +384,20 @@ bool DaemonLink::reconnect() {
 std::vector<std::weak_ptr<EngineUser>> DaemonLink::users() {
   const std::lock_guard lock(mutex_);
   return users_;
+}
+
+// Does the housekeeping that is due. Returns in how many milliseconds there may be more: what homad
+// completes for a socket that nobody uses is not announced.
+int DaemonLink::tidy() {
+  constexpr Duration kAtMost{4'000'000'000};
+  const std::uint64_t published = published_.load(std::memory_order_relaxed);
+  const Time now = engine::clock_now();
+  if (housekeeping_.due(published) <= now || now - tidied_ >= kAtMost) {
+    housekeeping_.step(now, published);
+    tidied_ = now;
+  }
+  const Duration left = std::min(housekeeping_.due(published), now + kAtMost) - now;
+  return static_cast<int>(std::max<std::int64_t>(left / std::chrono::milliseconds(1), 0)) + 1;
 }
 
 // No engine reads our channels any more: RPCs in progress end, and who waits learns of it.

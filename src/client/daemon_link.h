@@ -43,7 +43,8 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   const LinkLimits& limits() const override { return limits_; }
   ReceiveMemory receive_memory() const override;
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t port) override;
-  void add_user(std::weak_ptr<EngineUser> user) override;
+  void add_user(const std::shared_ptr<EngineUser>& user) override;
+  void remove_user(EngineUser& user) override { housekeeping_.remove(user); }
   Result<void, Error> permit_port(channel::Region& region, std::uint16_t port) override;
   bool comes_back() const override { return !stopping_.load(std::memory_order_relaxed); }
   void look_after() override;
@@ -51,6 +52,7 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   Result<void, Error> share_signal(channel::Region& region) override;
 
   Hold publish(channel::ApplicationEnd& channel) override {
+    published_.fetch_add(1, std::memory_order_relaxed);
     channel.publish();
     return {};
   }
@@ -89,6 +91,7 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   Result<void, Error> start_thread();
   void run_thread();
   bool reconnect();
+  int tidy();
   void lose();
   bool bring_back();
   channel::Bell bell(std::uint32_t number) const;
@@ -103,6 +106,10 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   std::mutex ask_mutex_;  // one question at a time
   base::Descriptor socket_;
 
+  Housekeeping housekeeping_;  // by thread_
+  std::atomic<std::uint64_t> published_{0};
+  Time tidied_{};  // by thread_
+
   mutable std::mutex mutex_;
   Address address_;
   std::string description_;
@@ -115,7 +122,8 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   std::vector<Channel> channels_;
   std::vector<std::weak_ptr<EngineUser>> users_;
 
-  std::unique_ptr<std::thread> thread_;  // learns when homad is gone, and when it is back
+  // Learns when homad is gone, and when it is back; tidies.
+  std::unique_ptr<std::thread> thread_;
 };
 
 }  // namespace homa::client

@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "channel/application_end.h"
 #include "channel/region.h"
+#include "client/housekeeping.h"
 #include "homa/error.h"
 #include "homa/host.h"
 #include "homa/result.h"
@@ -50,9 +51,8 @@ class Watch {
 };
 
 // Who uses an engine, and is told when it is there no more.
-class EngineUser {
+class EngineUser : public Untidy {
  public:
-  virtual ~EngineUser() = default;
   // By a thread of the link's, without a lock of its.
   virtual void engine_lost() = 0;
   // Another one is there: whose channel has no engine is to reattach(). False: not yet.
@@ -85,8 +85,11 @@ class EngineLink {
   };
   virtual Result<Attached, Error> attach(const channel::ChannelConfig& config,
                                          std::uint16_t port) = 0;
-  // Tells `user`, as long as it lives, when the engine is lost. Throws std::bad_alloc.
-  virtual void add_user(std::weak_ptr<EngineUser> user) = 0;
+  // Tells `user`, as long as it lives, when the engine is lost, and tidies it now and then. Throws
+  // std::bad_alloc.
+  virtual void add_user(const std::shared_ptr<EngineUser>& user) = 0;
+  // Before it is destroyed. Waits while it is tidied.
+  virtual void remove_user(EngineUser& user) = 0;
   // Before a further port is asked for on an attached channel. kNotPermitted, kClosed.
   virtual Result<void, Error> permit_port(channel::Region& region, std::uint16_t port) = 0;
   // An engine that is lost will be there again, or another one.

@@ -64,7 +64,23 @@ std::size_t EngineRunner::step(Time now) {
   return engine_.step(now);
 }
 
+// True: some housekeeping was due, and is done. False: none is due before `until`, which may have
+// become earlier.
+bool EngineRunner::tidies(Time now, Time* until) {
+  const trace::Counters& counters = engine_.counters();
+  const std::uint64_t packets = counters.packets_received.load(std::memory_order_relaxed) +
+                                counters.packets_sent.load(std::memory_order_relaxed);
+  const Time due = housekeeping_.due(packets);
+  if (due <= now) {
+    housekeeping_.step(now, packets);
+    return true;
+  }
+  *until = std::min(*until, due);
+  return false;
+}
+
 std::size_t EngineRunner::sleep(const Watch& watch, Time now, Time until) {
+  if (tidies(now, &until)) return 0;
   Hold hold(mutex_);
   if (asleep_) {  // the library's thread, on its way out
     hold.unlock();

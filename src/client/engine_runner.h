@@ -25,6 +25,7 @@
 #include "channel/layout.h"
 #include "client/engine_link.h"
 #include "client/guard.h"
+#include "client/housekeeping.h"
 #include "engine/engine.h"
 #include "homa/error.h"
 #include "homa/result.h"
@@ -41,8 +42,9 @@ class EngineRunner {
  public:
   using Hold = EngineLink::Hold;
 
-  EngineRunner(engine::Engine& engine, const RunnerConfig& config)
-      : engine_(engine), config_(config) {}
+  // Who drives the engine does the housekeeping before it sleeps.
+  EngineRunner(engine::Engine& engine, const RunnerConfig& config, Housekeeping& housekeeping)
+      : engine_(engine), config_(config), housekeeping_(housekeeping) {}
   ~EngineRunner() { stop(Duration::zero()); }
   EngineRunner(const EngineRunner&) = delete;
   EngineRunner& operator=(const EngineRunner&) = delete;
@@ -102,6 +104,7 @@ class EngineRunner {
   void tell_sleeper(bool more_to_do);
   std::size_t step(Time now);
   std::size_t sleep(const Watch& watch, Time now, Time until);
+  bool tidies(Time now, Time* until);
   void count_change() {
     changes_.store(changes_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
@@ -115,6 +118,7 @@ class EngineRunner {
 
   engine::Engine& engine_;
   const RunnerConfig config_;
+  Housekeeping& housekeeping_;  // by who drives
 
   channel::Mutex mutex_;
   // Under mutex_: a thread is asleep in the engine, which it has given up meanwhile.

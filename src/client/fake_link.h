@@ -25,7 +25,8 @@ class FakeLink : public EngineLink {
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t) override {
     return Attached{channel::Region::create(config).value(), quiet_bell()};
   }
-  void add_user(std::weak_ptr<EngineUser>) override {}
+  void add_user(const std::shared_ptr<EngineUser>&) override {}
+  void remove_user(EngineUser&) override {}
   Result<void, Error> permit_port(channel::Region&, std::uint16_t) override { return {}; }
   bool comes_back() const override { return false; }
   void look_after() override {}

@@ -25,7 +25,7 @@ InProcessLink::InProcessLink(std::unique_ptr<engine::Engine> engine, base::Descr
       wake_(std::move(wake)),
       engine_(std::move(engine)),
       receive_memory_(engine_->receive_memory().bytes()),
-      runner_(std::make_unique<EngineRunner>(*engine_, config)) {}
+      runner_(std::make_unique<EngineRunner>(*engine_, config, housekeeping_)) {}
 
 Result<std::shared_ptr<InProcessLink>, Error> InProcessLink::start(
     std::unique_ptr<engine::Engine> engine, base::Descriptor wake, const LinkLimits& limits,

@@ -36,9 +36,10 @@ class InProcessLink : public EngineLink {
   const LinkLimits& limits() const override { return limits_; }
   ReceiveMemory receive_memory() const override { return {receive_memory_, nullptr}; }
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t port) override;
+  void add_user(const std::shared_ptr<EngineUser>& user) override { housekeeping_.add(*user); }
+  void remove_user(EngineUser& user) override { housekeeping_.remove(user); }
   Result<void, Error> permit_port(channel::Region&, std::uint16_t) override { return {}; }
   // An engine in this process is never lost.
-  void add_user(std::weak_ptr<EngineUser>) override {}
   bool comes_back() const override { return false; }
   void look_after() override {}
   Result<Reattached, Error> reattach(channel::Region& region, std::uint16_t port) override;
@@ -74,6 +75,7 @@ class InProcessLink : public EngineLink {
   const std::uint32_t pollers_max_;
   const Facts facts_;
   const base::Descriptor wake_;
+  Housekeeping housekeeping_;
   std::unique_ptr<engine::Engine> engine_;
   const std::span<const std::byte> receive_memory_;
   std::unique_ptr<EngineRunner> runner_;

@@ -106,6 +106,8 @@ void EngineRunner::drive_as_library() {
       last_work = now;
       continue;
     }
+    Time until = kNever;
+    if (now - last_work >= config_.poll && tidies(now, &until)) continue;
     Hold hold(mutex_);
     const Time deadline = engine_.next_deadline();
     const bool soon = config_.poll > Duration::zero() && wake_latency <= kSpinAtMost &&
@@ -119,7 +121,7 @@ void EngineRunner::drive_as_library() {
     if (waiting_.load(std::memory_order_seq_cst) != 0) continue;
     asleep_ = true;
     asleep_until_ = deadline;
-    engine_.sleep(now, kNever, &hold);
+    engine_.sleep(now, until, &hold);
     asleep_ = false;
     const Time woken = engine::clock_now();
     if (woken >= deadline) {

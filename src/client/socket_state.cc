@@ -58,6 +58,7 @@ SocketState::~SocketState() {
   if (inherited()) {
     channel_.leave_to_parent();
   } else {
+    link_->remove_user(*this);
     shutdown();
     // The engine may hold the region a while longer, and an epoll set its descriptor.
     channel_.region().close_descriptor_reader();

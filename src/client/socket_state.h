@@ -81,6 +81,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
 
   void engine_lost() override;
   bool engine_back() override;
+  Left tidy() override;
   // A message's buffer is free again. Any thread, also after shutdown.
   void release(std::uint64_t buffer);
   // A prepared message was not sent. Any thread, also after shutdown.

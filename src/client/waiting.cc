@@ -135,6 +135,20 @@ void SocketState::take_completions() {
   }
 }
 
+// Nobody may have used the socket for long, and what came for it may be over: a request whose
+// client gave up keeps no memory, and what was sent gives its own back.
+Untidy::Left SocketState::tidy() {
+  constexpr std::uint64_t kBytesAtOnce = 1 << 20;  // the system takes about 0.1 ms for it
+  const Lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return Left::kLater;  // somebody uses it
+  if (ended() || away()) return Left::kNothing;
+  drain();
+  settle();
+  if (!channel_.transmit_settled() && !channel_.discard_unused(kBytesAtOnce)) return Left::kMore;
+  const bool later = starved() || outbox_.owes_releases() || !channel_.transmit_settled();
+  return later ? Left::kLater : Left::kNothing;
+}
+
 bool SocketState::holds_message(const channel::Completion& completion) const {
   const std::size_t size = memory_.bytes.size();
   return completion.memory <= size && completion.length <= size - completion.memory;
