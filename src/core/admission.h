@@ -57,8 +57,14 @@ class Admission {
   bool may_have_run(const Peer& peer, WireId client_id) const {
     return finished_.may_have_run(peer, client_id);
   }
+  // The port or its account has as many requests in progress as it may have.
+  bool is_full(const LocalPort& port) const {
+    return port.served >= config_.served_rpcs_per_port_max ||
+           port.account->served >= port.account->served_max;
+  }
   // Is there an RPC slot for one more request of the peer? Strangers, who have not proved their
-  // address, leave some to others; so does a single peer (docs/protocol.md#slots).
+  // address, leave some to others; so does a single peer (docs/protocol.md#slots). What is
+  // guaranteed to the account is for peers that have proved theirs, whoever has the rest.
   bool has_slot(const LocalPort& port, const Peer& peer, bool is_stranger) const;
   void request_started(LocalPort& port, bool of_stranger);
   // `ran`: the application had it, so it must not run again.
@@ -106,13 +112,15 @@ inline std::optional<Admission::Refusal> Admission::refusal_of_peer(
 }
 
 inline bool Admission::has_slot(const LocalPort& port, const Peer& peer, bool is_stranger) const {
-  if (port.served >= config_.served_rpcs_per_port_max) return false;
+  if (is_full(port)) return false;
+  if (!is_stranger && port.account->rpcs.used < port.account->rpcs.guaranteed) return true;
   if (is_stranger && of_strangers_ >= of_strangers_max_) return false;
   return served_ < served_max_ && peer.rpcs.size() <= kPeerShareOfFree * (served_max_ - served_);
 }
 
 inline void Admission::request_started(LocalPort& port, bool of_stranger) {
   ++port.served;
+  ++port.account->served;
   ++served_;
   if (of_stranger) ++of_strangers_;
 }
@@ -120,6 +128,7 @@ inline void Admission::request_started(LocalPort& port, bool of_stranger) {
 inline void Admission::request_ended(LocalPort& port, Peer& peer, WireId client_id,
                                      bool of_stranger, bool ran) {
   --port.served;
+  --port.account->served;
   --served_;
   if (of_stranger) --of_strangers_;
   if (ran) finished_.add(peer, client_id);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <deque>
 
 namespace homa::core {
@@ -27,7 +28,7 @@ struct AdmissionTest : testing::Test {
   ~AdmissionTest() override { account.ports.clear(); }
 
   CoreConfig config = small_config();
-  Accounts accounts{0, 10'000};
+  Accounts accounts{0, 10'000, 100};
   Account& account = *accounts.find(kDefaultAccount);
   std::mt19937_64 random{1};
   Admission admission{config, base::HashKey{1, 2}};
@@ -117,6 +118,38 @@ TEST_F(AdmissionOfMany, APeerLeavesSlotsToOthers) {
   Peer other;
   EXPECT_TRUE(slots.has_slot(port, other, false));
   for (Place& place : rpcs) peer.rpcs.leave(place);
+}
+
+TEST_F(AdmissionOfMany, AnAccountServesSoManyOnAllItsPorts) {
+  AccountLimits limits;
+  limits.served_max = 10;
+  MemoryPressure pressure(QuotaShare::kUnlimited);
+  Account small(AccountId{1}, limits, 10'000, pressure);
+  std::array<LocalPort*, 2> ports{*slots.open(Port{90}, small, random),
+                                  *slots.open(Port{91}, small, random)};
+  std::size_t started = 0;
+  for (; slots.has_slot(*ports[started % 2], peer, false); ++started) {
+    slots.request_started(*ports[started % 2], false);
+  }
+  EXPECT_EQ(started, 10U);
+  EXPECT_FALSE(slots.has_slot(*ports[1], peer, false));
+  EXPECT_TRUE(slots.is_full(*ports[1]));
+  EXPECT_TRUE(slots.has_slot(port, peer, false)) << "the other account has its own";
+  small.ports.clear();
+}
+
+// Servers that never answer take the slots of others up to what is guaranteed to these.
+TEST_F(AdmissionOfMany, WhatIsGuaranteedIsThereWhenAllElseIsUsed) {
+  while (slots.has_slot(port, peer, false)) slots.request_started(port, false);
+  MemoryPressure pressure(QuotaShare::kUnlimited);
+  Account other(AccountId{1}, {}, 10'000, pressure);
+  other.rpcs.guaranteed = 1;
+  LocalPort& its_port = **slots.open(Port{90}, other, random);
+  EXPECT_TRUE(slots.has_slot(its_port, peer, false));
+  EXPECT_FALSE(slots.has_slot(its_port, peer, true)) << "strangers have no guarantee";
+  other.rpcs.used = 1;
+  EXPECT_FALSE(slots.has_slot(its_port, peer, false));
+  other.ports.clear();
 }
 
 // A copy that the network made needs no answer. A sender that tries again gets one.

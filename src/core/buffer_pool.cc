@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "base/check.h"
 
@@ -18,7 +19,9 @@ bool is_empty(const PortShare& share) {
 }
 }  // namespace
 
-BufferPool::BufferPool(std::uint64_t bytes, std::uint32_t longest) {
+BufferPool::BufferPool(std::uint64_t bytes, std::uint32_t longest, MemoryPressure* pressure,
+                       MemoryUse* use)
+    : pressure_(pressure), memory_use_(use) {
   if (bytes == 0) return;
   zones_.emplace(bytes, longest);
   const std::uint64_t longest_block = MemoryZones::block_bytes(longest);
@@ -75,6 +78,7 @@ inline bool BufferPool::allot_in(std::uint8_t zone, MessageBuffer& buffer, std::
   Use& use = use_[zone];
   const std::uint64_t free = share.responses ? use.free : std::min(use.free, use.requests_left);
   if (bytes > free || share.used[zone] + bytes > kShareOfFree * free) return false;
+  if (pressure_ != nullptr && !pressure_->may_receive(*memory_use_, bytes)) return false;
   const auto offset = zones_->allocate(zone, buffer.length);
   if (!offset) return false;
   buffer.offset = BufferOffset{*offset};
@@ -84,6 +88,7 @@ inline bool BufferPool::allot_in(std::uint8_t zone, MessageBuffer& buffer, std::
   use.free -= bytes;
   if (!share.responses) use.requests_left -= bytes;
   if (buffer.peer != nullptr) buffer.peer->bytes += bytes;
+  if (pressure_ != nullptr) pressure_->received(*memory_use_, bytes);
   return true;
 }
 
@@ -138,6 +143,7 @@ inline void BufferPool::take_back(PortShare& share, std::size_t zone, std::uint3
   share.used[zone] -= bytes;
   use_[zone].free += bytes;
   if (!share.responses) use_[zone].requests_left += bytes;
+  if (pressure_ != nullptr) pressure_->released(*memory_use_, bytes);
   if (!share.open && is_empty(share)) unused_.push_back(&share);
 }
 

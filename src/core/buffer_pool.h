@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/mapping.h"
+#include "core/memory_pressure.h"
 #include "core/memory_zones.h"
 #include "core/packets.h"
 #include "core/peer_shares.h"
@@ -60,8 +61,10 @@ struct PortShare {
 class BufferPool {
  public:
   // 0 bytes: unlimited, and every buffer is at offset 0 (for owners that keep no bytes).
-  // longest: of a message, in bytes.
-  BufferPool(std::uint64_t bytes, std::uint32_t longest);
+  // longest: of a message, in bytes. `pressure`, `use`: who else has a say in it, and what the
+  // account uses; they outlive the pool. nullptr: nobody.
+  BufferPool(std::uint64_t bytes, std::uint32_t longest, MemoryPressure* pressure = nullptr,
+             MemoryUse* use = nullptr);
   ~BufferPool();
 
   // A port opens, and takes responses or requests. It closes when none of its messages is here any
@@ -140,6 +143,8 @@ class BufferPool {
   std::array<Turns, 2> turns_;  // ports with waiting messages: responses, requests
   std::vector<std::unique_ptr<PortShare>> shares_;  // by index
   std::vector<PortShare*> unused_;
+  MemoryPressure* pressure_;
+  MemoryUse* memory_use_;
 };
 
 }  // namespace homa::core

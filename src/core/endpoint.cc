@@ -23,8 +23,11 @@ void Endpoint::on_paths_changed() { impl_->on_paths_changed(); }
 void Endpoint::on_too_big(Time now, const Address& peer, std::span<const std::byte> quoted) {
   impl_->on_too_big(now, peer, quoted);
 }
-AccountId Endpoint::open_account(std::uint64_t receive_bytes) {
-  return impl_->open_account(receive_bytes);
+Result<AccountId, ErrorCode> Endpoint::open_account(const AccountLimits& limits) {
+  return impl_->open_account(limits);
+}
+void Endpoint::set_memory_total(std::uint64_t bytes) {
+  impl_->accounts_.pressure().set_total(bytes);
 }
 void Endpoint::close_account(Time now, AccountId account) { impl_->close_account(now, account); }
 Result<Port, ErrorCode> Endpoint::open_port(Port port, AccountId account) {
@@ -71,8 +74,15 @@ Identity Endpoint::identity_towards(const Address& peer) const {
 std::size_t Endpoint::rpcs_in_progress() const { return impl_->rpcs_.size(); }
 std::size_t Endpoint::peers() const { return impl_->peers_.size(); }
 std::uint64_t Endpoint::receive_region_used() const {
-  return impl_->accounts_.receive_bytes_used();
+  return impl_->accounts_.pressure().receive_bytes();
 }
+bool Endpoint::receive_memory_is_short() const { return impl_->accounts_.pressure().crowded(); }
+PressureLevel Endpoint::pressure() const { return impl_->accounts_.pressure().level(); }
+MemoryUse Endpoint::memory_use(AccountId id) const {
+  const Account* const account = impl_->accounts_.find(id);
+  return account == nullptr ? MemoryUse{} : account->memory;
+}
+std::uint64_t Endpoint::remedies() const { return impl_->remedies_; }
 std::uint64_t Endpoint::granted_not_received() const { return impl_->grants_.incoming(); }
 
 void Endpoint::set_starting(bool starting) { impl_->admission_.set_starting(starting); }

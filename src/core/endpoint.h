@@ -28,6 +28,7 @@
 #include "base/time.h"
 #include "base/types.h"
 #include "core/config.h"
+#include "core/memory_pressure.h"
 #include "core/packets.h"
 #include "homa/result.h"
 #include "trace/trace.h"
@@ -81,8 +82,12 @@ class Endpoint {
   void on_too_big(Time now, const Address& peer, std::span<const std::byte> quoted);
 
   // --- From applications ---
-  // One more account, with receive memory of its own. The default account needs no opening.
-  AccountId open_account(std::uint64_t receive_bytes);
+  // One more account, with receive memory of its own. The default account needs no opening, and has
+  // no limits. kNoMemory: no more memory can be guaranteed.
+  Result<AccountId, ErrorCode> open_account(const AccountLimits& limits);
+  // Of the messages of all accounts, in bytes; at first there is no limit
+  // (docs/protocol.md#pressure).
+  void set_memory_total(std::uint64_t bytes);
   // Closes all ports of the account, as close_port() does. Its memory may go at once: buffers that
   // were not released are void. The id may be given again when rpcs in progress have ended.
   void close_account(Time now, AccountId account);
@@ -147,7 +152,14 @@ class Endpoint {
   Identity identity_towards(const Address& peer) const;  // that a new peer there sees
   std::size_t rpcs_in_progress() const;                  // live RPC records, ours and served
   std::size_t peers() const;
-  std::uint64_t receive_region_used() const;   // of all accounts
+  std::uint64_t receive_region_used() const;  // of all accounts
+  // The receive memory of some account is more than half used.
+  bool receive_memory_is_short() const;
+  PressureLevel pressure() const;
+  // All zero: no such account.
+  MemoryUse memory_use(AccountId account) const;
+  // Messages and sends of all accounts that gave way so far.
+  std::uint64_t remedies() const;
   std::uint64_t granted_not_received() const;  // bounded by max_incoming at every grant
   // Appends the RPCs in `count` places of the table, from `first` on, to `infos`. Returns where to
   // go on; 0: that was the last.

@@ -1,6 +1,6 @@
 // The inside of Endpoint: it only dispatches. The rules are in the leaves that it owns; what
 // happens to one RPC is in endpoint_receive.cc, endpoint_transmit.cc, endpoint_timers.cc,
-// endpoint_paths.cc, endpoint_identity.cc and endpoint_rpcs.cc.
+// endpoint_paths.cc, endpoint_identity.cc, endpoint_pressure.cc and endpoint_rpcs.cc.
 #pragma once
 
 #include <algorithm>
@@ -40,7 +40,7 @@ class Endpoint::Impl {
   void on_path(Time now, const PathInfo& path);
   void on_paths_changed() { ++path_generation_; }
   void on_too_big(Time now, const Address& peer, std::span<const std::byte> quoted);
-  AccountId open_account(std::uint64_t receive_bytes);
+  Result<AccountId, ErrorCode> open_account(const AccountLimits& limits);
   void close_account(Time now, AccountId id);
   Result<Port, ErrorCode> open_port(Port port, AccountId account);
   void close_port(Time now, Port port);
@@ -146,7 +146,7 @@ class Endpoint::Impl {
   }
   ByteRange may_send_again(Rpc& rpc, ByteRange range);
   void say_busy(Time now, Rpc& rpc, const Way& to);
-  void make_room_for_half_sent(Time now, std::uint32_t length);
+  void make_room_for_half_sent(Time now, Account& account, std::uint32_t length);
   void half_sent_by_stranger(Rpc& rpc);
   void no_longer_half_sent(Rpc& rpc);
   void limit_response(Time now, Rpc& rpc);
@@ -157,10 +157,20 @@ class Endpoint::Impl {
   void grant_stranger(Time now, Rpc& rpc, std::uint32_t offset);
   void let_go(Peer& peer);
   void forget_stranger(Rpc& rpc);
+  bool has_slot(const LocalPort& port, const Peer& peer, bool stranger) const {
+    return admission_.has_slot(port, peer, stranger) && accounts_.has_rpc_slot(*port.account);
+  }
   bool make_room_for(Time now, const LocalPort& port, const Peer& newcomer);
   Rpc* oldest_unproved();
-  bool is_unwanted(Time now, const Rpc& rpc, const Peer& newcomer) const;
-  Rpc* unwanted_response(Time now, const Peer& newcomer);
+  bool is_unwanted(Time now, const Rpc& rpc, const LocalPort& port, const Peer& newcomer) const;
+  Rpc* unwanted_response(Time now, const LocalPort& port, const Peer& newcomer);
+
+  // --- endpoint_pressure.cc: the memory of all accounts together ---
+  void waits_for_memory(Time now, Rpc& rpc);
+  bool may_send(Account& account, std::uint32_t length);
+  void serve_waiting_accounts(Time now);
+  void relieve(Time now);
+  Rpc* idlest(bool incoming);
 
   // --- endpoint_rpcs.cc: the life of an RPC ---
   void fail(Time now, Rpc& rpc, ErrorCode code, bool report);
@@ -260,10 +270,11 @@ class Endpoint::Impl {
   EventQueue events_;
   ControlQueue controls_;
   const Silence silence_;
-  RpcLine half_sent_;                  // requests of strangers that arrive, the oldest first
-  std::uint64_t half_sent_bytes_ = 0;  // of receive memory that these have
   RpcLine unproved_;                   // responses to strangers, the oldest first
   std::uint32_t displace_slot_ = 0;    // where the next one that gives way is looked for
+  std::uint32_t idlest_slot_ = 0;      // the same, when memory is short
+  std::uint64_t remedies_ = 0;         // that were taken then
+  std::size_t accounts_to_serve_ = 0;  // of those of which messages wait
   std::uint32_t closing_slot_ = 0;     // whose RPC is looked at next, while ports are closing
   Time next_cutoffs_{};                // when they are recomputed next, if at all
   Time last_now_{};

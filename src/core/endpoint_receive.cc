@@ -4,8 +4,6 @@
 #include "core/endpoint_impl.h"
 
 namespace homa::core {
-namespace {}  // namespace
-
 RxOutcome Endpoint::Impl::drop(Time now, DropReason reason, const RxPacket& packet, WireId id) {
   trace::add(trace::counter_of(counters_, reason));
   recorder_.append(now, trace::EventType::packet_dropped, raw(id) & ~1ULL, raw(reason),
@@ -175,19 +173,22 @@ Result<Rpc*, Admission::Refusal> Endpoint::Impl::admit(Time now, Peer& peer, Loc
   Rpc* rpc = nullptr;
   const bool stranger = is_stranger(peer);
   const bool whole = data.payload.size() == data.message_length;
-  if ((admission_.has_slot(port, peer, stranger) || make_room_for(now, port, peer)) &&
+  if ((has_slot(port, peer, stranger) || make_room_for(now, port, peer)) &&
       events_.reserve_for(rpcs_.size() + 1)) {
     rpc = rpcs_.add_served(peer, id, port.number);
   }
   if (rpc == nullptr) {
+    ++port.account->memory.remedies.requests_refused;
+    ++remedies_;
     return Unexpected(Admission::Refusal{DropReason::kOverloaded, ErrorCode::kOverloaded});
   }
   rpc->of_stranger = stranger;
   rpc->port = &port;
   admission_.request_started(port, rpc->of_stranger);
+  accounts_.rpc_began(*port.account);
   rpc->peer_port = data.common.source_port;
   rpc->response_limit = data.response_unscheduled_limit;
-  if (stranger && !whole) make_room_for_half_sent(now, data.message_length);
+  if (stranger && !whole) make_room_for_half_sent(now, *port.account, data.message_length);
   announce(now, *rpc, data);
   if (!stranger) return rpc;
   challenge(now, peer, controls_.header_for(*rpc));
@@ -216,9 +217,7 @@ void Endpoint::Impl::announce(Time now, Rpc& rpc, const wire::DataHeader& data) 
   Account& account = *rpc.port->account;
   PeerShare* const peer = whole ? nullptr : rpc.peer->memory.of(account.id);
   if (!account.pool.get(rpc.buffer, *rpc.port->share, peer, data.message_length)) {
-    rpc.waiting_since = now;
-    if (!rpc.is_client) timers_.arm(now, rpc.timer, now + config_.buffer_wait_max);
-    return;
+    return waits_for_memory(now, rpc);
   }
   if (whole) return;  // complete in a moment
   rpc.progress.begin(now);

@@ -23,7 +23,7 @@ Endpoint::Impl::Impl(const CoreConfig& config, std::uint64_t seed, trace::Record
       downlink_(config_),
       timers_(config_.tick),
       admission_(config_, peers_.hash_key()),
-      accounts_(config_.receive_region_bytes, config_.message_bytes_max),
+      accounts_(config_.receive_region_bytes, config_.message_bytes_max, config_.rpcs_max),
       controls_(recorder),
       silence_(config_) {}
 
@@ -32,8 +32,10 @@ Endpoint::Impl::~Impl() {
   rpcs_.for_each([this](Rpc& rpc) { end(last_now_, rpc); });
 }
 
-AccountId Endpoint::Impl::open_account(std::uint64_t receive_bytes) {
-  return accounts_.open(receive_bytes).id;
+Result<AccountId, ErrorCode> Endpoint::Impl::open_account(const AccountLimits& limits) {
+  const Account* const account = accounts_.open(limits);
+  if (account == nullptr) return Unexpected(ErrorCode::kNoMemory);
+  return account->id;
 }
 
 void Endpoint::Impl::close_account(Time now, AccountId id) {
@@ -101,6 +103,10 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
     return Unexpected(ErrorCode::kInvalidArgument);
   }
   if (request.length > config_.message_bytes_max) return Unexpected(ErrorCode::kTooLong);
+  Account& account = *port->account;
+  if (!accounts_.has_rpc_slot(account) || !may_send(account, request.length)) {
+    return Unexpected(ErrorCode::kNoMemory);
+  }
   Peer* peer = peers_.at(request.server);
   if (peer == nullptr) peer = new_peer(now, kNoIdentity, request.server);
   if (peer == nullptr) return Unexpected(ErrorCode::kNoMemory);
@@ -108,6 +114,7 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
   Rpc* rpc = events_.reserve_for(rpcs_.size() + 1) ? rpcs_.add_client(*peer) : nullptr;
   if (rpc == nullptr) return Unexpected(ErrorCode::kNoMemory);
   ++client_rpcs_;
+  accounts_.rpc_began(account);
   rpc->short_call = request.length < config_.defer_bytes_min;
   if (rpc->short_call) ++short_calls_;
   rpc->port = port;
@@ -130,6 +137,7 @@ void Endpoint::Impl::start_out(Rpc& rpc, std::uint32_t length, TransmitToken tok
   ask_path(*rpc.peer);
   rpc.out.start(length, unscheduled, token, ++ages_, rpc.peer->mtu.payload());
   rpc.out.hold_back(pending);
+  accounts_.pressure().sends(rpc.port->account->memory, length);
   rpc.out.link = &link_of(*rpc.peer);
   rpc.out.link->queue.update(rpc.out);
 }
@@ -151,6 +159,11 @@ Result<void, ErrorCode> Endpoint::Impl::reply(Time now, RpcId id, std::uint32_t 
     return Unexpected(ErrorCode::kInvalidArgument);
   }
   if (length > config_.message_bytes_max) return Unexpected(ErrorCode::kTooLong);
+  if (!may_send(*rpc->port->account, length)) {
+    tell_end(now, *rpc, ErrorCode::kOverloaded);
+    fail(now, *rpc, ErrorCode::kNoMemory, true);
+    return Unexpected(ErrorCode::kNoMemory);
+  }
   rpc->state = Rpc::State::kReplying;
   rpc->silence.restart(now);
   start_out(*rpc, length, token, pending);
@@ -186,7 +199,12 @@ void Endpoint::Impl::end(Time now, Rpc& rpc) {
   timers_.disarm(rpc.timer);
   unwatch(rpc);
   rpc.peer->questions.line.leave(rpc.turn_place);
-  if (rpc.out.started()) events_.transmit_done(rpc);
+  Account& account = *rpc.port->account;
+  if (rpc.out.started()) {
+    events_.transmit_done(rpc);
+    accounts_.pressure().sent(account.memory, rpc.out.length());
+  }
+  accounts_.rpc_ended(account);
   if (rpc.is_client) {
     --client_rpcs_;
     if (rpc.short_call) --short_calls_;
@@ -195,16 +213,17 @@ void Endpoint::Impl::end(Time now, Rpc& rpc) {
     admission_.request_ended(*rpc.port, *rpc.peer, rpc.client_id, rpc.of_stranger, ran);
     if (rpc.of_stranger) forget_stranger(rpc);
   }
-  BufferPool& pool = rpc.port->account->pool;
-  pool.drop(rpc.buffer);
+  account.pool.drop(rpc.buffer);
   rpcs_.remove(rpc);
-  if (pool.waiting()) serve_waiting(now, pool);
+  if (account.pool.waiting()) serve_waiting(now, account.pool);
+  if (accounts_.pressure().wants_retry()) serve_waiting_accounts(now);
 }
 
 bool Endpoint::Impl::release(Time now, AccountId id, BufferOffset buffer, std::uint32_t length) {
   Account* account = accounts_.find(id);
   if (account == nullptr || !account->pool.release(buffer, length)) return false;
   if (account->pool.waiting()) serve_waiting(now, account->pool);
+  if (accounts_.pressure().wants_retry()) serve_waiting_accounts(now);
   return true;
 }
 

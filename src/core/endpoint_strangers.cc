@@ -9,8 +9,14 @@ namespace homa::core {
 namespace {
 constexpr std::uint32_t kLooks = 128;  // at RPCs, for one that may give way
 constexpr int kDisplacedMost = 16;     // for one newcomer
-// Of the receive memory, for requests of strangers that arrive.
+// Of an account's receive memory, for requests of strangers that arrive.
 constexpr std::uint64_t kHalfSentShare = 8;
+
+// A response of the RPC may give way to a request to the port.
+bool may_displace(const LocalPort& port, const Rpc& rpc) {
+  const Account* const account = rpc.port->account;
+  return account == port.account || account->rpcs.beyond() > 0;
+}
 }  // namespace
 
 // A control packet that answers nothing of the peer's. If so, it counts as sent.
@@ -33,13 +39,14 @@ void Endpoint::Impl::say_busy(Time now, Rpc& rpc, const Way& to) {
 
 // A request of a stranger has begun to arrive, and takes memory for all its `length`. Whoever gets
 // what is sent to it proves that in a round trip, so the oldest of those that did not gives way.
-void Endpoint::Impl::make_room_for_half_sent(Time now, std::uint32_t length) {
-  if (config_.receive_region_bytes == 0) return;
-  const std::uint64_t at_most = std::max(config_.receive_region_bytes / kHalfSentShare,
-                                         MemoryZones::block_bytes(config_.message_bytes_max));
+void Endpoint::Impl::make_room_for_half_sent(Time now, Account& account, std::uint32_t length) {
+  const std::uint64_t capacity = account.memory.receive_capacity;
+  if (capacity == 0) return;
+  const std::uint64_t at_most =
+      std::max(capacity / kHalfSentShare, MemoryZones::block_bytes(config_.message_bytes_max));
   const std::uint64_t bytes = MemoryZones::block_bytes(length);
-  while (Rpc* oldest = half_sent_.front()) {
-    if (half_sent_bytes_ + bytes <= at_most) return;
+  while (Rpc* oldest = account.half_sent.front()) {
+    if (account.half_sent_bytes + bytes <= at_most) return;
     if (!is_stranger(*oldest->peer)) {
       no_longer_half_sent(*oldest);
     } else {
@@ -50,14 +57,14 @@ void Endpoint::Impl::make_room_for_half_sent(Time now, std::uint32_t length) {
 }
 
 void Endpoint::Impl::half_sent_by_stranger(Rpc& rpc) {
-  half_sent_.join(rpc.unproved_place);
-  half_sent_bytes_ += MemoryZones::block_bytes(rpc.in.length());
+  rpc.port->account->half_sent.join(rpc.unproved_place);
+  rpc.port->account->half_sent_bytes += MemoryZones::block_bytes(rpc.in.length());
 }
 
 void Endpoint::Impl::no_longer_half_sent(Rpc& rpc) {
   if (!rpc.unproved_place.in_line()) return;
-  half_sent_.leave(rpc.unproved_place);
-  half_sent_bytes_ -= MemoryZones::block_bytes(rpc.in.length());
+  rpc.port->account->half_sent.leave(rpc.unproved_place);
+  rpc.port->account->half_sent_bytes -= MemoryZones::block_bytes(rpc.in.length());
 }
 
 // What of a range may be sent again to the client of a response.
@@ -131,15 +138,18 @@ void Endpoint::Impl::forget_stranger(Rpc& rpc) {
 }
 
 // The RPC slots for requests are used up. Responses that nobody acknowledges give way, as many as
-// the newcomer's share takes.
+// the newcomer's share takes. Those of another account that is within its guarantee stay.
 bool Endpoint::Impl::make_room_for(Time now, const LocalPort& port, const Peer& newcomer) {
+  if (admission_.is_full(port)) return false;
   for (int displaced = 0; displaced < kDisplacedMost; ++displaced) {
     Rpc* victim = oldest_unproved();
-    if (victim == nullptr) victim = unwanted_response(now, newcomer);
+    if (victim == nullptr || !may_displace(port, *victim)) {
+      victim = unwanted_response(now, port, newcomer);
+    }
     if (victim == nullptr) return false;
     trace::add(counters_.responses_displaced);
     end(now, *victim);
-    if (admission_.has_slot(port, newcomer, is_stranger(newcomer))) return true;
+    if (has_slot(port, newcomer, is_stranger(newcomer))) return true;
   }
   return false;
 }
@@ -155,7 +165,9 @@ Rpc* Endpoint::Impl::oldest_unproved() {
 
 // A response of a client that has more RPCs than the newcomer, and was asked for its ack in vain.
 // Of one that was asked in vain many times, however many it has: hosts that answer do so at once.
-bool Endpoint::Impl::is_unwanted(Time now, const Rpc& rpc, const Peer& newcomer) const {
+bool Endpoint::Impl::is_unwanted(Time now, const Rpc& rpc, const LocalPort& port,
+                                 const Peer& newcomer) const {
+  if (!may_displace(port, rpc)) return false;
   if (rpc.state != Rpc::State::kReplying || rpc.out.waits_for_us()) return false;
   if (rpc.silence.asked >= config_.timeout_questions) {
     return rpc.out.all_sent() ||
@@ -166,12 +178,12 @@ bool Endpoint::Impl::is_unwanted(Time now, const Rpc& rpc, const Peer& newcomer)
 }
 
 // Looks at a bounded number, from where it stopped.
-Rpc* Endpoint::Impl::unwanted_response(Time now, const Peer& newcomer) {
+Rpc* Endpoint::Impl::unwanted_response(Time now, const LocalPort& port, const Peer& newcomer) {
   Rpc* found = nullptr;
   for (std::uint32_t looks = 0; looks < kLooks && looks < rpcs_.slots(); ++looks) {
     if (displace_slot_ >= rpcs_.slots()) displace_slot_ = 0;
     rpcs_.for_each_of(displace_slot_, displace_slot_ + 1, [&](Rpc& rpc) {
-      if (is_unwanted(now, rpc, newcomer)) found = &rpc;
+      if (is_unwanted(now, rpc, port, newcomer)) found = &rpc;
     });
     ++displace_slot_;
     if (found != nullptr) break;

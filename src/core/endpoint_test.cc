@@ -287,7 +287,9 @@ TEST_F(Pair, AClosedPortEndsItsRpcsInBoundedSteps) {
 TEST_F(Pair, AnAccountOwnsItsPortsAndItsMemory) {
   constexpr Port kOther{7};
   Endpoint& server = nodes_[1]->endpoint;
-  const AccountId account = server.open_account(1'024);
+  AccountLimits limits;
+  limits.receive_bytes = 1'024;
+  const AccountId account = server.open_account(limits).value();
   ASSERT_TRUE(server.open_port(kOther, account));
   EXPECT_EQ(server.open_port(kOther).error(), ErrorCode::kInUse) << "ports are one number space";
   Node& client = *nodes_[0];

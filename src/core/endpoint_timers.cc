@@ -21,6 +21,8 @@ void Endpoint::Impl::on_time(Time now) {
     }
   }
   if (config_.cutoff_interval > Duration::zero() && now >= next_cutoffs_) recompute_cutoffs(now);
+  if (accounts_.pressure().level() == PressureLevel::kHigh) relieve(now);
+  if (accounts_.pressure().wants_retry() || accounts_to_serve_ > 0) serve_waiting_accounts(now);
 }
 
 void Endpoint::Impl::recompute_cutoffs(Time now) {

@@ -184,7 +184,9 @@ std::size_t Endpoint::Impl::poll_transmit(Time now, const LinkFeedback& feedback
 }
 
 Time Endpoint::Impl::next_deadline() const {
-  if (!controls_.empty() || admission_.closing() != nullptr) return last_now_;
+  if (!controls_.empty() || admission_.closing() != nullptr || accounts_to_serve_ > 0) {
+    return last_now_;
+  }
   Time deadline = timers_.next_deadline();
   for (const Uplink& link : uplinks_) {
     if (link.queue.small_waiting()) return last_now_;
@@ -193,7 +195,7 @@ Time Endpoint::Impl::next_deadline() const {
     }
   }
   if (config_.cutoff_interval > Duration::zero()) deadline = std::min(deadline, next_cutoffs_);
-  return deadline;
+  return std::min(deadline, accounts_.pressure().deadline(last_now_));
 }
 
 }  // namespace homa::core

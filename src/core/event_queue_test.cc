@@ -19,7 +19,8 @@ struct EventQueueTest : testing::Test {
     rpc.out.start(500, 500, TransmitToken{3}, 1, 1'424);
   }
 
-  Account account{AccountId{5}, 0, 1'000};
+  MemoryPressure pressure{QuotaShare::kUnlimited};
+  Account account{AccountId{5}, {}, 1'000, pressure};
   LocalPort port;
   Peer peer;
   Rpc rpc;

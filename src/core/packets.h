@@ -32,6 +32,17 @@ enum class Cookie : std::uint64_t {};
 enum class AccountId : std::uint32_t {};
 inline constexpr AccountId kDefaultAccount{0};  // the one of an embedded host
 
+// What an account may have.
+struct AccountLimits {
+  static constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+
+  std::uint64_t receive_bytes = 0;      // of its receive memory
+  std::uint64_t memory_guaranteed = 0;  // bytes of messages, received and sent
+  std::uint64_t memory_max = kUnlimited;
+  std::uint32_t rpcs_guaranteed = 0;  // in progress, its own and served
+  std::uint32_t served_max = ~0U;     // requests in progress
+};
+
 // Where a packet goes, from which of our addresses, and as whose it goes there.
 struct Way {
   Address address;

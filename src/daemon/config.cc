@@ -62,7 +62,22 @@ void read_limits(ConfigSection& section, Limits& limits) {
   section.bytes("transmit_memory", limits.transmit_bytes, kLeast, kMost);
   section.whole("sockets", limits.sockets, 1, 4'096);
   section.whole("rpcs", limits.rpcs, 1, 1 << 20);
+  section.whole("requests", limits.requests, 1, 1 << 20);
   section.whole("programs", limits.programs, 1, 4'096);
+  section.bytes("memory_guaranteed", limits.memory_guaranteed, 0, kMost);
+  section.bytes("memory_maximum", limits.memory_maximum, kLeast, kMost);
+  section.whole("rpcs_guaranteed", limits.rpcs_guaranteed, 0, 1 << 20);
+  if (limits.memory_guaranteed > limits.memory_maximum) {
+    section.wrong("memory_guaranteed", "is more than memory_maximum");
+  }
+  if (limits.receive_bytes > limits.memory_maximum) {
+    section.wrong("receive_memory", "is more than memory_maximum");
+  }
+}
+
+void read_host(ConfigSection section, std::uint64_t& memory) {
+  section.bytes("memory", memory, 1 << 20, std::uint64_t{1} << 44);
+  section.finish();
 }
 
 // One of the two has to be there.
@@ -154,6 +169,7 @@ Result<DaemonConfig, Error> parse_config(std::string_view text, const std::strin
     read_engine(top.table("engine"), config.host);
     read_parameters(top.table("parameters"), config.host);
     read_log(top.table("log"), config);
+    read_host(top.table("host"), config.memory);
     Limits usual;
     ConfigSection limits = top.table("limits");
     read_limits(limits, usual);

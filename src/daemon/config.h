@@ -18,6 +18,7 @@ struct DaemonConfig {
   HostConfig host;  // Packets, Protocol, Faults, coalesce, cpu_latency and poll are used
   LogFormat log_format = LogFormat::kText;
   LogLevel log_level = LogLevel::kInfo;
+  std::uint64_t memory = 0;  // bytes of messages of all programs together; 0: half of the machine's
   Policy policy;
 };
 

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <tuple>
 
 namespace homa::daemon {
 namespace {
@@ -91,8 +90,13 @@ TEST(Config, PortsAreForThoseWhomARuleNames) {
 
 TEST(Config, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_EQ(error_of("[limits]\nsokets = 3"),
-            "homad.toml: line 2: limits.sokets: is not known here; there are: programs, "
-            "receive_memory, rpcs, sockets, transmit_memory");
+            "homad.toml: line 2: limits.sokets: is not known here; there are: memory_guaranteed, "
+            "memory_maximum, programs, receive_memory, requests, rpcs, rpcs_guaranteed, sockets, "
+            "transmit_memory");
+  EXPECT_EQ(error_of("[limits]\nmemory_maximum = \"2mib\"\nmemory_guaranteed = \"3mib\""),
+            "homad.toml: line 3: limits.memory_guaranteed: is more than memory_maximum");
+  EXPECT_EQ(error_of("[host]\nmemory = \"1kib\"").substr(0, 33),
+            "homad.toml: line 2: host.memory: ");
   EXPECT_EQ(error_of("[limits]\n\nsockets = 0"),
             "homad.toml: line 3: limits.sockets: is 1 to 4096, not \"0\"");
   EXPECT_EQ(error_of("[engine]\npoll = 50"),
@@ -128,8 +132,30 @@ TEST(Config, TheFileThatIsInstalledShowsTheDefaults) {
   EXPECT_EQ(shown.host.parameters.erase("unscheduled_bytes"), 1U) << "nothing was uncommented";
   EXPECT_TRUE(needs_restart(parsed(""), shown).empty());
   const Limits a = shown.policy.limits({}), b = Limits{};
-  EXPECT_EQ(std::tie(a.receive_bytes, a.transmit_bytes, a.sockets, a.rpcs, a.programs),
-            std::tie(b.receive_bytes, b.transmit_bytes, b.sockets, b.rpcs, b.programs));
+  EXPECT_EQ(a, b);
+}
+
+TEST(Config, MemoryIsGuaranteedByUserAndBoundedForTheHost) {
+  const DaemonConfig config = parsed(R"(
+    [host]
+    memory = "1gib"
+    [limits]
+    memory_guaranteed = "1mib"
+    memory_maximum = "32mib"
+    [[limits_of]]
+    group = "root"
+    memory_guaranteed = "100mib"
+    memory_maximum = "1gib"
+    requests = 7
+  )");
+  EXPECT_EQ(config.memory, 1U << 30);
+  const Limits usual = config.policy.limits({1, 1000, {1000}});
+  EXPECT_EQ(usual.memory_guaranteed, 1U << 20);
+  EXPECT_EQ(usual.memory_maximum, 32U << 20);
+  const Limits root = config.policy.limits({1, 1000, {1000, 0}});
+  EXPECT_EQ(root.memory_guaranteed, 100U << 20);
+  EXPECT_EQ(root.memory_maximum, 1U << 30);
+  EXPECT_EQ(root.requests, 7U);
 }
 
 TEST(Config, SaysWhatNeedsANewStart) {

@@ -29,6 +29,7 @@ constexpr Duration kAttachAtMost{10'000'000'000};
 constexpr std::uint32_t kCreditMax = 512;
 constexpr std::uint32_t kCreditPerTick = 100;
 constexpr std::size_t kConnectionsMax = 4'096;
+constexpr Duration kPressureInterval{1'000'000'000};  // between log lines about it
 
 Result<Credentials, Error> credentials_of(int socket) {
   ucred peer{};
@@ -214,6 +215,24 @@ void ControlServer::listen(bool on) {
   }
 }
 
+void ControlServer::look_at_engine(Time now) {
+  const std::uint64_t incidents = context_.engine.incidents();
+  if (incidents != std::exchange(incidents_, incidents)) {
+    incidents_left_ = true;
+    schedule_tick(now);
+  }
+  const core::PressureLevel pressure = context_.engine.endpoint().pressure();
+  if (pressure == pressure_) return;
+  if (now < next_pressure_) return schedule_tick(now);
+  next_pressure_ = now + kPressureInterval;
+  pressure_ = pressure;
+  const bool none = pressure == core::PressureLevel::kNone;
+  context_.log.write(none ? LogLevel::kInfo : LogLevel::kWarning, "memory pressure",
+                     {{"level", none                                         ? "none"
+                                : pressure == core::PressureLevel::kModerate ? "moderate"
+                                                                             : "high"}});
+}
+
 void ControlServer::schedule_tick(Time now) {
   if (tick_ == kNever) tick_ = now + kTick;
 }
@@ -223,6 +242,7 @@ void ControlServer::on_time(Time now) {
   tick_ = kNever;
   if (!listening_) listen(true);
   bool waits = false;
+  const bool report = std::exchange(incidents_left_, false);
   for (auto next = sessions_.begin(); next != sessions_.end();) {
     const std::uint64_t id = next->first;
     Entry& entry = next++->second;
@@ -231,6 +251,7 @@ void ControlServer::on_time(Time now) {
       remove(id);
       continue;
     }
+    if (report && !entry.session->report(now)) incidents_left_ = true;
     entry.credit = std::min(entry.credit + kCreditPerTick, kCreditMax);
     waits = waits || !entry.session->attached() || entry.credit < kCreditMax;
     if (!std::exchange(entry.silenced, false)) continue;
@@ -239,7 +260,7 @@ void ControlServer::on_time(Time now) {
     readable.data.u64 = id << kPartBits | kConnection;
     ::epoll_ctl(epoll_, EPOLL_CTL_MOD, entry.session->socket(), &readable);
   }
-  if (waits) schedule_tick(now);
+  if (waits || incidents_left_) schedule_tick(now);
 }
 
 }  // namespace homa::daemon

@@ -42,6 +42,9 @@ class ControlServer {
   Time next_deadline() const { return tick_; }
   void on_time(Time now);
 
+  // Call now and then: what happened in the engine is logged for each program.
+  void look_at_engine(Time now);
+
   void set_policy(Policy policy) { policy_ = std::move(policy); }
   std::size_t connections() const { return sessions_.size(); }
 
@@ -74,6 +77,10 @@ class ControlServer {
   std::map<uid_t, std::uint32_t> of_user_;             // sessions
   std::uint64_t next_id_ = kFirstEvent >> kPartBits;
   bool listening_ = true;
+  std::uint64_t incidents_ = 0;                                // of the engine, that were seen
+  bool incidents_left_ = false;                                // to be logged
+  core::PressureLevel pressure_ = core::PressureLevel::kNone;  // as it was logged
+  Time next_pressure_{};
   Time tick_ = kNever;
 };
 

@@ -50,6 +50,12 @@ std::string with_note(const client::MadeEngine& made) {
   return made.note.empty() ? made.description : made.description + " (" + made.note + ")";
 }
 
+std::uint64_t host_memory(const DaemonConfig& config) {
+  if (config.memory > 0) return config.memory;
+  const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 2;
+}
+
 void watch(int epoll, int descriptor, std::uint64_t event_data) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -106,6 +112,7 @@ Daemon::Daemon(const DaemonConfig& config, const std::string& file, Parts parts)
                [this] { return counters(); }},
       server_(std::make_unique<ControlServer>(epoll_.get(), std::move(parts.listener.socket),
                                               context_, config.policy)) {
+  engine_->set_memory_total(host_memory(config));
   watch(epoll_.get(), signals_.get(), kSignalEvent);
   watch(epoll_.get(), reloaded_.get(), kReloadedEvent);
 }
@@ -127,6 +134,7 @@ void Daemon::run() {
     } else if (now - last_work < poll) {
       channel::yield();  // a program that we wait for may need this very core
     } else {
+      server_->look_at_engine(now);
       engine_->sleep(now, std::min(server_->next_deadline(), supervisor_.next_deadline()));
       look_around(engine::clock_now());
     }
@@ -152,6 +160,7 @@ void Daemon::look_around(Time now) {
       server_->handle(event);
     }
   }
+  server_->look_at_engine(now);
   server_->on_time(now);
   supervisor_.on_time(now);
   const Time ended = engine::clock_now();
@@ -197,6 +206,7 @@ void Daemon::finish_reload() {
                       {{"why", config.error().text}});
   }
   server_->set_policy(config->policy);
+  engine_->set_memory_total(host_memory(*config));
   log_.set_least(config->log_level);
   log_.write(LogLevel::kInfo, "reloaded", {{"file", file_}});
   for (const std::string& part : needs_restart(config_, *config)) {

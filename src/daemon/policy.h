@@ -22,7 +22,14 @@ struct Limits {
   std::uint64_t transmit_bytes = 64 << 20;  // of each socket, for outgoing ones
   std::uint32_t sockets = 1'024;            // of a program
   std::uint32_t rpcs = 8'192;               // that a program has started and that are in progress
+  std::uint32_t requests = 4'096;           // that a program serves and that are in progress
   std::uint32_t programs = 256;             // of a user
+  // Of the host's memory for messages, what a program has whatever others use, and at most.
+  std::uint64_t memory_guaranteed = 4 << 20;
+  std::uint64_t memory_maximum = 256 << 20;
+  std::uint32_t rpcs_guaranteed = 16;  // started or served, whatever others have
+
+  friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 // Ports that only some may serve.

@@ -18,8 +18,19 @@ using channel::ControlMessage;
 constexpr std::uint64_t kChannelOverheadMax = 1 << 20;
 constexpr std::uint64_t kDoorbellBytesMax = 1 << 16;
 
+constexpr Duration kReportInterval{1'000'000'000};
+
 Unexpected<Error> invalid(std::string text) {
   return failure(ErrorCode::kInvalidArgument, std::move(text));
+}
+
+core::AccountLimits account_limits(const Limits& limits) {
+  core::AccountLimits account;
+  account.memory_guaranteed = limits.memory_guaranteed;
+  account.memory_max = limits.memory_maximum;
+  account.rpcs_guaranteed = limits.rpcs_guaranteed;
+  account.served_max = limits.requests;
+  return account;
 }
 
 }  // namespace
@@ -40,6 +51,48 @@ void ProgramSession::note_end(const char* how) {
   context_.log.write(
       program_ != nullptr ? LogLevel::kInfo : LogLevel::kDebug, "left",
       {{"pid", std::to_string(who_.pid)}, {"user", std::to_string(who_.user)}, {"how", how}});
+}
+
+bool ProgramSession::report(Time now) {
+  if (program_ == nullptr) return true;
+  const core::MemoryUse use = context_.engine.endpoint().memory_use(program_->account);
+  const engine::Incidents& incidents = program_->incidents;
+  if (use.remedies == remedies_ && incidents == incidents_) return true;
+  if (now < next_report_) return false;
+  next_report_ = now + kReportInterval;
+  if (incidents != incidents_) log_incidents(incidents);
+  if (use.remedies != remedies_) log_remedies(use);
+  return true;
+}
+
+void ProgramSession::log_incidents(const engine::Incidents& incidents) {
+  const auto write = [&](std::string_view event, std::uint64_t times) {
+    if (times == 0) return;
+    context_.log.write(LogLevel::kWarning, event,
+                       {{"pid", std::to_string(who_.pid)},
+                        {"user", std::to_string(who_.user)},
+                        {"times", std::to_string(times)}});
+  };
+  write("broke a channel", incidents.channels_broken - incidents_.channels_broken);
+  write("reached the limit \"rpcs\"", incidents.rpcs_refused - incidents_.rpcs_refused);
+  write("submitted nonsense", incidents.submissions_refused - incidents_.submissions_refused);
+  incidents_ = incidents;
+}
+
+void ProgramSession::log_remedies(const core::MemoryUse& use) {
+  const core::Remedies& now = use.remedies;
+  context_.log.write(
+      LogLevel::kWarning, "gave way",
+      {{"pid", std::to_string(who_.pid)},
+       {"user", std::to_string(who_.user)},
+       {"messages_held", std::to_string(now.messages_held - remedies_.messages_held)},
+       {"incoming_dropped", std::to_string(now.incoming_dropped - remedies_.incoming_dropped)},
+       {"outgoing_dropped", std::to_string(now.outgoing_dropped - remedies_.outgoing_dropped)},
+       {"sends_refused", std::to_string(now.sends_refused - remedies_.sends_refused)},
+       {"requests_refused", std::to_string(now.requests_refused - remedies_.requests_refused)},
+       {"memory_used", std::to_string(use.share.used)},
+       {"memory_guaranteed", std::to_string(use.share.guaranteed)}});
+  remedies_ = now;
 }
 
 bool ProgramSession::on_readable(const Policy& policy) {
@@ -134,7 +187,7 @@ Result<void, Error> ProgramSession::share_memory(ControlMessage& message) {
   auto* const doorbell = reinterpret_cast<channel::Doorbell*>(owner->bytes().data());
   const auto added = context_.engine.add_program(
       std::move(region).value(), std::shared_ptr<channel::Doorbell>(owner, doorbell),
-      {limits_.sockets, limits_.rpcs});
+      {limits_.sockets, limits_.rpcs, account_limits(limits_)});
   if (!added) return Unexpected(added.error());
   program_ = *added;
   return {};

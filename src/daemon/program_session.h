@@ -41,6 +41,9 @@ class ProgramSession {
   bool on_readable(const Policy& policy);
   // The program's process has died, or its connection.
   void note_end(const char* how);
+  // Logs what happened to the program since the last time; at most one line a second of each kind.
+  // False: something is left for later.
+  bool report(Time now);
 
   int socket() const { return socket_.get(); }
   int wake() const { return wake_.get(); }
@@ -60,6 +63,8 @@ class ProgramSession {
                                                     std::uint16_t port);
   Result<void, Error> set_signal(channel::ControlMessage& message);
   void log_service(std::uint16_t port);
+  void log_incidents(const engine::Incidents& incidents);
+  void log_remedies(const core::MemoryUse& use);
   bool answer(const channel::ControlHead& head, std::string_view text = {},
               std::span<const int> descriptors = {});
   bool done(std::string_view text = {}, engine::Attachments::Opened opened = {0, 0});
@@ -74,6 +79,9 @@ class ProgramSession {
   std::uint64_t receive_bytes_ = 0;  // granted
   engine::Program* program_ = nullptr;
   std::map<std::uint32_t, std::weak_ptr<channel::Region>> channels_;  // by number
+  engine::Incidents incidents_;                                       // as they were logged
+  core::Remedies remedies_;
+  Time next_report_{};
 };
 
 }  // namespace homa::daemon

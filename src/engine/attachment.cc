@@ -67,6 +67,16 @@ void Attachment::take(Time now, const Submission& submission) {
   refuse();
 }
 
+void Attachment::note(std::uint64_t Incidents::*incident) {
+  ++(context_.program.incidents.*incident);
+  if (context_.incidents != nullptr) ++*context_.incidents;
+}
+
+void Attachment::refuse() {
+  trace::add(context_.counters.submissions_refused);
+  note(&Incidents::submissions_refused);
+}
+
 void Attachment::fail(const Submission& submission, ErrorCode code) {
   Completion completion;
   completion.kind = CompletionKind::kFailure;
@@ -110,9 +120,11 @@ void Attachment::send(Time now, const Submission& submission) {
     ++transmits_;
     on_transmit_done(submission.memory);
   };
-  if (context_.program.rpcs >= context_.program.limits.rpcs_max || !reserve_started(slot)) {
+  if (context_.program.rpcs >= context_.program.limits.rpcs_max) {
+    note(&Incidents::rpcs_refused);
     return refused(ErrorCode::kNoMemory);
   }
+  if (!reserve_started(slot)) return refused(ErrorCode::kNoMemory);
   const auto port = source_port();
   if (!port) return refused(port_ ? ErrorCode::kNoMemory : ErrorCode::kClosed);
   SocketAddress server = submission.peer.address();
@@ -367,6 +379,7 @@ void Attachment::close(Time now) {
 
 void Attachment::end(Time now) {
   if (left()) {
+    if (channel_.broken()) note(&Incidents::channels_broken);
     state_ = State::kLeaving;
     last_submissions_ = channel_.submission_entries();
   }

@@ -39,6 +39,7 @@ struct AttachmentContext {
   std::uint32_t scope;  // our device for link-local addresses that name none
   // The only port that may be opened (0: any free client's); not set: any.
   std::optional<std::uint16_t> port = std::nullopt;
+  std::uint64_t* incidents = nullptr;  // of all programs; grows with each
 };
 
 class Attachment {
@@ -113,7 +114,8 @@ class Attachment {
   void continue_status();
   channel::StatusRecord record_of(const core::RpcInfo& info);
   bool reserve_started(std::uint32_t slot);  // false: no memory
-  void refuse() { trace::add(context_.counters.submissions_refused); }
+  void refuse();
+  void note(std::uint64_t Incidents::*incident);
   void fail(const channel::Submission& submission, ErrorCode code);
   void answer_open(std::uint64_t tag, Result<Port, ErrorCode> opened);
   void deliver(channel::CompletionKind kind, std::uint64_t handle, const core::Event& event);

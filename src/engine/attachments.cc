@@ -30,7 +30,7 @@ Attachments::Attachments(core::Endpoint& endpoint, ReceiveRegion receive, trace:
       wake_fd_(wake_fd),
       scope_(scope),
       state_(std::move(state)) {
-  const ProgramLimits limits{kChannelsMax, endpoint.config().rpcs_max};
+  const ProgramLimits limits{kChannelsMax, endpoint.config().rpcs_max, {}};
   programs_.push_back(std::make_unique<Program>(core::kDefaultAccount, std::move(receive), limits));
   add_group(*programs_.front(), own_doorbell_);
 }
@@ -92,7 +92,7 @@ Result<std::uint16_t, Error> Attachments::add(Program& program,
   }
   const std::uint16_t index = free_.back();
   auto attachment = std::make_unique<Attachment>(
-      AttachmentContext{endpoint_, program, counters_, port_owners_, scope_, port},
+      AttachmentContext{endpoint_, program, counters_, port_owners_, scope_, port, &incidents_},
       std::move(region), index);
   auto number = program.bells.back()->add(index);
   if (!number) {
@@ -113,14 +113,19 @@ Result<Program*, Error> Attachments::add_program(ReceiveRegion receive,
                                                  std::shared_ptr<channel::Doorbell> doorbell,
                                                  const ProgramLimits& limits) try {
   const std::uint32_t most = channel::Doorbell::kChannels;
-  const ProgramLimits bounded{std::min(limits.channels_max, most), limits.rpcs_max};
-  const core::AccountId account = endpoint_.open_account(receive.memory().bytes().size());
-  programs_.resize(std::max<std::size_t>(programs_.size(), raw(account) + 1));
-  auto program = std::make_unique<Program>(account, std::move(receive), bounded);
+  ProgramLimits bounded = limits;
+  bounded.channels_max = std::min(limits.channels_max, most);
+  bounded.account.receive_bytes = receive.memory().bytes().size();
+  const auto account = endpoint_.open_account(bounded.account);
+  if (!account) {
+    return failure(ErrorCode::kNoMemory, "no more memory can be guaranteed to a further program");
+  }
+  programs_.resize(std::max<std::size_t>(programs_.size(), raw(*account) + 1));
+  auto program = std::make_unique<Program>(*account, std::move(receive), bounded);
   add_group(*program, std::move(doorbell));
-  programs_[raw(account)] = std::move(program);
+  programs_[raw(*account)] = std::move(program);
   ++programs_size_;
-  return programs_[raw(account)].get();
+  return programs_[raw(*account)].get();
 } catch (const std::bad_alloc&) {
   return failure(ErrorCode::kNoMemory, "no memory for a further program");
 }
@@ -146,14 +151,6 @@ void Attachments::close_left_programs(Time now) {
     --programs_size_;
     --programs_leaving_;
   }
-}
-
-std::uint64_t Attachments::least_receive_bytes() const {
-  std::uint64_t least = ~std::uint64_t{0};
-  for (const auto& program : programs_) {
-    if (program) least = std::min<std::uint64_t>(least, program->receive.memory().bytes().size());
-  }
-  return least;
 }
 
 // Becoming active and being forgotten need no memory later.

@@ -54,6 +54,7 @@ class Attachments {
   // The program is gone: what it has is taken back step by step. Do not use `program` any more.
   void remove_program(Program& program);
   std::size_t programs() const { return programs_size_; }  // with those that are leaving
+  std::uint64_t incidents() const { return incidents_; }   // of all programs, so far
 
   std::size_t size() const { return size_; }
   // That the next step looks at.
@@ -82,8 +83,6 @@ class Attachments {
     if (Program* const to = programs_[raw(account)].get()) to->receive.copy_in(raw(offset), bytes);
   }
   const ReceiveRegion& own_memory() const { return programs_.front()->receive; }
-  // Of the program that has the least receive memory.
-  std::uint64_t least_receive_bytes() const;
 
   // Some port has been opened since the beginning.
   bool has_ports() const { return port_owners_.any(); }
@@ -135,6 +134,7 @@ class Attachments {
   std::vector<std::unique_ptr<Program>> programs_;  // by account; the first is our own process
   std::size_t programs_size_ = 1;
   std::size_t programs_leaving_ = 0;
+  std::uint64_t incidents_ = 0;
   std::vector<BellGroup*> groups_;  // of all programs
   std::size_t next_group_ = 0;      // to be heard first in the next step
   std::vector<Place> places_;

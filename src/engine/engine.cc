@@ -287,9 +287,7 @@ void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
     if (due <= now) return idle_memory_.step(now, received, endpoint_, receive_memory());
     until = std::min(until, due);
   }
-  const bool release_wanted =
-      endpoint_.receive_region_used() > attachments_.least_receive_bytes() / 2;
-  const bool idle = attachments_.announce_sleep(release_wanted);
+  const bool idle = attachments_.announce_sleep(endpoint_.receive_memory_is_short());
   // The descriptor is cleared only when it was seen readable. A thread that found the engine asleep
   // may write it later, when the engine is awake for another reason; the next sleep clears that.
   if (idle && !interrupted_.exchange(false, std::memory_order_seq_cst) && wait(now, until, owner)) {

@@ -71,6 +71,11 @@ class Engine {
                                                      std::uint16_t port);
   void remove_program(Program& program) { attachments_.remove_program(program); }
   std::size_t programs() const { return attachments_.programs(); }
+  // Grows whenever something happens to a program that its host's log should have: see Incidents
+  // and core::Remedies.
+  std::uint64_t incidents() const { return attachments_.incidents() + endpoint_.remedies(); }
+  // See core::Endpoint::set_memory_total().
+  void set_memory_total(std::uint64_t bytes) { endpoint_.set_memory_total(bytes); }
 
   // No packet is taken before the first port is open: until then the kernel keeps them, so that a
   // request to a server that is about to open its port is not refused. For kStartGrace after that,

@@ -17,6 +17,16 @@ namespace homa::engine {
 struct ProgramLimits {
   std::uint32_t channels_max = 0;  // sockets
   std::uint32_t rpcs_max = 0;      // that all of them have started and that are in progress
+  core::AccountLimits account;     // receive_bytes is as large as the memory that it shares
+};
+
+// What the program did that it should not, and which limits it met; for its host's log.
+struct Incidents {
+  std::uint64_t channels_broken = 0;      // by what it wrote into their rings
+  std::uint64_t rpcs_refused = 0;         // it had rpcs_max in progress
+  std::uint64_t submissions_refused = 0;  // they made no sense
+
+  friend bool operator==(const Incidents&, const Incidents&) = default;
 };
 
 struct Program {
@@ -30,6 +40,7 @@ struct Program {
   std::size_t channels = 0;
   std::uint32_t rpcs = 0;  // started and in progress
   bool leaving = false;    // it is gone, and what it had is taken back
+  Incidents incidents;
 };
 
 }  // namespace homa::engine

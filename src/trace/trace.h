@@ -75,6 +75,10 @@ namespace homa::trace {
   NAME(errors_sent, "ERROR packets sent")                                                          \
   NAME(errors_received, "ERROR packets received")                                                  \
   NAME(buffer_waits_given_up, "messages refused: they waited long for room in the receive memory") \
+  NAME(pressure_held, "messages without a buffer: their program was beyond its guarantee")         \
+  NAME(pressure_incoming_dropped, "incoming messages dropped: memory was short, and they idle")    \
+  NAME(pressure_outgoing_dropped, "outgoing messages dropped: memory was short, and not granted")  \
+  NAME(pressure_sends_refused, "messages not sent: memory was short")                              \
   NAME(controls_dropped, "control packets not sent: too many waited")                              \
   NAME(unreachable_received, "ICMP errors about packets of ours")                                  \
   HOMA_DROP_REASONS(HOMA_DROP_COUNTER, NAME)                                                       \

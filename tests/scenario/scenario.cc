@@ -47,8 +47,13 @@ class Runner {
   explicit Runner(const ScenarioOptions& options)
       : options_(options), endpoint_(options.config, 1, recorder_) {
     EXPECT_TRUE(options.config.validate().has_value()) << options.config.validate().error().text;
-    EXPECT_TRUE(endpoint_.open_port(kServerPort).has_value());
-    EXPECT_TRUE(endpoint_.open_port(kClientPort).has_value());
+    core::AccountId account = core::kDefaultAccount;
+    if (options.memory_total > 0) {
+      endpoint_.set_memory_total(options.memory_total);
+      account = endpoint_.open_account(options.account).value();
+    }
+    EXPECT_TRUE(endpoint_.open_port(kServerPort, account).has_value());
+    EXPECT_TRUE(endpoint_.open_port(kClientPort, account).has_value());
     for (std::uint64_t peer = 1; peer <= options.known_peers; ++peer) meet(peer);
   }
 

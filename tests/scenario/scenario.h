@@ -65,6 +65,9 @@ struct ScenarioOptions {
   std::uint64_t known_peers = 1;
   bool hold_buffers = false;         // the application keeps the buffers of what it received
   std::uint16_t cutoff_version = 1;  // that `in DATA` names unless it says another
+  // Bytes of messages of all accounts; not 0: the ports belong to an account with these limits.
+  std::uint64_t memory_total = 0;
+  core::AccountLimits account;
 
   // The protocol's defaults on an unpaced link.
   static core::CoreConfig defaults() {
