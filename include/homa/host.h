@@ -96,6 +96,9 @@ class Host {
 
   // A client's socket on a free port.
   Result<Socket, Error> client();
+  // A client's socket whose messages will lie in memory of the application's: they wait until
+  // Socket::give_memory(). kInvalidArgument: the engine is homad's, which cannot write there.
+  Result<Socket, Error> client_with_own_memory();
   // A server's socket on `port` (1..32767).
   Result<Socket, Error> serve(std::uint16_t port);
 
@@ -110,7 +113,7 @@ class Host {
   std::size_t poll();
 
  private:
-  Result<Socket, Error> open_socket(std::uint16_t port);
+  Result<Socket, Error> open_socket(std::uint16_t port, bool own_memory = false);
   explicit Host(std::shared_ptr<client::HostState> state);
   std::shared_ptr<client::HostState> state_;
 };

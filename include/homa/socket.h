@@ -68,6 +68,11 @@ class Socket {
   // already), kClosed. Serving that port already is no error.
   Result<void, Error> bind(std::uint16_t port);
 
+  // For a socket of Host::client_with_own_memory(), once: its messages lie in `memory` from now on,
+  // the longest one (message_bytes_max) has to fit. The memory stays the application's, and must
+  // not go away before shutdown() or close() has returned. kInvalidArgument, kNoMemory, kClosed.
+  Result<void, Error> give_memory(std::span<std::byte> memory);
+
   // Starts an RPC: copies `request` (1 byte to the message limit) and returns its id at once.
   // kTooLong (message_bytes_max, or more than transmit memory ever takes), kInvalidArgument,
   // kClosed, kNoMemory (this socket's transmit memory is full, or it has rpcs_max RPCs in progress

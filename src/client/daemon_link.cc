@@ -425,6 +425,12 @@ bool DaemonLink::bring_back() {
   return all;
 }
 
+// What homad writes to is memory that the program shared with it when it attached.
+Result<EngineLink::Attached, Error> DaemonLink::attach_apart(const channel::ChannelConfig&) {
+  return failure(ErrorCode::kInvalidArgument,
+                 "homad cannot put messages into memory that it does not share");
+}
+
 void DaemonLink::stop() {
   stopping_.store(true, std::memory_order_seq_cst);
   const std::unique_ptr<std::thread> thread = std::move(thread_);

@@ -43,6 +43,7 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   const LinkLimits& limits() const override { return limits_; }
   ReceiveMemory receive_memory() const override;
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t port) override;
+  Result<Attached, Error> attach_apart(const channel::ChannelConfig& config) override;
   void add_user(const std::shared_ptr<EngineUser>& user) override;
   void remove_user(EngineUser& user) override { housekeeping_.remove(user); }
   Result<void, Error> permit_port(channel::Region& region, std::uint16_t port) override;

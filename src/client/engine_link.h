@@ -59,6 +59,16 @@ class EngineUser : public Untidy {
   virtual bool engine_back() = 0;
 };
 
+// The receive memory of one socket, where that is memory of the application's own.
+class OwnMemory {
+ public:
+  virtual ~OwnMemory() = default;
+  // Once: messages lie there from now on. kNoMemory, kClosed.
+  virtual Result<void, Error> give(std::span<std::byte> memory) = 0;
+  // When it returns, the engine writes nothing there any more. Any number of times.
+  virtual void take_back() = 0;
+};
+
 class EngineLink {
  public:
   // Owned: the engine is at rest, and the holder of the lock may run it. Not owned: it runs.
@@ -82,9 +92,13 @@ class EngineLink {
   struct Attached {
     std::shared_ptr<channel::Region> region;
     channel::Bell bell;
+    std::unique_ptr<OwnMemory> memory{};  // of attach_apart()
   };
   virtual Result<Attached, Error> attach(const channel::ChannelConfig& config,
                                          std::uint16_t port) = 0;
+  // The same for a client's channel whose messages lie in memory of the application's, and wait
+  // until that is given. kInvalidArgument: the engine cannot write there.
+  virtual Result<Attached, Error> attach_apart(const channel::ChannelConfig& config) = 0;
   // Tells `user`, as long as it lives, when the engine is lost, and tidies it now and then. Throws
   // std::bad_alloc.
   virtual void add_user(const std::shared_ptr<EngineUser>& user) = 0;

@@ -25,6 +25,9 @@ class FakeLink : public EngineLink {
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t) override {
     return Attached{channel::Region::create(config).value(), quiet_bell()};
   }
+  Result<Attached, Error> attach_apart(const channel::ChannelConfig& config) override {
+    return attach(config, 0);
+  }
   void add_user(const std::shared_ptr<EngineUser>&) override {}
   void remove_user(EngineUser&) override {}
   Result<void, Error> permit_port(channel::Region&, std::uint16_t) override { return {}; }

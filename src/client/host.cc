@@ -31,17 +31,19 @@ Result<Host, Error> Host::open(const HostConfig& config) {
   });
 }
 
-Result<Socket, Error> Host::open_socket(std::uint16_t port) {
+Result<Socket, Error> Host::open_socket(std::uint16_t port, bool own_memory) {
   return client::without_throwing([&]() -> Result<Socket, Error> {
     if (!state_) return failure(ErrorCode::kClosed, "this Host was moved from");
     if (state_->inherited()) return Unexpected(client::wrong_process());
-    auto socket = state_->open_socket(port);
+    auto socket = state_->open_socket(port, own_memory);
     if (!socket) return Unexpected(socket.error());
     return Socket(std::move(socket).value());
   });
 }
 
 Result<Socket, Error> Host::client() { return open_socket(0); }
+
+Result<Socket, Error> Host::client_with_own_memory() { return open_socket(0, true); }
 
 Result<Socket, Error> Host::serve(std::uint16_t port) {
   if (port > 0 && port < kFirstClientPort) return open_socket(port);

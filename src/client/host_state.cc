@@ -111,14 +111,15 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
 
 HostState::~HostState() { stop(); }
 
-Result<std::shared_ptr<SocketState>, Error> HostState::open_socket(std::uint16_t port) {
+Result<std::shared_ptr<SocketState>, Error> HostState::open_socket(std::uint16_t port, bool apart) {
   channel::ChannelConfig config;
   config.transmit_bytes = link_->limits().transmit_bytes + SocketState::kReserveBytes;
-  auto attached = link_->attach(config, port);
+  auto attached = apart ? link_->attach_apart(config) : link_->attach(config, port);
   if (!attached) return Unexpected(attached.error());
   std::shared_ptr<SocketState> socket;
   try {
-    socket = std::make_shared<SocketState>(link_, attached->region, attached->bell);
+    socket = std::make_shared<SocketState>(link_, attached->region, attached->bell,
+                                           std::move(attached->memory));
   } catch (const std::bad_alloc&) {
     channel::ApplicationEnd::abandon(*attached->region, attached->bell);
     return Unexpected(Error{ErrorCode::kNoMemory, "no memory for a further socket"});

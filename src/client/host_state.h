@@ -20,8 +20,8 @@ class HostState {
   HostState(const HostState&) = delete;
   HostState& operator=(const HostState&) = delete;
 
-  // Port 0: a client's socket.
-  Result<std::shared_ptr<SocketState>, Error> open_socket(std::uint16_t port);
+  // Port 0: a client's socket. `apart`: its messages will lie in memory of the application's.
+  Result<std::shared_ptr<SocketState>, Error> open_socket(std::uint16_t port, bool apart = false);
   // Shuts the sockets down, tells the peers, stops the engine. Received messages stay valid.
   void stop();
 

@@ -36,6 +36,7 @@ class InProcessLink : public EngineLink {
   const LinkLimits& limits() const override { return limits_; }
   ReceiveMemory receive_memory() const override { return {receive_memory_, nullptr}; }
   Result<Attached, Error> attach(const channel::ChannelConfig& config, std::uint16_t port) override;
+  Result<Attached, Error> attach_apart(const channel::ChannelConfig& config) override;
   void add_user(const std::shared_ptr<EngineUser>& user) override { housekeeping_.add(*user); }
   void remove_user(EngineUser& user) override { housekeeping_.remove(user); }
   Result<void, Error> permit_port(channel::Region&, std::uint16_t) override { return {}; }

@@ -42,6 +42,10 @@ Result<void, Error> Socket::bind(std::uint16_t port) {
   return call_open(state_, [&](SocketState& socket) { return socket.bind(port); });
 }
 
+Result<void, Error> Socket::give_memory(std::span<std::byte> memory) {
+  return call_open(state_, [&](SocketState& socket) { return socket.give_memory(memory); });
+}
+
 Result<RpcHandle, Error> Socket::send(const SocketAddress& server,
                                       std::span<const std::byte> request,
                                       const SendOptions& options) {

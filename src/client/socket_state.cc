@@ -45,14 +45,15 @@ std::uint8_t abort_code(ErrorCode code) {
 }  // namespace
 
 SocketState::SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region,
-                         channel::Bell bell)
+                         channel::Bell bell, std::unique_ptr<OwnMemory> memory)
     : link_(std::move(link)),
+      own_memory_(std::move(memory)),
       channel_(std::move(region), std::move(bell), kReserveBytes),
       inbox_(link_->limits().rpcs_max),
       outbox_(channel_),
       waiters_(channel_, *link_),
       descriptor_(channel_),
-      memory_(link_->receive_memory()) {}
+      memory_(own_memory_ ? EngineLink::ReceiveMemory{} : link_->receive_memory()) {}
 
 SocketState::~SocketState() {
   if (inherited()) {
@@ -200,6 +201,30 @@ Result<void, Error> SocketState::bind(std::uint16_t port) {
     return fail(may.error().code, may.error().text);
   }
   return ask_for_port(lock, port);
+}
+
+Result<void, Error> SocketState::give_memory(std::span<std::byte> memory) {
+  Lock lock(mutex_);
+  if (ended()) return closed();
+  if (!own_memory_) {
+    return fail(ErrorCode::kInvalidArgument,
+                "this socket's messages lie in its host's receive memory");
+  }
+  if (!memory_.bytes.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "the socket has receive memory already");
+  }
+  const std::uint32_t longest = link_->limits().message_bytes_max;
+  if (memory.size() < longest) {
+    return fail(ErrorCode::kInvalidArgument,
+                "receive memory holds a message of " + std::to_string(longest) +
+                    " bytes (message_bytes_max), but is of " + std::to_string(memory.size()));
+  }
+  memory_.bytes = memory;  // before the engine says that a message lies there
+  if (auto given = own_memory_->give(memory); !given) {
+    memory_.bytes = {};
+    return fail(given.error().code, given.error().text);
+  }
+  return {};
 }
 
 // Its words may be missing, the message may not: it has been taken from the inbox.
@@ -365,6 +390,11 @@ bool SocketState::is_open() {
 
 // Destructors call it, so it needs no memory: buffers go back through the ring alone.
 void SocketState::shutdown() {
+  close_channel();
+  if (own_memory_) own_memory_->take_back();
+}
+
+void SocketState::close_channel() {
   Lock lock(mutex_);
   if (std::exchange(closed_, true)) return;
   drain();

@@ -35,8 +35,9 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   // At the end of a channel's transmit memory, for a status when the rest is full of messages.
   static constexpr std::uint64_t kReserveBytes = 4096;
 
+  // `memory`: as EngineLink::attach_apart() gave it; nullptr: messages lie in the link's.
   SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region,
-              channel::Bell bell);
+              channel::Bell bell, std::unique_ptr<OwnMemory> memory = nullptr);
   ~SocketState() override;
   SocketState(const SocketState&) = delete;
   SocketState& operator=(const SocketState&) = delete;
@@ -45,6 +46,8 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   Result<void, Error> open(std::uint16_t port);
   // A client's socket serves `port` as well from now on.
   Result<void, Error> bind(std::uint16_t port);
+  // See Socket::give_memory().
+  Result<void, Error> give_memory(std::span<std::byte> memory);
 
   // A message to send is a Gather, which is copied, or a PreparedMessage, which is taken if all is
   // well.
@@ -173,6 +176,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   Result<void, Error> check_message(std::size_t bytes, const char* what);
   Unexpected<Error> fail(ErrorCode code, std::string text, Executed executed = Executed::kNo);
   Unexpected<Error> closed(Executed executed = Executed::kNo);
+  void close_channel();
   void abort_locked(RpcHandle rpc, ErrorCode code);
 
   // --- reattach.cc: buffers name the engine that gave them ---
@@ -189,6 +193,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   void retire_memory();
 
   const std::shared_ptr<EngineLink> link_;
+  const std::unique_ptr<OwnMemory> own_memory_;
   std::atomic<std::uint16_t> port_{0};
 
   channel::Mutex status_mutex_;  // taken before mutex_
@@ -213,9 +218,9 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
     std::uint64_t buffers;  // that are still used
     EngineLink::ReceiveMemory memory;
   };
-  std::uint64_t engines_ = 0;  // that were lost
-  std::uint64_t buffers_ = 0;  // of the present one that are used
-  EngineLink::ReceiveMemory memory_;
+  std::uint64_t engines_ = 0;         // that were lost
+  std::uint64_t buffers_ = 0;         // of the present one that are used
+  EngineLink::ReceiveMemory memory_;  // empty: own_memory_ was not given yet
   std::vector<Retired> retired_;
   bool left_engine_ = false;  // leave_engine() was called since the present one was lost
 };

@@ -21,10 +21,36 @@ bool is_empty(const PortShare& share) {
 
 BufferPool::BufferPool(std::uint64_t bytes, std::uint32_t longest, MemoryPressure* pressure,
                        MemoryUse* use)
-    : pressure_(pressure), memory_use_(use) {
-  if (bytes == 0) return;
-  zones_.emplace(bytes, longest);
-  const std::uint64_t longest_block = MemoryZones::block_bytes(longest);
+    : longest_(longest),
+      memory_follows_(bytes == kMemoryFollows),
+      pressure_(pressure),
+      memory_use_(use) {
+  if (bytes != 0 && !memory_follows_) make_zones(bytes);
+}
+
+void BufferPool::give_memory(std::uint64_t bytes) {
+  HOMA_CHECK(memory_follows_ && !zones_ && bytes > 0);
+  make_zones(bytes);
+  for (Turns& turns : turns_) {
+    for (PortShare& share : turns) {
+      PortShare::Waiting all;
+      all.swap(share.waiting[0]);
+      while (!all.empty()) {
+        MessageBuffer& buffer = *all.begin();
+        all.erase(all.begin());
+        share.waiting[class_of(buffer)].insert(buffer);
+      }
+    }
+  }
+}
+
+void BufferPool::make_zones(std::uint64_t bytes) {
+  auto owners =
+      base::Mapping::create((bytes / base::RegionAllocator::kUnit + 1) * sizeof(std::uint32_t));
+  if (!owners) throw std::bad_alloc();
+  zones_.emplace(bytes, longest_);
+  owners_ = std::move(owners).value();
+  const std::uint64_t longest_block = MemoryZones::block_bytes(longest_);
   for (std::size_t i = 0; i < zones_->zones(); ++i) {
     const std::uint64_t capacity = zones_->capacity(i);
     // Room for one message is for whoever comes. A common zone can take one of the longest.
@@ -35,10 +61,6 @@ BufferPool::BufferPool(std::uint64_t bytes, std::uint32_t longest, MemoryPressur
         only_one ? capacity
                  : capacity - (zones_->zones() == 1 ? std::max(reserve, longest_block) : reserve);
   }
-  auto owners =
-      base::Mapping::create((bytes / base::RegionAllocator::kUnit + 1) * sizeof(std::uint32_t));
-  if (!owners) throw std::bad_alloc();
-  owners_ = std::move(owners).value();
 }
 
 BufferPool::~BufferPool() {
@@ -118,24 +140,33 @@ bool BufferPool::get(MessageBuffer& buffer, PortShare& share, PeerShare* peer,
   buffer.share = &share;
   buffer.peer = peer;
   if (peer != nullptr) ++peer->messages;
-  if (!zones_) {
+  if (!zones_ && !memory_follows_) {
     buffer.offset = BufferOffset{};
     buffer.held = true;
     return true;
   }
+  buffer.turn = peer == nullptr ? share.turn : std::max(share.turn, peer->turn);
+  if (!zones_) {
+    wait(buffer);
+    return false;
+  }
   const std::uint64_t bytes = MemoryZones::block_bytes(length);
   const unsigned message_class = zones_->class_of(bytes);
-  PortShare::Waiting& waiting = share.waiting[message_class];
-  buffer.turn = peer == nullptr ? share.turn : std::max(share.turn, peer->turn);
+  const PortShare::Waiting& waiting = share.waiting[message_class];
   // Those that wait may do so because of their peers alone.
   if (waiting.empty() || buffer.turn <= waiting.begin()->turn) {
     if (peer == nullptr && allot_in(zones_->choice(message_class)[0], buffer, bytes)) return true;
     if (allot(buffer, message_class, bytes)) return true;
   }
-  if (peer != nullptr) peer->turn = buffer.turn + 1;
-  waiting.insert(buffer);
-  if (!share.turn_hook.is_linked()) turns_[share.responses ? 0 : 1].push_back(share);
+  wait(buffer);
   return false;
+}
+
+void BufferPool::wait(MessageBuffer& buffer) {
+  PortShare& share = *buffer.share;
+  if (buffer.peer != nullptr) buffer.peer->turn = buffer.turn + 1;
+  share.waiting[class_of(buffer)].insert(buffer);
+  if (!share.turn_hook.is_linked()) turns_[share.responses ? 0 : 1].push_back(share);
 }
 
 inline void BufferPool::take_back(PortShare& share, std::size_t zone, std::uint32_t length) {
@@ -165,7 +196,7 @@ void BufferPool::take_from(MessageBuffer& buffer) {
 }
 
 bool BufferPool::release(BufferOffset offset, std::uint32_t length) {
-  if (!zones_) return true;
+  if (!zones_) return !memory_follows_;
   const std::uint8_t zone = zones_->free(raw(offset), length);
   if (zone == MemoryZones::kNone) return false;
   take_back(*shares_[owner(raw(offset))], zone, length);
@@ -199,6 +230,7 @@ MessageBuffer* BufferPool::serve_one_of(PortShare& share) {
 
 // Responses first; among ports, in turn. A port that cannot be served does not hold up others.
 MessageBuffer* BufferPool::serve_waiting() {
+  if (!zones_) return nullptr;
   for (Turns& turns : turns_) {
     const std::size_t looks = std::min<std::size_t>(turns.size(), kLooks);
     for (std::size_t i = 0; i < looks; ++i) {

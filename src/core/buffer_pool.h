@@ -60,12 +60,19 @@ struct PortShare {
 
 class BufferPool {
  public:
+  static constexpr std::uint64_t kMemoryFollows = ~std::uint64_t{0};
+
   // 0 bytes: unlimited, and every buffer is at offset 0 (for owners that keep no bytes).
+  // kMemoryFollows: every message waits until give_memory().
   // longest: of a message, in bytes. `pressure`, `use`: who else has a say in it, and what the
   // account uses; they outlive the pool. nullptr: nobody.
   BufferPool(std::uint64_t bytes, std::uint32_t longest, MemoryPressure* pressure = nullptr,
              MemoryUse* use = nullptr);
   ~BufferPool();
+
+  // For a pool whose memory follows: once, `bytes` > 0. Call serve_waiting() afterwards. Throws
+  // std::bad_alloc, and then nothing has changed. O(waiting messages).
+  void give_memory(std::uint64_t bytes);
 
   // A port opens, and takes responses or requests. It closes when none of its messages is here any
   // more; buffers that its application still has stay valid.
@@ -122,9 +129,12 @@ class BufferPool {
   void take_from(MessageBuffer& buffer);
   bool allot(MessageBuffer& buffer, unsigned message_class, std::uint64_t bytes);
   bool allot_in(std::uint8_t zone, MessageBuffer& buffer, std::uint64_t bytes);
+  // Until there is memory, there is one class.
   unsigned class_of(const MessageBuffer& buffer) const {
-    return zones_->class_of(MemoryZones::block_bytes(buffer.length));
+    return zones_ ? zones_->class_of(MemoryZones::block_bytes(buffer.length)) : 0;
   }
+  void wait(MessageBuffer& buffer);
+  void make_zones(std::uint64_t bytes);
   // A peer may use half of what it leaves: one alone gets a third. One message it may always have.
   bool exceeds_share(const MessageBuffer& buffer, unsigned message_class,
                      std::uint64_t bytes) const;
@@ -137,6 +147,8 @@ class BufferPool {
   void leave_turns_if_served(PortShare& share);
   std::uint32_t& owner(std::uint64_t offset) const;
 
+  const std::uint32_t longest_;
+  const bool memory_follows_;
   std::optional<MemoryZones> zones_;
   base::Mapping owners_;  // by unit of the memory: the share that a buffer which begins there is of
   std::array<Use, MemoryZones::kZonesMax> use_{};  // by zone

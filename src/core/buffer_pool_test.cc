@@ -75,6 +75,32 @@ TEST(BufferPool, AnUnlimitedPoolTakesEverything) {
   pool.drop(buffer);
 }
 
+TEST(BufferPool, WithoutMemoryEveryMessageWaitsUntilItIsGiven) {
+  BufferPool pool(BufferPool::kMemoryFollows, kLongest);
+  PortShare& requests = pool.open_share(false);
+  PortShare& responses = pool.open_share(true);
+  PeerShare peer;
+  std::array<MessageBuffer, 4> buffers;
+  EXPECT_FALSE(pool.get(buffers[0], requests, &peer, kLong));
+  EXPECT_FALSE(pool.get(buffers[1], requests, nullptr, 100));
+  EXPECT_FALSE(pool.get(buffers[2], responses, nullptr, kLength));
+  EXPECT_FALSE(pool.get(buffers[3], responses, nullptr, 100));
+  EXPECT_EQ(pool.serve_waiting(), nullptr);
+  EXPECT_FALSE(pool.release(BufferOffset{0}, 100));
+  pool.drop(buffers[3]);  // gave up while it waited
+  pool.give_memory(kMemory);
+  int served = 0;
+  while (pool.serve_waiting() != nullptr) ++served;
+  EXPECT_EQ(served, 3);
+  EXPECT_FALSE(pool.waiting());
+  EXPECT_FALSE(buffers[3].held);
+  for (MessageBuffer& buffer : buffers) pool.drop(buffer);
+  EXPECT_EQ(pool.used(), 0U);
+  MessageBuffer later;
+  EXPECT_TRUE(pool.get(later, requests, &peer, kLong)) << "an ordinary pool from then on";
+  pool.drop(later);
+}
+
 // The response that a request's handler waits for would never come otherwise.
 TEST(BufferPool, RequestsLeaveRoomForResponses) {
   std::deque<MessageBuffer> requests, responses;

@@ -29,6 +29,14 @@ Result<AccountId, ErrorCode> Endpoint::open_account(const AccountLimits& limits)
 void Endpoint::set_memory_total(std::uint64_t bytes) {
   impl_->accounts_.pressure().set_total(bytes);
 }
+Result<AccountId, ErrorCode> Endpoint::open_account_without_memory() {
+  AccountLimits limits;
+  limits.receive_bytes = BufferPool::kMemoryFollows;
+  return impl_->open_account(limits);
+}
+void Endpoint::give_memory(Time now, AccountId account, std::uint64_t receive_bytes) {
+  impl_->give_memory(now, account, receive_bytes);
+}
 void Endpoint::close_account(Time now, AccountId account) { impl_->close_account(now, account); }
 Result<Port, ErrorCode> Endpoint::open_port(Port port, AccountId account) {
   return impl_->open_port(port, account);

@@ -85,6 +85,10 @@ class Endpoint {
   // One more account, with receive memory of its own. The default account needs no opening, and has
   // no limits. kNoMemory: no more memory can be guaranteed.
   Result<AccountId, ErrorCode> open_account(const AccountLimits& limits);
+  // One more account without memory or limits: its messages wait until give_memory(), once, with
+  // `receive_bytes` > 0. That throws std::bad_alloc, and then nothing has changed.
+  Result<AccountId, ErrorCode> open_account_without_memory();
+  void give_memory(Time now, AccountId account, std::uint64_t receive_bytes);
   // Of the messages of all accounts, in bytes; at first there is no limit
   // (docs/protocol.md#pressure).
   void set_memory_total(std::uint64_t bytes);

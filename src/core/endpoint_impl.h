@@ -41,6 +41,7 @@ class Endpoint::Impl {
   void on_paths_changed() { ++path_generation_; }
   void on_too_big(Time now, const Address& peer, std::span<const std::byte> quoted);
   Result<AccountId, ErrorCode> open_account(const AccountLimits& limits);
+  void give_memory(Time now, AccountId id, std::uint64_t receive_bytes);
   void close_account(Time now, AccountId id);
   Result<Port, ErrorCode> open_port(Port port, AccountId account);
   void close_port(Time now, Port port);

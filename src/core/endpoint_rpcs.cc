@@ -1,6 +1,7 @@
 // The life of an RPC: how it starts, what it holds, how it ends.
 #include <algorithm>
 
+#include "base/check.h"
 #include "core/endpoint_impl.h"
 
 namespace homa::core {
@@ -36,6 +37,14 @@ Result<AccountId, ErrorCode> Endpoint::Impl::open_account(const AccountLimits& l
   const Account* const account = accounts_.open(limits);
   if (account == nullptr) return Unexpected(ErrorCode::kNoMemory);
   return account->id;
+}
+
+void Endpoint::Impl::give_memory(Time now, AccountId id, std::uint64_t receive_bytes) {
+  Account* account = accounts_.find(id);
+  HOMA_CHECK(account != nullptr);
+  account->pool.give_memory(receive_bytes);
+  account->memory.receive_capacity = receive_bytes;
+  if (account->pool.waiting()) serve_waiting(now, account->pool);
 }
 
 void Endpoint::Impl::close_account(Time now, AccountId id) {

@@ -31,7 +31,7 @@ Attachments::Attachments(core::Endpoint& endpoint, ReceiveRegion receive, trace:
       scope_(scope),
       state_(std::move(state)) {
   const ProgramLimits limits{kChannelsMax, endpoint.config().rpcs_max, {}};
-  programs_.push_back(std::make_unique<Program>(core::kDefaultAccount, std::move(receive), limits));
+  programs_.push_back(std::make_shared<Program>(core::kDefaultAccount, std::move(receive), limits));
   add_group(*programs_.front(), own_doorbell_);
 }
 
@@ -94,13 +94,14 @@ Result<std::uint16_t, Error> Attachments::add(Program& program,
   auto attachment = std::make_unique<Attachment>(
       AttachmentContext{endpoint_, program, counters_, port_owners_, scope_, port, &incidents_},
       std::move(region), index);
-  auto number = program.bells.back()->add(index);
+  Program& rings = program.bells.empty() ? *programs_.front() : program;
+  auto number = rings.bells.back()->add(index);
   if (!number) {
     // Another process has one doorbell; its limit of channels is lower.
-    add_group(program, std::make_shared<channel::Doorbell>());
-    number = program.bells.back()->add(index);
+    add_group(rings, std::make_shared<channel::Doorbell>());
+    number = rings.bells.back()->add(index);
   }
-  places_[index] = Place{std::move(attachment), program.bells.back().get(), *number, 0, false};
+  places_[index] = Place{std::move(attachment), rings.bells.back().get(), *number, 0, false};
   free_.pop_back();
   ++size_;
   ++program.channels;
@@ -115,19 +116,56 @@ Result<Program*, Error> Attachments::add_program(ReceiveRegion receive,
   const std::uint32_t most = channel::Doorbell::kChannels;
   ProgramLimits bounded = limits;
   bounded.channels_max = std::min(limits.channels_max, most);
-  bounded.account.receive_bytes = receive.memory().bytes().size();
+  bounded.account.receive_bytes = receive.size();
   const auto account = endpoint_.open_account(bounded.account);
   if (!account) {
     return failure(ErrorCode::kNoMemory, "no more memory can be guaranteed to a further program");
   }
-  programs_.resize(std::max<std::size_t>(programs_.size(), raw(*account) + 1));
-  auto program = std::make_unique<Program>(*account, std::move(receive), bounded);
+  auto program = std::make_shared<Program>(*account, std::move(receive), bounded);
   add_group(*program, std::move(doorbell));
-  programs_[raw(*account)] = std::move(program);
-  ++programs_size_;
-  return programs_[raw(*account)].get();
+  add_program(program);
+  return program.get();
 } catch (const std::bad_alloc&) {
   return failure(ErrorCode::kNoMemory, "no memory for a further program");
+}
+
+void Attachments::add_program(std::shared_ptr<Program> program) {
+  const std::size_t at = raw(program->account);
+  if (at >= programs_.size()) programs_.resize(at + 1);
+  programs_[at] = std::move(program);
+  ++programs_size_;
+}
+
+Result<Attachments::Apart, Error> Attachments::attach_apart(
+    std::shared_ptr<channel::Region> region) try {
+  const ProgramLimits limits{1, endpoint_.config().rpcs_max, {}};
+  const auto account = endpoint_.open_account_without_memory();
+  if (!account) return failure(ErrorCode::kNoMemory, "no memory for a further socket");
+  auto program = std::make_shared<Program>(*account, ReceiveRegion(), limits);
+  add_program(program);
+  const auto index = add(*program, std::move(region), std::nullopt);
+  if (!index) {
+    remove_program(*program);
+    return Unexpected(index.error());
+  }
+  const Place& place = places_[*index];
+  return Apart{channel::Bell(state_, place.group->doorbell(), place.number, wake_fd_), program};
+} catch (const std::bad_alloc&) {
+  return failure(ErrorCode::kNoMemory, "no memory for a further socket");
+}
+
+Result<void, Error> Attachments::give_memory(Time now, Program& program,
+                                             std::span<std::byte> memory) try {
+  if (programs_[raw(program.account)].get() != &program || program.leaving) {
+    return failure(ErrorCode::kClosed, "the socket was closed");
+  }
+  auto receive = ReceiveRegion::over(memory);
+  if (!receive) return Unexpected(receive.error());
+  program.receive = std::move(receive).value();
+  endpoint_.give_memory(now, program.account, memory.size());
+  return {};
+} catch (const std::bad_alloc&) {
+  return failure(ErrorCode::kNoMemory, "no memory for the tables of a socket's receive memory");
 }
 
 void Attachments::remove_program(Program& program) {
@@ -146,7 +184,7 @@ void Attachments::close_left_programs(Time now) {
   for (auto& program : programs_) {
     if (!program || !program->leaving || program->channels > 0) continue;
     endpoint_.close_account(now, program->account);
-    std::erase(groups_, program->bells.front().get());
+    for (const auto& group : program->bells) std::erase(groups_, group.get());
     program.reset();
     --programs_size_;
     --programs_leaving_;
@@ -225,11 +263,7 @@ void Attachments::publish() {
     Place& place = places_[index];
     place.attachment->channel().publish();
     if (place.attachment->ended()) {
-      place.group->remove(place.number);
-      --place.attachment->program().channels;
-      place = Place{};
-      free_.push_back(index);
-      --size_;
+      forget(place, index);
     } else if (stays_active(place, index, kept)) {
       active_[kept++] = index;
     } else {
@@ -237,6 +271,16 @@ void Attachments::publish() {
     }
   }
   if (kept != active_.size()) active_.resize(kept);
+}
+
+void Attachments::forget(Place& place, std::uint16_t index) {
+  place.group->remove(place.number);
+  Program& program = place.attachment->program();
+  const bool alone = program.bells.empty();
+  if (--program.channels == 0 && alone && !program.leaving) remove_program(program);
+  place = Place{};
+  free_.push_back(index);
+  --size_;
 }
 
 bool Attachments::stays_active(Place& place, std::uint16_t index, std::size_t others) {

@@ -33,6 +33,17 @@ class Attachments {
   // Serves a further channel of the engine's own process until its application is gone. kNoMemory.
   Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region);
 
+  // --- Sockets of its own process with receive memory of their own ---
+  // Serves a further channel, whose messages wait until give_memory(). kNoMemory.
+  struct Apart {
+    channel::Bell bell;
+    std::shared_ptr<Program> program;
+  };
+  Result<Apart, Error> attach_apart(std::shared_ptr<channel::Region> region);
+  // Once. The memory must stay until Program::receive.take_back(). kNoMemory, kClosed (the channel
+  // is gone).
+  Result<void, Error> give_memory(Time now, Program& program, std::span<std::byte> memory);
+
   // --- Other processes ---
   // Their channels ring `doorbell`, and their messages come to `receive`. kNoMemory.
   Result<Program*, Error> add_program(ReceiveRegion receive,
@@ -118,6 +129,9 @@ class Attachments {
   Result<std::uint16_t, Error> add(Program& program, std::shared_ptr<channel::Region> region,
                                    std::optional<std::uint16_t> port);
   void add_group(Program& program, std::shared_ptr<channel::Doorbell> doorbell);
+  // Its place in programs_, which becomes its account's.
+  void add_program(std::shared_ptr<Program> program);
+  void forget(Place& place, std::uint16_t index);
   void close_left_programs(Time now);
   void reserve(std::size_t places);
   void activate(std::uint16_t index);
@@ -131,7 +145,7 @@ class Attachments {
   std::uint32_t scope_;
   const std::shared_ptr<channel::EngineState> state_;
   const std::shared_ptr<channel::Doorbell> own_doorbell_ = std::make_shared<channel::Doorbell>();
-  std::vector<std::unique_ptr<Program>> programs_;  // by account; the first is our own process
+  std::vector<std::shared_ptr<Program>> programs_;  // by account; the first is our own process
   std::size_t programs_size_ = 1;
   std::size_t programs_leaving_ = 0;
   std::uint64_t incidents_ = 0;

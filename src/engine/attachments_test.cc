@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <vector>
 
 #include "engine/attachments_fixture.h"
@@ -182,6 +183,44 @@ TEST_F(AttachmentsTest, AClientsChannelCanOpenOneServersPortBeside) {
   EXPECT_EQ(answer(kPort), ErrorCode::kInUse);
   EXPECT_EQ(answer(kPort + 1), ErrorCode::kOk) << "a refusal leaves the channel as it was";
   EXPECT_EQ(answer(kPort + 2), ErrorCode::kInvalidArgument) << "it serves a port";
+}
+
+// A socket with receive memory of its own is a program of its own, as long as the channel lives.
+TEST_F(AttachmentsTest, ASocketApartHasItsOwnAccount) {
+  std::vector<std::byte> memory(4 << 20);
+  const std::size_t programs = attachments_.programs();
+  channel::ChannelConfig small;
+  small.transmit_bytes = 1 << 16;
+  auto apart = attachments_.attach_apart(channel::Region::create(small).value());
+  ASSERT_TRUE(apart);
+  EXPECT_EQ(attachments_.programs(), programs + 1);
+  EXPECT_NE(apart->program->account, core::kDefaultAccount);
+  ASSERT_TRUE(attachments_.give_memory(kNow, *apart->program, memory));
+  const std::array<std::byte, 1> one{std::byte{1}};
+  attachments_.copy_in(apart->program->account, core::BufferOffset{7}, one);
+  EXPECT_EQ(memory[7], std::byte{1});
+  apart->program->receive.take_back();
+  attachments_.copy_in(apart->program->account, core::BufferOffset{8}, one);
+  EXPECT_EQ(memory[8], std::byte{0});
+}
+
+TEST_F(AttachmentsTest, ASocketApartIsForgottenWithItsChannel) {
+  std::vector<std::byte> memory(4 << 20);
+  const std::size_t programs = attachments_.programs();
+  channel::ChannelConfig small;
+  small.transmit_bytes = 1 << 16;
+  const auto region = channel::Region::create(small).value();
+  auto apart = attachments_.attach_apart(region);
+  ASSERT_TRUE(apart);
+  auto application = std::make_unique<ApplicationEnd>(region, apart->bell);
+  submit(*application, SubmissionKind::kOpen);
+  EXPECT_EQ(step(), 1U);
+  application.reset();
+  for (int i = 0; i < 10 && attachments_.programs() > programs; ++i) step();
+  EXPECT_EQ(attachments_.programs(), programs);
+  EXPECT_EQ(attachments_.size(), 0U);
+  EXPECT_EQ(attachments_.give_memory(kNow, *apart->program, memory).error().code,
+            ErrorCode::kClosed);
 }
 
 }  // namespace

@@ -78,6 +78,17 @@ Result<channel::Bell, Error> Engine::attach(std::shared_ptr<channel::Region> reg
   return attachments_.attach(std::move(region));
 }
 
+Result<Attachments::Apart, Error> Engine::attach_apart(std::shared_ptr<channel::Region> region) {
+  if (auto good = serves(); !good) return Unexpected(good.error());
+  return attachments_.attach_apart(std::move(region));
+}
+
+Result<void, Error> Engine::give_memory(Program& program, std::span<std::byte> memory) {
+  if (auto good = serves(); !good) return good;
+  deadline_ = Time::min();  // messages that waited for it are asked for
+  return attachments_.give_memory(forward(clock_now()), program, memory);
+}
+
 Result<Program*, Error> Engine::add_program(ReceiveRegion receive,
                                             std::shared_ptr<channel::Doorbell> doorbell,
                                             const ProgramLimits& limits) {

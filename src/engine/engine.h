@@ -57,6 +57,10 @@ class Engine {
   // kNoMemory.
   Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region);
 
+  // Sockets of its own process with receive memory of their own: see Attachments.
+  Result<Attachments::Apart, Error> attach_apart(std::shared_ptr<channel::Region> region);
+  Result<void, Error> give_memory(Program& program, std::span<std::byte> memory);
+
   // Programs of other processes: see Attachments.
   Result<Program*, Error> add_program(ReceiveRegion receive,
                                       std::shared_ptr<channel::Doorbell> doorbell,

@@ -1,5 +1,6 @@
 // A program that an engine serves: its account, the memory that its messages lie in, and what it
-// may have in progress. An embedded engine has one, the process that it is in.
+// may have in progress. An embedded engine has one, the process that it is in, and one for each
+// socket there whose messages lie in memory of their own.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +37,7 @@ struct Program {
   const core::AccountId account;
   ReceiveRegion receive;
   const ProgramLimits limits;
-  std::vector<std::unique_ptr<BellGroup>> bells;
+  std::vector<std::unique_ptr<BellGroup>> bells;  // none: those of the engine's own process
   std::size_t channels = 0;
   std::uint32_t rpcs = 0;  // started and in progress
   bool leaving = false;    // it is gone, and what it had is taken back

@@ -37,16 +37,26 @@ class ReceiveRegion {
   }
   // In memory that another process may write to: nothing in it is believed. kNoMemory.
   static Result<ReceiveRegion, Error> over(base::Mapping memory) {
-    auto holders = base::Mapping::create((memory.bytes().size() / kUnit + 1) * sizeof(Holder));
-    if (!holders) return Unexpected(holders.error());
-    return ReceiveRegion(std::move(memory), std::move(holders).value());
+    auto region = over(memory.bytes());
+    if (region) region->memory_ = std::move(memory);
+    return region;
   }
+  // In memory that somebody else owns, until take_back(). kNoMemory.
+  static Result<ReceiveRegion, Error> over(std::span<std::byte> memory) {
+    auto holders = base::Mapping::create((memory.size() / kUnit + 1) * sizeof(Holder));
+    if (!holders) return Unexpected(holders.error());
+    return ReceiveRegion(memory, std::move(holders).value());
+  }
+  // No memory, until something is moved here.
+  ReceiveRegion() = default;
 
   void copy_in(std::uint64_t offset, std::span<const std::byte> bytes) {
-    const std::span<std::byte> to = memory_.bytes();
-    HOMA_CHECK(offset <= to.size() && bytes.size() <= to.size() - offset);
-    std::memcpy(to.data() + offset, bytes.data(), bytes.size());
+    if (taken_back_) return;
+    HOMA_CHECK(offset <= bytes_.size() && bytes.size() <= bytes_.size() - offset);
+    std::memcpy(bytes_.data() + offset, bytes.data(), bytes.size());
   }
+  // Nothing is written from now on. What was given stays held.
+  void take_back() { taken_back_ = true; }
 
   // `channel` holds the buffer from now on. `held` is the channel's.
   void give(const Buffer& buffer, std::uint16_t channel, HeldBuffers& held) {
@@ -59,7 +69,7 @@ class ReceiveRegion {
   // none there. `offset` may be any number.
   std::optional<std::uint32_t> take(std::uint64_t offset, std::uint16_t channel,
                                     HeldBuffers& held) {
-    if (offset % kUnit != 0 || offset >= memory_.bytes().size()) return std::nullopt;
+    if (offset % kUnit != 0 || offset >= bytes_.size()) return std::nullopt;
     Holder& found = at(offset / kUnit);
     if (found.held == 0 || found.channel != channel) return std::nullopt;
     found.held = 0;
@@ -76,7 +86,8 @@ class ReceiveRegion {
     return Buffer{offset, *length};
   }
 
-  const base::Mapping& memory() const { return memory_; }
+  std::uint64_t size() const { return bytes_.size(); }
+  const base::Mapping& memory() const { return memory_; }  // empty: somebody else owns it
 
  private:
   static constexpr std::uint64_t kUnit = base::RegionAllocator::kUnit;  // buffers begin there
@@ -88,15 +99,17 @@ class ReceiveRegion {
     std::uint16_t held;
   };
 
-  ReceiveRegion(base::Mapping memory, base::Mapping holders)
-      : memory_(std::move(memory)), holders_(std::move(holders)) {}
+  ReceiveRegion(std::span<std::byte> bytes, base::Mapping holders)
+      : bytes_(bytes), holders_(std::move(holders)) {}
 
   Holder& at(std::uint64_t unit) {
     return reinterpret_cast<Holder*>(holders_.bytes().data())[unit];
   }
 
   base::Mapping memory_;
+  std::span<std::byte> bytes_;
   base::Mapping holders_;
+  bool taken_back_ = false;
 };
 
 }  // namespace homa::engine

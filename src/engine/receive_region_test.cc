@@ -22,6 +22,19 @@ TEST_F(ReceiveRegionTest, CopiesBytesToTheirPlace) {
   EXPECT_EQ(region_.memory().bytes().back(), std::byte{3});
 }
 
+TEST_F(ReceiveRegionTest, NothingIsWrittenToMemoryThatWasTakenBack) {
+  std::array<std::byte, 1024> memory{};
+  ReceiveRegion others = ReceiveRegion::over(std::span(memory)).value();
+  const std::array<std::byte, 1> one{std::byte{1}};
+  others.copy_in(5, one);
+  EXPECT_EQ(memory[5], std::byte{1});
+  others.give({256, 10}, 1, first_);
+  others.take_back();
+  others.copy_in(6, one);
+  EXPECT_EQ(memory[6], std::byte{0});
+  EXPECT_EQ(others.take(256, 1, first_), 10U) << "what was given can still be given back";
+}
+
 TEST_F(ReceiveRegionTest, ABufferIsTakenOnceAndByItsHolderOnly) {
   region_.give({512, 100}, 1, first_);
   EXPECT_FALSE(region_.take(512, 2, second_));

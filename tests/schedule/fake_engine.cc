@@ -3,12 +3,22 @@
 #include <algorithm>
 
 #include "channel/wake.h"
+#include "client/in_process_link.h"
 #include "schedule/scheduler.h"
 
 namespace homa::channel {
 const void* descriptor_place(int fd);
 bool is_signalled(int fd);
 }  // namespace homa::channel
+
+namespace homa::client {
+
+// This engine has one receive memory.
+Result<EngineLink::Attached, Error> InProcessLink::attach_apart(const channel::ChannelConfig&) {
+  return Unexpected(Error{ErrorCode::kInvalidArgument, {}});
+}
+
+}  // namespace homa::client
 
 namespace homa::engine {
 namespace {
