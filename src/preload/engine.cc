@@ -27,16 +27,17 @@ Result<std::shared_ptr<Engine>, Failure> Engine::open(const HostConfig& config) 
   const std::uint16_t peers = is_homads && !is_said ? host->address().udp_port : config.udp_port;
   auto engine = std::make_shared<Engine>(std::move(host).value());
   engine->peer_udp_port_ = peers;
+  engine->is_homads_ = is_homads;
   engine->elsewhere_ = elsewhere;
   return engine;
 }
 
-Result<Socket, Failure> Engine::client() {
+Result<Engine::Client, Failure> Engine::client() {
   const std::lock_guard lock(mutex_);
   if (!host_) return refuse(ESHUTDOWN, "the program ends");
-  auto socket = host_->client();
+  auto socket = is_homads_ ? host_->client() : host_->client_with_own_memory();
   if (!socket) return refuse(socket.error());
-  return std::move(socket).value();
+  return Client{std::move(socket).value(), !is_homads_};
 }
 
 const char* Engine::cannot_serve() const {

@@ -18,9 +18,16 @@ class Engine {
   static Result<std::shared_ptr<Engine>, Failure> open(const HostConfig& config);
   explicit Engine(Host host) : host_(std::move(host)) {}
 
-  Result<Socket, Failure> client();
+  struct Client {
+    Socket socket;
+    // The engine will put messages into memory of the program's own (Socket::give_memory()). homad
+    // cannot: docs/decisions/0018-memory-of-kernel-programs.md.
+    bool places_messages = false;
+  };
+  Result<Client, Failure> client();
   // What peers' engines listen on, where they use UDP: addresses of sockets have no place for it.
   std::uint16_t peer_udp_port() const { return peer_udp_port_; }
+  bool is_homads() const { return is_homads_; }
   // Why no socket here can be a server's; nullptr: it can.
   const char* cannot_serve() const;
   // Does what is due now, for a thread that waits for room to send.
@@ -32,6 +39,7 @@ class Engine {
   std::mutex mutex_;
   std::optional<Host> host_;  // until close()
   std::uint16_t peer_udp_port_ = kDefaultUdpPort;
+  bool is_homads_ = false;
   bool elsewhere_ = false;  // another program has the UDP port where peers look for servers
 };
 

@@ -1,11 +1,12 @@
 // sendmsg() and recvmsg() of a KernelSocket.
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstring>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "preload/interruptions.h"
 #include "preload/kernel_socket.h"
@@ -27,48 +28,34 @@ constexpr std::size_t kServedMost = 1 << 16;
 Unexpected<Failure> would_block() { return refuse(EAGAIN, {}); }
 Unexpected<Failure> interrupted() { return refuse(EINTR, {}); }
 
-// The message of a sendmsg(), in one piece.
-class Gathered {
+// The extents of a sendmsg(), without the empty ones.
+class Extents {
  public:
-  static Result<Gathered, Failure> of(const msghdr& message) {
+  static Result<Extents, Failure> of(const msghdr& message) {
+    if (message.msg_iovlen > IOV_MAX) return refuse(EMSGSIZE, "a message has at most 1024 extents");
     if (message.msg_iovlen > 0 && message.msg_iov == nullptr) {
       return refuse(EFAULT, "no address of msg_iov");
     }
-    const std::span<const iovec> extents(message.msg_iov, message.msg_iovlen);
+    Extents extents;
     std::size_t total = 0;
-    for (const iovec& extent : extents) {
+    for (const iovec& extent : std::span(message.msg_iov, message.msg_iovlen)) {
       if (extent.iov_len > HOMA_MAX_MESSAGE_LENGTH - total) {
         return refuse(EINVAL, "a message has at most 1000000 bytes");
       }
-      if (extent.iov_len > 0 && extent.iov_base == nullptr) {
+      if (extent.iov_len == 0) continue;
+      if (extent.iov_base == nullptr) {
         return refuse(EFAULT, "an extent of the message has no address");
       }
+      extents.pieces_.push_back({static_cast<const std::byte*>(extent.iov_base), extent.iov_len});
       total += extent.iov_len;
     }
     if (total == 0) return refuse(EINVAL, "a message has at least one byte");
-    return Gathered(extents, total);
+    return extents;
   }
-  std::span<const std::byte> bytes() const { return bytes_; }
+  Pieces pieces() const { return {pieces_.data(), pieces_.size()}; }
 
  private:
-  Gathered(std::span<const iovec> extents, std::size_t total) {
-    const auto begin = [](const iovec& extent) {
-      return static_cast<const std::byte*>(extent.iov_base);
-    };
-    for (const iovec& extent : extents) {
-      if (extent.iov_len != total) continue;
-      bytes_ = {begin(extent), total};  // in place
-      return;
-    }
-    copy_.reserve(total);
-    for (const iovec& extent : extents) {
-      copy_.insert(copy_.end(), begin(extent), begin(extent) + extent.iov_len);
-    }
-    bytes_ = copy_;
-  }
-
-  std::vector<std::byte> copy_;
-  std::span<const std::byte> bytes_;
+  boost::container::small_vector<std::span<const std::byte>, 4> pieces_;
 };
 
 // Calls call(timeout) until something comes, a signal interrupts it, or it fails.
@@ -80,15 +67,6 @@ Result<Message, Failure> wait_for(Call call) {
     if (message) return std::move(message).value();
     if (message.error().code != ErrorCode::kWouldBlock) return refuse(message.error());
     if (interruptions() != before) return interrupted();
-  }
-}
-
-void copy_into_pages(std::span<const std::byte> bytes, const PageList& pages,
-                     const homa_rcvbuf_args& memory) {
-  for (std::uint32_t i = 0; i < pages.count; ++i) {
-    const auto part = bytes.first(std::min<std::size_t>(bytes.size(), HOMA_BPAGE_SIZE));
-    std::memcpy(reinterpret_cast<void*>(memory.start + pages.offsets[i]), part.data(), part.size());
-    bytes = bytes.subspan(part.size());
   }
 }
 
@@ -107,14 +85,14 @@ KernelSocket::Done KernelSocket::send(const msghdr& message, int flags) {
       args.reserved != 0) {
     return refuse(EINVAL, "unknown flags, or a reserved field that is not 0");
   }
-  const auto gathered = Gathered::of(message);
-  if (!gathered) return Unexpected(gathered.error());
+  const auto extents = Extents::of(message);
+  if (!extents) return Unexpected(extents.error());
   const bool wait = !nonblocking() && (flags & MSG_DONTWAIT) == 0;
-  if (args.id == 0) return send_request(message, args, gathered->bytes(), wait);
+  if (args.id == 0) return send_request(message, args, extents->pieces(), wait);
   if (args.completion_cookie != 0) return refuse(EINVAL, "a response has no completion_cookie");
   const auto peer = read_address(message.msg_name, message.msg_namelen, family_, 0);
   if (!peer) return Unexpected(peer.error());
-  return send_response(args, gathered->bytes(), wait);
+  return send_response(args, extents->pieces(), wait);
 }
 
 // Tries until there is room in the socket's transmit memory.
@@ -132,7 +110,7 @@ auto KernelSocket::with_room(bool wait, Call call) -> decltype(call()) {
 }
 
 KernelSocket::Done KernelSocket::send_request(const msghdr& message, homa_sendmsg_args& args,
-                                              std::span<const std::byte> bytes, bool wait) {
+                                              Pieces bytes, bool wait) {
   const auto server =
       read_address(message.msg_name, message.msg_namelen, family_, engine_->peer_udp_port());
   if (!server) return Unexpected(server.error());
@@ -152,8 +130,8 @@ KernelSocket::Done KernelSocket::send_request(const msghdr& message, homa_sendms
   return 0;
 }
 
-KernelSocket::Done KernelSocket::send_response(const homa_sendmsg_args& args,
-                                               std::span<const std::byte> bytes, bool wait) {
+KernelSocket::Done KernelSocket::send_response(const homa_sendmsg_args& args, Pieces bytes,
+                                               bool wait) {
   {
     const Lock lock(mutex_);
     if (served_.count(args.id) == 0) {
@@ -208,9 +186,10 @@ Result<void, Failure> KernelSocket::take_pages_back(homa_recvmsg_args& args) {
   if (args.num_bpages > HOMA_MAX_BPAGES || args.reserved != 0) {
     return refuse(EINVAL, "num_bpages is above HOMA_MAX_BPAGES, or a reserved field is not 0");
   }
+  ReturnedMessages returned;  // they go when the lock has been given up
   const Lock lock(mutex_);
-  if (!pages_) return refuse(EINVAL, "the socket has no receive memory yet (SO_HOMA_RCVBUF)");
-  if (!pages_->give_back(std::span(args.bpage_offsets).first(args.num_bpages))) {
+  if (!memory_) return refuse(EINVAL, "the socket has no receive memory yet (SO_HOMA_RCVBUF)");
+  if (!memory_->give_back(std::span(args.bpage_offsets).first(args.num_bpages), returned)) {
     return refuse(EINVAL, "a bpage was given back that no message lies in");
   }
   args.num_bpages = 0;
@@ -266,38 +245,44 @@ int KernelSocket::error_of(const Message& message) {
   return aborted.empty() ? errno_of(message.error()) : aborted.mapped();
 }
 
-// Copies a message into the program's pages, or tells of a failure. A message for which there is
-// no room now is kept for the next call.
-KernelSocket::Done KernelSocket::deliver(Message message, homa_recvmsg_args& args) {
+// Where a message lies for the program. One for which there is no room now is kept for the next
+// call. Of a failure: the errno value.
+Result<PageList, Failure> KernelSocket::place(Message& message, homa_recvmsg_args& args) {
+  const Lock lock(mutex_);
+  const std::size_t size = message.size();
+  const bool fits = size <= HOMA_MAX_MESSAGE_LENGTH && memory_->can_hold(size);
+  const homa_recvmsg_args told{message.rpc(), message.cookie(), 0, 0, {}};
   PageList pages;
-  {
-    const Lock lock(mutex_);
-    const bool fits = message.size() <= HOMA_MAX_MESSAGE_LENGTH &&
-                      pages_->can_hold(static_cast<std::uint32_t>(message.size()));
-    if (message.size() > 0 && fits) {
-      const auto room = pages_->allocate(static_cast<std::uint32_t>(message.size()));
-      if (!room) {
-        kept_.push_front(std::move(message));
-        return refuse(ENOMEM, "the receive memory is used up; give bpages back");
-      }
-      pages = *room;
+  if (size > 0 && fits) {
+    const auto room = memory_->place(message);
+    if (!room) {
+      kept_.push_front(std::move(message));
+      return refuse(ENOMEM, "the receive memory is used up; give bpages back");
     }
-    args.id = message.rpc();
-    args.completion_cookie = message.cookie();
-    private_.erase(message.rpc());
-    if (message.kind() == Message::Kind::kFailure) {
-      return refuse(error_of(message), "an RPC failed: " + std::string(to_string(message.error())));
-    }
-    if (!fits) return refuse(ENOMEM, "the message is longer than the receive memory");
-    if (message.is_request()) {
-      if (served_.size() >= kServedMost) served_.erase(served_.begin());
-      served_.insert(message.rpc());
-    }
+    pages = *room;
   }
-  copy_into_pages(message.bytes(), pages, memory_);
-  args.num_bpages = pages.count;
-  std::copy_n(pages.offsets, pages.count, args.bpage_offsets);
-  return static_cast<long>(message.size());
+  args.id = told.id;
+  args.completion_cookie = told.completion_cookie;
+  private_.erase(told.id);
+  if (message.kind() == Message::Kind::kFailure) {
+    return refuse(error_of(message), "an RPC failed: " + std::string(to_string(message.error())));
+  }
+  if (!fits) return refuse(ENOMEM, "the message is longer than the receive memory");
+  if (message.is_request()) {
+    if (served_.size() >= kServedMost) served_.erase(served_.begin());
+    served_.insert(told.id);
+  }
+  return pages;
+}
+
+KernelSocket::Done KernelSocket::deliver(Message message, homa_recvmsg_args& args) {
+  const std::size_t size = message.size();
+  const auto pages = place(message, args);
+  if (!pages) return Unexpected(pages.error());
+  memory_->fill(message, *pages);
+  args.num_bpages = pages->count;
+  std::copy_n(pages->offsets, pages->count, args.bpage_offsets);
+  return static_cast<long>(size);
 }
 
 }  // namespace homa::preload

@@ -13,7 +13,9 @@ namespace homa::preload {
 namespace {
 
 constexpr std::uint64_t kSystemPage = 4096;
-constexpr std::uint64_t kPagesLeast = 2;
+// As the module wants it, for one processor. Offsets of bpages have 32 bits.
+constexpr std::uint64_t kMemoryLeast = HOMA_BPAGE_SIZE + 2 * HOMA_MAX_MESSAGE_LENGTH;
+constexpr std::uint64_t kMemoryMost = std::uint64_t{1} << 32;
 
 // Copies a structure that the program points to.
 template <typename T>
@@ -28,19 +30,49 @@ Result<T, Failure> read_from(const void* from, const char* what) {
 
 Result<std::shared_ptr<KernelSocket>, Failure> KernelSocket::open(std::shared_ptr<Engine> engine,
                                                                   int family) {
-  auto socket = engine->client();
-  if (!socket) return Unexpected(socket.error());
-  return std::make_shared<KernelSocket>(std::move(engine), std::move(socket).value(), family);
+  auto client = engine->client();
+  if (!client) return Unexpected(client.error());
+  return std::make_shared<KernelSocket>(std::move(engine), std::move(client).value(), family);
 }
 
-KernelSocket::KernelSocket(std::shared_ptr<Engine> engine, Socket socket, int family)
-    : engine_(std::move(engine)), socket_(std::move(socket)), family_(family) {}
+KernelSocket::KernelSocket(std::shared_ptr<Engine> engine, Engine::Client client, int family)
+    : engine_(std::move(engine)),
+      socket_(std::move(client.socket)),
+      places_messages_(client.places_messages),
+      family_(family) {}
 
 KernelSocket::~KernelSocket() = default;
 
 Unexpected<Failure> KernelSocket::refuse_child() {
+  const Lock lock(mutex_);
+  if (not_succeeded_) return Unexpected(*not_succeeded_);
   return refuse(ESHUTDOWN,
                 "the socket belongs to the process that opened it, of which this one is a fork");
+}
+
+Result<std::shared_ptr<KernelSocket>, Failure> KernelSocket::succeed(
+    std::shared_ptr<Engine> engine) {
+  auto made = open(std::move(engine), family_);
+  if (made) {
+    if (auto taken = (*made)->take_over(*this); !taken) made = Unexpected(taken.error());
+  }
+  const Lock lock(mutex_);
+  not_succeeded_ = made ? std::nullopt : std::optional(made.error());
+  return made;
+}
+
+// The bpages that the program has stay its own.
+Result<void, Failure> KernelSocket::take_over(KernelSocket& before) {
+  if (const std::uint16_t port = before.socket_.port(); port < HOMA_MIN_DEFAULT_PORT) {
+    if (auto bound = socket_.bind(port); !bound) return refuse(bound.error());
+  }
+  nonblocking_ = before.nonblocking_.load();
+  takes_requests_ = before.takes_requests_.load();
+  memory_begin_ = before.memory_begin_.load();
+  memory_end_ = before.memory_end_.load();
+  const Lock lock(before.mutex_);
+  memory_ = std::move(before.memory_);
+  return {};
 }
 
 void KernelSocket::remember(const std::string& error) {
@@ -108,18 +140,42 @@ KernelSocket::Done KernelSocket::set_memory(const void* value, socklen_t length)
   }
   const auto args = read_from<homa_rcvbuf_args>(value, "homa_rcvbuf_args");
   if (!args) return Unexpected(args.error());
-  if (args->start % kSystemPage != 0 || args->length < kPagesLeast * HOMA_BPAGE_SIZE) {
-    return refuse(EINVAL, "receive memory begins at a page and has two bpages or more");
+  if (args->start % kSystemPage != 0) return refuse(EINVAL, "receive memory begins at a page");
+  if (args->length < kMemoryLeast || args->length > kMemoryMost) {
+    return refuse(EINVAL, "receive memory has 2065536 bytes to 4 GiB");
   }
   // Writes as the first message would, but fails where that would end the program.
   if (::getrandom(reinterpret_cast<void*>(args->start), 1, GRND_NONBLOCK) < 0 && errno == EFAULT) {
     return refuse(EFAULT, "the receive memory cannot be written to");
   }
+  return use_memory({args->start, args->length / HOMA_BPAGE_SIZE * HOMA_BPAGE_SIZE});
+}
+
+KernelSocket::Done KernelSocket::use_memory(const homa_rcvbuf_args& args) {
+  const std::span<std::byte> bytes(reinterpret_cast<std::byte*>(args.start), args.length);
+  const Lock one_at_a_time(memory_mutex_);
+  if (memory_begin_ != 0) return refuse(EINVAL, "the socket has receive memory already");
+  std::unique_ptr<ReceiveMemory> memory;
+  if (places_messages_) {
+    auto made = PlacedMemory::create(bytes);
+    if (!made) return Unexpected(made.error());
+    memory = std::move(made).value();
+    if (auto given = socket_.give_memory(bytes); !given) return refuse(given.error());
+  } else {
+    memory = std::make_unique<CopiedMemory>(bytes);
+  }
+  memory_begin_ = args.start;
+  memory_end_ = args.start + args.length;
   const Lock lock(mutex_);
-  if (pages_) return refuse(EINVAL, "the socket has receive memory already");
-  pages_.emplace(args->length);
-  memory_ = *args;
+  memory_ = std::move(memory);
   return 0;
+}
+
+void KernelSocket::lose_memory() {
+  memory_end_ = memory_begin_.load();
+  if (inherited()) return;
+  remember("the program unmapped the socket's receive memory");
+  socket_.shutdown();
 }
 
 KernelSocket::Done KernelSocket::set_server(const void* value, socklen_t length) {
@@ -145,8 +201,7 @@ KernelSocket::Done KernelSocket::get_option(int option, void* value, socklen_t* 
     return 0;
   };
   if (option == SO_HOMA_RCVBUF) {
-    const Lock lock(mutex_);
-    return give(memory_);
+    return give(homa_rcvbuf_args{memory_begin_, memory_end_ - memory_begin_});
   }
   if (option == SO_HOMA_SERVER) {
     return give(takes_requests_.load(std::memory_order_relaxed) ? 1 : 0);
@@ -173,7 +228,8 @@ KernelSocket::Done KernelSocket::control(unsigned long request, void* argument) 
     if (done) std::memcpy(argument, &*args, sizeof(*args));
     return done;
   }
-  if (request == HOMAIOCFREEZE) return refuse(EOPNOTSUPP, "there is no time trace to freeze");
+  // As the module answers where nothing is traced.
+  if (request == HOMAIOCFREEZE) return inherited() ? Done(refuse_child()) : Done(0);
   return refuse(EINVAL, "Homa has no such ioctl");
 }
 
@@ -234,7 +290,7 @@ KernelSocket::Done KernelSocket::info(homa_info& info) {
     std::memcpy(at + i * sizeof(record), &record, sizeof(record));
   }
   const Lock lock(mutex_);
-  info.bpool_avail_bytes = pages_ ? pages_->free_bytes() : 0;
+  info.bpool_avail_bytes = memory_ ? memory_->free_bytes() : 0;
   say(last_error_);
   return 0;
 }

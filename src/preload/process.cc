@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <new>
@@ -44,27 +45,53 @@ Result<std::shared_ptr<Engine>, Failure> Process::open_engine() {
   return Engine::open(*config);
 }
 
-void Process::before_fork() {
-  engine_mutex_.lock();
-  table_.lock();
+SocketTable::Entry Process::find_to_use(int fd, void (*replace)(int fd, int by)) {
+  const SocketTable::Entry socket = table_.find(fd);
+  if (!socket || !socket->inherited() || !parent_used_homad_) return socket;
+  const std::lock_guard one_at_a_time(succession_mutex_);
+  if (const SocketTable::Entry now = table_.find(fd); now != socket) return now;
+  auto own = engine();
+  if (!own) return socket;
+  const auto successor = socket->succeed(std::move(own).value());
+  if (!successor) return socket;
+  const int descriptor = (*successor)->descriptor();
+  for (const int same : table_.descriptors_of(*socket)) {
+    replace(same, descriptor);
+    (*successor)->add_descriptor();
+    table_.add(same, *successor);
+  }
+  return *successor;
 }
 
-void Process::after_fork_in_parent() {
+void Process::before_fork() {
+  succession_mutex_.lock();
+  engine_mutex_.lock();
+  table_.lock();
+  for (const auto& [fd, socket] : table_.entries()) forking_.push_back(socket.get());
+  std::sort(forking_.begin(), forking_.end());  // duplicates name the same socket
+  forking_.erase(std::unique(forking_.begin(), forking_.end()), forking_.end());
+  for (KernelSocket* const socket : forking_) socket->lock();
+}
+
+void Process::after_fork() {
+  for (KernelSocket* const socket : forking_) socket->unlock();
+  forking_.clear();
   table_.unlock();
   engine_mutex_.unlock();
+  succession_mutex_.unlock();
 }
 
 void Process::after_fork_in_child(void (*replace)(int fd)) {
   pid_.store(current_pid(), std::memory_order_relaxed);
   // The parent's engine stays as it is: its locks may be held by threads that do not exist here.
   static_cast<void>(new (std::nothrow) std::shared_ptr<Engine>(engine_));
+  if (engine_) parent_used_homad_ = engine_->is_homads();
   engine_.reset();
   for (const auto& [fd, socket] : table_.entries()) {
     socket->note_fork();
     replace(fd);
   }
-  table_.unlock();
-  engine_mutex_.unlock();
+  after_fork();
 }
 
 void Process::end() {

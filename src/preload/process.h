@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "homa/result.h"
 #include "preload/engine.h"
@@ -21,6 +22,10 @@ class Process {
   static Process& get();
 
   SocketTable& table() { return table_; }
+  // The socket for a call that uses it; null: none of ours. `replace(fd, by)` puts another
+  // descriptor in the place of one. In a forked child of a program that uses homad, the first such
+  // call opens a socket of the child's own.
+  SocketTable::Entry find_to_use(int fd, void (*replace)(int fd, int by));
   // Opened at the first call, as the environment says. What is wrong also goes to standard error,
   // because an errno value says little.
   Result<std::shared_ptr<Engine>, Failure> engine();
@@ -31,7 +36,7 @@ class Process {
 
   // --- fork() ---
   void before_fork();
-  void after_fork_in_parent();
+  void after_fork();  // in the parent
   // `replace(fd)` makes the descriptor one that is readable, so that a child that polls is told.
   void after_fork_in_child(void (*replace)(int fd));
 
@@ -45,7 +50,10 @@ class Process {
   Result<std::shared_ptr<Engine>, Failure> open_engine();
 
   SocketTable table_;
-  std::mutex engine_mutex_;  // taken before the table's
+  std::mutex succession_mutex_;  // taken before the others
+  bool parent_used_homad_ = false;
+  std::vector<KernelSocket*> forking_;  // locked
+  std::mutex engine_mutex_;             // taken before the table's
   std::shared_ptr<Engine> engine_;
   std::atomic<int> pid_;
   std::atomic<bool> ended_{false};

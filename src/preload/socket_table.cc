@@ -23,10 +23,19 @@ SocketTable::Entry SocketTable::find(int fd) {
 bool SocketTable::add(int fd, Entry socket) {
   if (fd < 0 || fd >= kDescriptors) return false;
   const Lock lock(mutex_);
-  entries_[fd] = std::move(socket);
+  entries_[fd].swap(socket);  // the one before goes after the lock
   size_.store(entries_.size(), std::memory_order_release);
   mark(fd, 1);
   return true;
+}
+
+std::vector<int> SocketTable::descriptors_of(const KernelSocket& socket) {
+  const Lock lock(mutex_);
+  std::vector<int> numbers;
+  for (const auto& [fd, entry] : entries_) {
+    if (entry.get() == &socket) numbers.push_back(fd);
+  }
+  return numbers;
 }
 
 SocketTable::Entry SocketTable::remove(int fd) {

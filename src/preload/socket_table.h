@@ -37,6 +37,16 @@ class SocketTable {
   bool empty() const { return size_.load(std::memory_order_acquire) == 0; }
 
   Entry find(int fd);  // null: none of ours
+  std::vector<int> descriptors_of(const KernelSocket& socket);
+  // A socket of which `is` (which takes no lock) is true; null: there is none.
+  template <typename Is>
+  Entry find_if(Is is) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [fd, socket] : entries_) {
+      if (is(*socket)) return socket;
+    }
+    return nullptr;
+  }
   // False: the number is too high. Throws std::bad_alloc.
   bool add(int fd, Entry socket);
   Entry remove(int fd);  // what it was
@@ -49,7 +59,7 @@ class SocketTable {
   const std::map<int, Entry>& entries() const { return entries_; }
 
  private:
-  std::mutex mutex_;
+  std::mutex mutex_;  // no socket is destroyed under it
   std::map<int, Entry> entries_;
   std::atomic<std::size_t> size_{0};
 };

@@ -12,7 +12,7 @@ namespace {
 class SocketTableTest : public ::testing::Test {
  protected:
   static SocketTable::Entry socket() {
-    return std::make_shared<KernelSocket>(nullptr, Socket(), AF_INET);
+    return std::make_shared<KernelSocket>(nullptr, Engine::Client{}, AF_INET);
   }
   std::unique_ptr<SocketTable> table_ = std::make_unique<SocketTable>();
 };

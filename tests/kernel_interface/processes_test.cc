@@ -63,6 +63,41 @@ TEST_P(Processes, AChildsCallsWorkOrFailAtOnce) {
   call("the parent goes on");
 }
 
+// As a server does that becomes a daemon: the child goes on with the parent's socket. Over a
+// library the child may be told that it cannot.
+TEST_P(Processes, AChildGoesOnWithASocketThatItsParentClosed) {
+  int to_child[2], to_parent[2];
+  ASSERT_EQ(::pipe(to_child) + ::pipe(to_parent), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    char closed = 0;
+    if (::read(to_child[0], &closed, 1) != 1) ::_exit(1);
+    auto first = server_.receive_keeping(0, MSG_DONTWAIT);
+    const char able = first.outcome == failed(ESHUTDOWN) ? 'n' : 'y';
+    if (::write(to_parent[1], &able, 1) != 1) ::_exit(2);
+    if (able == 'n') ::_exit(0);
+    for (int i = 0; i < 3; ++i) {
+      if (first.outcome.result < 0) first = server_.receive();
+      if (server_.respond(first, "the child says " + first.text) != kOk) ::_exit(3);
+      first.outcome = failed(EAGAIN);
+    }
+    ::_exit(0);
+  }
+  ASSERT_EQ(server_.close(), kOk);
+  char answer = 'x';
+  ASSERT_EQ(::write(to_child[1], &answer, 1), 1);
+  ASSERT_EQ(::read(to_parent[0], &answer, 1), 1);
+  for (int i = 0; answer == 'y' && i < 3; ++i) {
+    client_.request(kPort, "hello");
+    EXPECT_EQ(client_.receive().text, "the child says hello");
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  for (const int end : {to_child[0], to_child[1], to_parent[0], to_parent[1]}) ::close(end);
+}
+
 TEST_P(Processes, AChildOpensSocketsOfItsOwn) {
   std::thread echo([&] {
     const auto request = server_.receive();

@@ -1,5 +1,7 @@
 // Opening, names, options and the ends of sockets.
 #include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
 
 #include <thread>
 
@@ -80,6 +82,8 @@ TEST_P(Sockets, WrongReceiveMemoryIsRefused) {
   EXPECT_EQ(set(start, HomaSocket::kMemory, kSize - 1), failed(EINVAL));
   EXPECT_EQ(set(start + 8, HomaSocket::kMemory - 4096, kSize), failed(EINVAL));
   EXPECT_EQ(set(start, 1000, kSize), failed(EINVAL));
+  EXPECT_EQ(set(start, 30 * HOMA_BPAGE_SIZE, kSize), failed(EINVAL)) << "less than two messages";
+  EXPECT_EQ(set(start, (std::uint64_t{1} << 32) + HOMA_BPAGE_SIZE, kSize), failed(EINVAL));
   EXPECT_EQ(set(0, HomaSocket::kMemory, kSize), failed(EFAULT));
 }
 
@@ -140,6 +144,87 @@ TEST_P(Sockets, CallsThatMoveBareBytesFail) {
   Place server = server_place();
   EXPECT_EQ(::sendto(client_.fd(), &byte, 1, 0, server.get(), server.length), -1);
   EXPECT_EQ(::recvfrom(client_.fd(), &byte, 1, MSG_DONTWAIT, nullptr, nullptr), -1);
+  iovec extent{&byte, 1};
+  EXPECT_EQ(::readv(client_.fd(), &extent, 1), -1);
+  EXPECT_EQ(::writev(client_.fd(), &extent, 1), -1);
+  EXPECT_EQ(::preadv2(client_.fd(), &extent, 1, -1, 0), -1);
+  EXPECT_EQ(::pwritev2(client_.fd(), &extent, 1, -1, 0), -1);
+  const int zero = ::open("/dev/zero", O_RDONLY);
+  EXPECT_EQ(::sendfile(client_.fd(), zero, nullptr, 1), -1);
+  ::close(zero);
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  EXPECT_EQ(::write(ends[1], &byte, 1), 1);
+  EXPECT_EQ(::splice(ends[0], nullptr, client_.fd(), nullptr, 1, 0), -1);
+  EXPECT_EQ(::splice(client_.fd(), nullptr, ends[1], nullptr, 1, SPLICE_F_NONBLOCK), -1);
+  for (const int end : ends) ::close(end);
+}
+
+TEST_P(Sockets, NobodyListensOrAccepts) {
+  EXPECT_EQ(Outcome::of(::listen(server_.fd(), 5)), failed(EOPNOTSUPP));
+  EXPECT_EQ(Outcome::of(::accept(server_.fd(), nullptr, nullptr)), failed(EOPNOTSUPP));
+  Place peer;
+  peer.length = sizeof(peer.storage);
+  EXPECT_EQ(Outcome::of(::getpeername(client_.fd(), peer.get(), &peer.length)), failed(ENOTCONN));
+}
+
+// Over the kernel's module they can be passed on; over a library the call may refuse it. It never
+// passes on something that is no Homa socket.
+TEST_P(Sockets, PassingADescriptorOnWorksOrFailsAtOnce) {
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
+  char byte = 'x';
+  iovec extent{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &extent;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  cmsghdr* const part = CMSG_FIRSTHDR(&message);
+  part->cmsg_level = SOL_SOCKET;
+  part->cmsg_type = SCM_RIGHTS;
+  part->cmsg_len = CMSG_LEN(sizeof(int));
+  const int passed = client_.fd();
+  std::memcpy(CMSG_DATA(part), &passed, sizeof(passed));
+  const Outcome sent = Outcome::of(::sendmsg(pair[0], &message, 0));
+  EXPECT_TRUE(sent == (Outcome{1, 0}) || sent == failed(EOPNOTSUPP));
+  std::memcpy(CMSG_DATA(part), &pair[0], sizeof(pair[0]));
+  EXPECT_EQ(Outcome::of(::sendmsg(pair[0], &message, 0)), (Outcome{1, 0})) << "any other may go";
+  for (const int end : pair) ::close(end);
+}
+
+TEST_P(Sockets, RangesOfDescriptorsAreClosed) {
+  HomaSocket first(GetParam()), second(GetParam());
+  ASSERT_EQ(first.bind(4001), kOk);
+  const int high = ::fcntl(second.fd(), F_DUPFD, 500);
+  ASSERT_GE(high, 500);
+  const int highest = ::fcntl(first.fd(), F_DUPFD, 600);
+  ASSERT_EQ(first.close(), kOk);
+  ASSERT_EQ(::close_range(500, 599, 0), 0);
+  EXPECT_EQ(Outcome::of(::shutdown(high, SHUT_RDWR)), failed(EBADF));
+  HomaSocket other(GetParam());
+  EXPECT_EQ(other.bind(4001), failed(EADDRINUSE)) << "the first socket has one more descriptor";
+  ASSERT_EQ(::close_range(static_cast<unsigned>(highest), 699, CLOSE_RANGE_CLOEXEC), 0);
+  EXPECT_EQ(::fcntl(highest, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC) << "it is open still";
+  ::closefrom(highest);
+  EXPECT_EQ(other.bind(4001), kOk);
+  EXPECT_GE(second.port(), HOMA_MIN_DEFAULT_PORT) << "below the ranges nothing was closed";
+}
+
+// A program that unmaps the memory first, and closes the socket then.
+TEST_P(Sockets, ReceiveMemoryMayGoBeforeTheSocket) {
+  HomaSocket server(GetParam());
+  ASSERT_EQ(server.bind(4001), kOk);
+  void* const memory = ::mmap(nullptr, HomaSocket::kMemory, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const homa_rcvbuf_args args{reinterpret_cast<std::uint64_t>(memory), HomaSocket::kMemory};
+  ASSERT_EQ(::setsockopt(server.fd(), IPPROTO_HOMA, SO_HOMA_RCVBUF, &args, sizeof(args)), 0);
+  client_.request(4001, std::string(900'000, 'x'));
+  EXPECT_EQ(::munmap(memory, HomaSocket::kMemory), 0);
+  client_.request(4001, std::string(900'000, 'x'));
+  ::usleep(20'000);
+  EXPECT_EQ(server.close(), kOk);
 }
 
 TEST_P(Sockets, ShutdownEndsEveryCallAndWakesThreads) {

@@ -85,6 +85,10 @@ TEST_P(Waits, SelectAndPpollDoTheSame) {
   pollfd waiting{server_.fd(), POLLIN, 0};
   const timespec none{};
   EXPECT_EQ(::ppoll(&waiting, 1, &none, nullptr), 1);
+  fd_set set;
+  FD_ZERO(&set);
+  FD_SET(server_.fd(), &set);
+  EXPECT_EQ(::pselect(server_.fd() + 1, &set, nullptr, nullptr, &none, nullptr), 1);
   EXPECT_EQ(server_.receive(0, MSG_DONTWAIT).text, "x");
 }
 
@@ -121,6 +125,16 @@ TEST_P(Epoll, LevelTellsAsLongAsThereAreMessages) {
   }
   EXPECT_EQ(server_.receive(0, MSG_DONTWAIT).outcome, failed(EAGAIN));
   EXPECT_EQ(wait(0), -1);
+}
+
+TEST_P(Epoll, EachOfItsCallsTells) {
+  ASSERT_EQ(add(server_.fd(), EPOLLIN), 0);
+  client_.request(kPort, "x");
+  ASSERT_EQ(wait(kSoon), server_.fd());
+  epoll_event event{};
+  const timespec none{};
+  EXPECT_EQ(::epoll_pwait(epoll_, &event, 1, 0, nullptr), 1);
+  EXPECT_EQ(::epoll_pwait2(epoll_, &event, 1, &none, nullptr), 1);
 }
 
 TEST_P(Epoll, EdgeTellsAgainAfterTheSocketWasEmptied) {

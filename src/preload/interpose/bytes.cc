@@ -1,5 +1,7 @@
 // Calls that move bytes: Homa sockets have none of them, because they have no place for an RPC's
 // id. All other descriptors pass through.
+#include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -18,6 +20,10 @@ constinit Real<decltype(::send)> real_send("send");
 constinit Real<decltype(::sendto)> real_sendto("sendto");
 constinit Real<decltype(::recv)> real_recv("recv");
 constinit Real<decltype(::recvfrom)> real_recvfrom("recvfrom");
+constinit Real<ssize_t(int, const iovec*, int, off_t, int)> real_preadv2("preadv2");
+constinit Real<ssize_t(int, const iovec*, int, off_t, int)> real_pwritev2("pwritev2");
+constinit Real<ssize_t(int, int, off_t*, size_t)> real_sendfile("sendfile");
+constinit Real<decltype(::splice)> real_splice("splice");
 // What fortified programs call.
 constinit Real<ssize_t(int, void*, size_t, size_t)> real_read_chk("__read_chk");
 constinit Real<ssize_t(int, void*, size_t, size_t, int)> real_recv_chk("__recv_chk");
@@ -74,6 +80,36 @@ ssize_t recv(int fd, void* buffer, size_t size, int flags) {
 
 ssize_t recvfrom(int fd, void* buffer, size_t size, int flags, sockaddr* name, socklen_t* length) {
   return pass_on(real_recvfrom, fd, buffer, size, flags, name, length);
+}
+
+ssize_t preadv2(int fd, const iovec* extents, int count, off_t offset, int flags) {
+  return pass_on(real_preadv2, fd, extents, count, offset, flags);
+}
+
+ssize_t preadv64v2(int fd, const iovec* extents, int count, off64_t offset, int flags) {
+  return pass_on(real_preadv2, fd, extents, count, offset, flags);
+}
+
+ssize_t pwritev2(int fd, const iovec* extents, int count, off_t offset, int flags) {
+  return pass_on(real_pwritev2, fd, extents, count, offset, flags);
+}
+
+ssize_t pwritev64v2(int fd, const iovec* extents, int count, off64_t offset, int flags) {
+  return pass_on(real_pwritev2, fd, extents, count, offset, flags);
+}
+
+ssize_t sendfile(int to, int from, off_t* offset, size_t size) noexcept {
+  return pass_on(real_sendfile, to, from, offset, size);
+}
+
+ssize_t sendfile64(int to, int from, off64_t* offset, size_t size) noexcept {
+  return pass_on(real_sendfile, to, from, offset, size);
+}
+
+ssize_t splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t size,
+               unsigned flags) {
+  const bool ours = SocketTable::may_have(to) && refuse_bytes(to);
+  return ours ? -1 : pass_on(real_splice, from, from_offset, to, to_offset, size, flags);
 }
 
 ssize_t __read_chk(int fd, void* buffer, size_t size, size_t room) {

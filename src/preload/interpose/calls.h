@@ -16,6 +16,15 @@ inline SocketTable::Entry find_socket(int fd) {
   return Process::get().table().find(fd);
 }
 
+// Puts `by` in the place of a descriptor, which stays close-on-exec or not.
+void put_in_place(int fd, int by);
+
+// The same for a call that uses the socket: see Process::find_to_use().
+inline SocketTable::Entry find_to_use(int fd) {
+  if (__builtin_expect(!SocketTable::may_have(fd), true)) return nullptr;
+  return Process::get().find_to_use(fd, put_in_place);
+}
+
 // -1 with errno.
 inline long fail(KernelSocket& socket, const Failure& failure) {
   // The program's exit shut the socket down: no thread learns of that any more.

@@ -1,5 +1,6 @@
 // Descriptors that come, go and are duplicated.
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdarg>
@@ -19,6 +20,7 @@ constinit Real<decltype(::dup)> real_dup("dup");
 constinit Real<decltype(::dup2)> real_dup2("dup2");
 constinit Real<decltype(::dup3)> real_dup3("dup3");
 constinit Real<decltype(::fcntl)> real_fcntl("fcntl");
+constinit Real<decltype(::munmap)> real_munmap("munmap");
 
 void forget_range(unsigned first, unsigned last) {
   Process& process = Process::get();
@@ -87,6 +89,19 @@ int close_range(unsigned first, unsigned last, int flags) noexcept {
 void closefrom(int first) noexcept {
   forget_range(first < 0 ? 0 : static_cast<unsigned>(first), ~0U);
   real_closefrom(first);
+}
+
+// Receive memory that goes before its socket: nothing must be put there any more.
+int munmap(void* address, size_t length) noexcept {
+  Process& process = Process::get();
+  if (!process.table().empty() && process.owns_table()) {
+    const auto begin = reinterpret_cast<std::uint64_t>(address);
+    const auto uses = [&](const KernelSocket& socket) {
+      return socket.uses_memory(begin, begin + length);
+    };
+    while (const auto socket = process.table().find_if(uses)) socket->lose_memory();
+  }
+  return real_munmap(address, length);
 }
 
 int dup(int fd) noexcept {

@@ -21,23 +21,27 @@ constinit Real<decltype(::close)> next_close("close");
 
 // Puts a descriptor that is always readable in the place of a child's copy.
 void make_readable(int fd) {
-  const int flags = next_fcntl(fd, F_GETFD);
   const int readable = ::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
   if (readable < 0) return;
-  next_dup3(readable, fd, flags >= 0 && (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0);
+  put_in_place(fd, readable);
   next_close(readable);
 }
 
 [[gnu::constructor]] void begin() {
   Process::get();
-  ::pthread_atfork([] { Process::get().before_fork(); },
-                   [] { Process::get().after_fork_in_parent(); },
+  ::pthread_atfork([] { Process::get().before_fork(); }, [] { Process::get().after_fork(); },
                    [] { Process::get().after_fork_in_child(make_readable); });
 }
 
 [[gnu::destructor]] void end() { Process::get().end(); }
 
 }  // namespace
+
+void put_in_place(int fd, int by) {
+  const int flags = next_fcntl(fd, F_GETFD);
+  next_dup3(by, fd, flags >= 0 && (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0);
+}
+
 }  // namespace homa::preload
 
 extern "C" int sigaction(int number, const struct sigaction* action,

@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdarg>
 #include <cstring>
+#include <optional>
 
 #include "preload/interpose/calls.h"
 #include "preload/interpose/real.h"
@@ -75,6 +77,72 @@ int control(KernelSocket& socket, unsigned long request, void* argument) {
   }));
 }
 
+long send_one(KernelSocket& socket, const msghdr* message, int flags) {
+  if (message == nullptr) return refuse_call(socket, EFAULT, "no address of the msghdr");
+  return answer(socket, [&] { return socket.send(*message, flags); });
+}
+
+long receive_one(KernelSocket& socket, msghdr* message, int flags) {
+  if (message == nullptr) return refuse_call(socket, EFAULT, "no address of the msghdr");
+  return answer(socket, [&] { return socket.receive(*message, flags); });
+}
+
+// sendmmsg() and recvmmsg(), as the kernel has them for every protocol: one by one until an error,
+// of which the call tells only when it comes first. `go_on`: asked after each message.
+template <typename One, typename GoOn>
+int one_by_one(KernelSocket& socket, mmsghdr* messages, unsigned count, One one, GoOn go_on) {
+  if (messages == nullptr && count > 0) {
+    return static_cast<int>(refuse_call(socket, EFAULT, "no address of the messages"));
+  }
+  unsigned done = 0;
+  while (done < count) {
+    const long result = one(messages[done].msg_hdr);
+    if (result < 0) return done > 0 ? static_cast<int>(done) : -1;
+    messages[done++].msg_len = static_cast<unsigned>(result);
+    if (!go_on()) break;
+  }
+  return static_cast<int>(done);
+}
+
+int receive_several(KernelSocket& socket, mmsghdr* messages, unsigned count, int flags,
+                    const timespec* timeout) {
+  using Clock = std::chrono::steady_clock;
+  std::optional<Clock::time_point> end;
+  if (timeout != nullptr) {
+    end = Clock::now() + std::chrono::seconds(timeout->tv_sec) +
+          std::chrono::nanoseconds(timeout->tv_nsec);
+  }
+  const bool waits_once = (flags & MSG_WAITFORONE) != 0;
+  int one_flags = flags & ~MSG_WAITFORONE;
+  return one_by_one(
+      socket, messages, count,
+      [&](msghdr& message) { return receive_one(socket, &message, one_flags); },
+      [&] {
+        if (waits_once) one_flags |= MSG_DONTWAIT;
+        return !end || Clock::now() < *end;
+      });
+}
+
+// A Homa socket among the descriptors that a message of another socket carries (SCM_RIGHTS): who
+// receives it could not use it.
+bool carries_socket(const msghdr* message) {
+  if (message == nullptr || message->msg_controllen < sizeof(cmsghdr)) return false;
+  if (Process::get().table().empty()) return false;
+  auto* const mutable_message = const_cast<msghdr*>(message);
+  for (const cmsghdr* part = CMSG_FIRSTHDR(message); part != nullptr;
+       part = CMSG_NXTHDR(mutable_message, const_cast<cmsghdr*>(part))) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    if (part->cmsg_len < CMSG_LEN(0)) return false;
+    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(fd), sizeof(fd));
+      if (find_socket(fd)) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 }  // namespace homa::preload
 
@@ -95,13 +163,13 @@ int socket(int family, int type, int protocol) noexcept {
 }
 
 int bind(int fd, const sockaddr* name, socklen_t length) noexcept {
-  const auto socket = find_socket(fd);
+  const auto socket = find_to_use(fd);
   if (!socket) return real_bind(fd, name, length);
   return static_cast<int>(answer(*socket, [&] { return socket->bind(name, length); }));
 }
 
 int connect(int fd, const sockaddr* name, socklen_t length) {
-  const auto socket = find_socket(fd);
+  const auto socket = find_to_use(fd);
   if (!socket) return real_connect(fd, name, length);
   return static_cast<int>(answer(*socket, [&] { return socket->connect(name, length); }));
 }
@@ -119,7 +187,7 @@ int getpeername(int fd, sockaddr* name, socklen_t* length) noexcept {
 }
 
 int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept {
-  const auto socket = find_socket(fd);
+  const auto socket = find_to_use(fd);
   if (!socket || level == SOL_SOCKET) return real_setsockopt(fd, level, option, value, length);
   if (level != IPPROTO_HOMA) {
     return static_cast<int>(refuse_call(*socket, ENOPROTOOPT, "the level is not IPPROTO_HOMA"));
@@ -140,35 +208,41 @@ int getsockopt(int fd, int level, int option, void* value, socklen_t* length) no
 }
 
 int shutdown(int fd, int how) noexcept {
-  const auto socket = find_socket(fd);
+  const auto socket = find_to_use(fd);
   if (!socket) return real_shutdown(fd, how);
   return static_cast<int>(answer(*socket, [&] { return socket->shutdown(); }));
 }
 
 ssize_t sendmsg(int fd, const msghdr* message, int flags) {
-  const auto socket = find_socket(fd);
-  if (!socket) return real_sendmsg(fd, message, flags);
-  if (message == nullptr) return refuse_call(*socket, EFAULT, "no address of the msghdr");
-  return answer(*socket, [&] { return socket->send(*message, flags); });
+  if (const auto socket = find_to_use(fd)) return send_one(*socket, message, flags);
+  if (!carries_socket(message)) return real_sendmsg(fd, message, flags);
+  errno = EOPNOTSUPP;
+  return -1;
 }
 
 ssize_t recvmsg(int fd, msghdr* message, int flags) {
-  const auto socket = find_socket(fd);
-  if (!socket) return real_recvmsg(fd, message, flags);
-  if (message == nullptr) return refuse_call(*socket, EFAULT, "no address of the msghdr");
-  return answer(*socket, [&] { return socket->receive(*message, flags); });
+  if (const auto socket = find_to_use(fd)) return receive_one(*socket, message, flags);
+  return real_recvmsg(fd, message, flags);
 }
 
 int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
-  const auto socket = find_socket(fd);
-  if (!socket) return real_sendmmsg(fd, messages, count, flags);
-  return static_cast<int>(refuse_call(*socket, EOPNOTSUPP, "Homa sockets send one by one"));
+  if (const auto socket = find_to_use(fd)) {
+    const auto send = [&](const msghdr& message) { return send_one(*socket, &message, flags); };
+    return one_by_one(*socket, messages, count, send, [] { return true; });
+  }
+  for (unsigned i = 0; messages != nullptr && i < count; ++i) {
+    if (!carries_socket(&messages[i].msg_hdr)) continue;
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+  return real_sendmmsg(fd, messages, count, flags);
 }
 
 int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
-  const auto socket = find_socket(fd);
-  if (!socket) return real_recvmmsg(fd, messages, count, flags, timeout);
-  return static_cast<int>(refuse_call(*socket, EOPNOTSUPP, "Homa sockets receive one by one"));
+  if (const auto socket = find_to_use(fd)) {
+    return receive_several(*socket, messages, count, flags, timeout);
+  }
+  return real_recvmmsg(fd, messages, count, flags, timeout);
 }
 
 int ioctl(int fd, unsigned long request, ...) noexcept {
@@ -176,7 +250,7 @@ int ioctl(int fd, unsigned long request, ...) noexcept {
   va_start(arguments, request);
   void* const argument = va_arg(arguments, void*);
   va_end(arguments);
-  const auto socket = find_socket(fd);
+  const auto socket = find_to_use(fd);
   return socket ? control(*socket, request, argument) : real_ioctl(fd, request, argument);
 }
 }

@@ -20,7 +20,7 @@ constinit Real<int(pollfd*, nfds_t, const timespec*, const sigset_t*, size_t)> r
     "__ppoll_chk");
 
 void expect_poll(int fd) {
-  if (const auto socket = find_socket(fd)) socket->expect_poll();
+  if (const auto socket = find_to_use(fd)) socket->expect_poll();
 }
 
 void expect_polls(const pollfd* descriptors, nfds_t count) {
