@@ -48,21 +48,30 @@ ProgramSession::~ProgramSession() {
 }
 
 void ProgramSession::note_end(const char* how) {
+  if (has_news()) log_news();
   context_.log.write(
       program_ != nullptr ? LogLevel::kInfo : LogLevel::kDebug, "left",
       {{"pid", std::to_string(who_.pid)}, {"user", std::to_string(who_.user)}, {"how", how}});
 }
 
 bool ProgramSession::report(Time now) {
-  if (program_ == nullptr) return true;
-  const core::MemoryUse use = context_.engine.endpoint().memory_use(program_->account);
-  const engine::Incidents& incidents = program_->incidents;
-  if (use.remedies == remedies_ && incidents == incidents_) return true;
+  if (!has_news()) return true;
   if (now < next_report_) return false;
   next_report_ = now + kReportInterval;
-  if (incidents != incidents_) log_incidents(incidents);
-  if (use.remedies != remedies_) log_remedies(use);
+  log_news();
   return true;
+}
+
+bool ProgramSession::has_news() const {
+  return program_ != nullptr &&
+         (program_->incidents != incidents_ ||
+          context_.engine.endpoint().memory_use(program_->account).remedies != remedies_);
+}
+
+void ProgramSession::log_news() {
+  if (program_->incidents != incidents_) log_incidents(program_->incidents);
+  const core::MemoryUse use = context_.engine.endpoint().memory_use(program_->account);
+  if (use.remedies != remedies_) log_remedies(use);
 }
 
 void ProgramSession::log_incidents(const engine::Incidents& incidents) {

@@ -63,6 +63,8 @@ class ProgramSession {
                                                     std::uint16_t port);
   Result<void, Error> set_signal(channel::ControlMessage& message);
   void log_service(std::uint16_t port);
+  bool has_news() const;
+  void log_news();
   void log_incidents(const engine::Incidents& incidents);
   void log_remedies(const core::MemoryUse& use);
   bool answer(const channel::ControlHead& head, std::string_view text = {},
