@@ -53,6 +53,36 @@ wait $last $second
 [[ $(cat "$log.last") == "sleep 800" ]]
 rm -f "$log.last" "$log.refused"
 
+# Services: two servers, of which one is drained.
+if [[ -x order_server ]]; then
+  orders=127.0.81.3 others=127.0.81.4
+  for server_address in $orders $others; do
+    ./order_server $server_address >"$log.$server_address" &
+    services+=($!)
+  done
+  trap 'kill $server "${services[@]}" 2>/dev/null; wait 2>/dev/null || true; rm -f "$log"*' EXIT
+  for _ in $(seq 300); do
+    grep -q serving "$log.$orders" && grep -q serving "$log.$others" && break
+    sleep 0.05
+  done
+  expect "order 1: 75 cents" ./order_client $orders:4000 place apple 3
+  expect "3 apple" ./order_client $orders:4000 find 1
+  if ./order_client $orders:4000 place apple 0 2>"$log.refused"; then exit 1; fi
+  grep -q "INVALID_ARGUMENT: an order of nothing" "$log.refused"
+  kill -TERM "${services[0]}"
+  wait "${services[0]}"
+  grep -q "shop.Orders/Place: 2 calls, 1 failed" "$log.$orders"
+  expect "order 1: 50 cents" ./order_client "list:$orders:4000,$others:4000" place pear 2
+  room=127.0.81.5
+  ./chat serve $room >"$log.$room" &
+  services+=($!)
+  for _ in $(seq 300); do
+    grep -q serving "$log.$room" && break
+    sleep 0.05
+  done
+  expect "$(printf 'anna: hello\nanna: bye')" ./chat join $room:4000 anna < <(printf 'hello\nbye\n')
+fi
+
 if ./client $address:4001 hello 2>/dev/null; then
   echo "client: a port without a socket answered" >&2
   exit 1

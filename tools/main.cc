@@ -2,6 +2,9 @@
 
 #include "homa_version.h"
 #include "tools/bench/command.h"
+#ifdef HOMA_RPC
+#include "tools/call/command.h"
+#endif
 #include "tools/demo/command.h"
 #include "tools/dump/command.h"
 #include "tools/lab/command.h"
@@ -17,9 +20,13 @@ namespace homa::tools {
 namespace {
 
 // One line per subcommand, in the order --help shows them.
-constexpr std::array<AddCommand, 9> kCommands = {
-    add_serve_command, add_ping_command, add_run_command, add_bench_command,  add_demo_command,
-    add_dump_command,  add_lab_command,  add_sim_command, add_manual_command,
+constexpr std::array kCommands = {
+    add_serve_command, add_ping_command, add_run_command,
+#ifdef HOMA_RPC
+    add_call_command,
+#endif
+    add_bench_command, add_demo_command, add_dump_command,
+    add_lab_command,   add_sim_command,  add_manual_command,
 };
 
 int main(int argc, char** argv) {

@@ -131,7 +131,8 @@ class Socket {
   // arrived, go on. There is no way back but to open the socket anew. kClosed.
   Result<void, Error> stop_accepting();
   // Waits until nothing is in progress on this socket any more: requests are answered and their
-  // responses have arrived, RPCs of ours have ended. Other threads go on serving meanwhile. Call
+  // responses have arrived, RPCs of ours have ended. A client that has not acknowledged a response
+  // for a second counts as gone. Other threads go on serving meanwhile. Call
   // stop_accepting() first, and shutdown() afterwards. kTimeout: the time is up; the text says how
   // many are left. kClosed.
   Result<void, Error> drain(Timeout timeout = std::nullopt);

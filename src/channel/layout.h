@@ -53,7 +53,7 @@ enum class SubmissionKind : std::uint8_t {
   kClose = 6,    // close the port; nothing but kTransmitDone comes from then on
   kStatus = 7,   // write StatusRecords into memory, length; answered by kStatus with `tag`
   kSupply = 8,   // of a message that was pending, `length` bytes are there now: handle, length
-  kDrain = 9,    // requests that come from now on are refused
+  kDrain = 9,    // requests that come from now on are refused; answered by kOpened with `tag`
 };
 
 // An entry of the submission ring.

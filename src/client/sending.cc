@@ -14,6 +14,17 @@ namespace homa::client {
 using channel::Submission;
 using channel::SubmissionKind;
 
+namespace {
+
+// A client acknowledges a response within milliseconds. One that does not in this time has ended.
+constexpr Duration kAckPatience = std::chrono::seconds(1);
+
+bool wholly_answered(const RpcStatus& rpc) {
+  return rpc.state == "replying" && rpc.sent >= rpc.send_length;
+}
+
+}  // namespace
+
 Result<void, Error> SocketState::check_message(std::size_t bytes, const char* what) {
   if (!usable()) return closed();
   if (bytes == 0) {
@@ -226,8 +237,11 @@ Result<void, Error> SocketState::stop_accepting() {
   Lock lock(mutex_);
   if (!usable()) return closed();
   draining_ = true;
-  place(SubmissionKind::kDrain);
-  hand_over(lock);
+  Submission submission;
+  submission.kind = SubmissionKind::kDrain;
+  // What comes after this call is refused, so the engine has to have seen it.
+  const auto answer = ask(lock, submission);
+  if (!answer) return Unexpected(answer.error());
   return {};
 }
 
@@ -244,18 +258,23 @@ void SocketState::pause(Duration time) {
 Result<void, Error> SocketState::await_idle(Timeout timeout) {
   using std::chrono_literals::operator""ms;
   const Time until = deadline_after(engine::clock_now(), timeout);
+  Time since = engine::clock_now();  // nothing has changed
+  std::size_t before = 0;
   for (Duration interval = 1ms;; interval = std::min<Duration>(2 * interval, 10ms)) {
-    const auto now = status();
-    if (!now) return Unexpected(now.error());
-    if (now->rpcs.empty()) return {};
-    const Duration left = until - engine::clock_now();
-    if (left <= Duration::zero()) {
+    const auto status = this->status();
+    if (!status) return Unexpected(status.error());
+    const Time now = engine::clock_now();
+    const std::size_t left = status->rpcs.size();
+    if (left != before || !std::ranges::all_of(status->rpcs, wholly_answered)) since = now;
+    if (left == 0 || now - since >= kAckPatience) return {};
+    before = left;
+    if (now >= until) {
       const std::lock_guard lock(mutex_);
       return fail(ErrorCode::kTimeout,
-                  std::to_string(now->rpcs.size()) + " RPCs of this socket are still in progress",
+                  std::to_string(left) + " RPCs of this socket are still in progress",
                   Executed::kPerhaps);
     }
-    pause(std::min(interval, left));
+    pause(std::min(interval, until - now));
   }
 }
 

@@ -61,8 +61,9 @@ void Attachment::take(Time now, const Submission& submission) {
     case SubmissionKind::kStatus: return begin_status(submission);
     case SubmissionKind::kSupply: return supply(now, submission);
     case SubmissionKind::kDrain:
-      if (port_) context_.endpoint.stop_accepting(*port_);
-      return;
+      if (!port_) return answer_open(submission.tag, Unexpected(ErrorCode::kClosed));
+      context_.endpoint.stop_accepting(*port_);
+      return answer_open(submission.tag, *port_);
   }
   refuse();
 }

@@ -107,6 +107,28 @@ TEST_P(Outgoing, ADrainingServerAnswersWhatItHasAndRefusesTheRest) {
   EXPECT_EQ(text_of(client_.receive_response(first, 5s).value()), "done");
 }
 
+TEST_P(Outgoing, WhatComesAfterStopAcceptingIsRefused) {
+  for (std::uint16_t port = 4000; port < 4040; ++port) {
+    Socket server = server_host_.serve(port).value();
+    ASSERT_TRUE(server.stop_accepting());
+    const auto refused = client_.call(to(port), bytes_of("x"), 10s);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kDraining) << refused.error().text;
+  }
+}
+
+TEST_P(Outgoing, AClientThatEndedHoldsNoDrainUp) {
+  EchoServer server(server_host_, 4000);
+  {
+    Host short_lived = open_host(loopback_config(GetParam()));
+    Socket socket = short_lived.client().value();
+    ASSERT_TRUE(socket.call(server.address(), bytes_of("x"), 20s));
+  }  // without an acknowledgement
+  ASSERT_TRUE(server.socket().stop_accepting());
+  const auto drained = server.socket().drain(8s);
+  EXPECT_TRUE(drained) << drained.error().text;
+}
+
 // Whatever happens in the last moments, a client has its answer or knows that it may ask elsewhere.
 TEST_P(Outgoing, NoCallIsLostWhenAServerDrains) {
   std::atomic<bool> stop{false};
