@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "preload/socket_addresses.h"
+
 namespace homa::preload {
 
 // Clients need no particular UDP port. So a program that finds the servers' port taken works as a
@@ -28,6 +30,7 @@ Result<std::shared_ptr<Engine>, Failure> Engine::open(const HostConfig& config) 
   auto engine = std::make_shared<Engine>(std::move(host).value());
   engine->peer_udp_port_ = peers;
   engine->is_homads_ = is_homads;
+  engine->own_ = engine->host_->address();
   engine->elsewhere_ = elsewhere;
   return engine;
 }
@@ -38,6 +41,16 @@ Result<Engine::Client, Failure> Engine::client() {
   auto socket = is_homads_ ? host_->client() : host_->client_with_own_memory();
   if (!socket) return refuse(socket.error());
   return Client{std::move(socket).value(), !is_homads_};
+}
+
+SocketAddress Engine::way_to(const SocketAddress& server, int family) const {
+  if (!names_this_host(server.host) || names_this_host(own_) || !can_name(own_, family)) {
+    return server;
+  }
+  SocketAddress own = server;
+  own.host.ip = own_.ip;
+  own.host.scope = own_.scope;
+  return own;
 }
 
 const char* Engine::cannot_serve() const {

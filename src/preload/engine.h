@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 
+#include "homa/address.h"
 #include "homa/host.h"
 #include "homa/result.h"
 #include "homa/socket.h"
@@ -28,6 +29,9 @@ class Engine {
   // What peers' engines listen on, where they use UDP: addresses of sockets have no place for it.
   std::uint16_t peer_udp_port() const { return peer_udp_port_; }
   bool is_homads() const { return is_homads_; }
+  // Where a request for `server` goes: an engine that has one address is not at the loopback
+  // address.
+  SocketAddress way_to(const SocketAddress& server, int family) const;
   // Why no socket here can be a server's; nullptr: it can.
   const char* cannot_serve() const;
   // Does what is due now, for a thread that waits for room to send.
@@ -39,6 +43,7 @@ class Engine {
   std::mutex mutex_;
   std::optional<Host> host_;  // until close()
   std::uint16_t peer_udp_port_ = kDefaultUdpPort;
+  Address own_;  // this host's; of no host: any
   bool is_homads_ = false;
   bool elsewhere_ = false;  // another program has the UDP port where peers look for servers
 };

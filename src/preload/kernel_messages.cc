@@ -115,8 +115,9 @@ KernelSocket::Done KernelSocket::send_request(const msghdr& message, homa_sendms
       read_address(message.msg_name, message.msg_namelen, family_, engine_->peer_udp_port());
   if (!server) return Unexpected(server.error());
   const bool is_private = (args.flags & HOMA_SENDMSG_PRIVATE) != 0;
+  const SocketAddress way = engine_->way_to(*server, family_);
   const auto rpc = with_room(wait, [&]() -> Result<RpcHandle, Failure> {
-    auto sent = socket_.send(*server, bytes, {args.completion_cookie, is_private});
+    auto sent = socket_.send(way, bytes, {args.completion_cookie, is_private});
     if (!sent) return refuse(sent.error());
     return *sent;
   });

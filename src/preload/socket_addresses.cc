@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <span>
 
 namespace homa::preload {
 namespace {
@@ -52,6 +53,18 @@ Result<SocketAddress, Failure> read_address(const void* name, socklen_t length, 
 }
 
 bool can_name(const Address& host, int family) { return family == AF_INET6 || host.is_v4(); }
+
+bool names_this_host(const Address& host) {
+  if (host.is_v4()) {
+    constexpr std::uint8_t kLoopback = 127;
+    const auto v4 = std::span(host.ip).subspan(kV4At);
+    return v4[0] == kLoopback ||
+           std::all_of(v4.begin(), v4.end(), [](auto byte) { return byte == 0; });
+  }
+  const auto all_but_last = std::span(host.ip).first(host.ip.size() - 1);
+  return host.ip.back() <= 1 &&
+         std::all_of(all_but_last.begin(), all_but_last.end(), [](auto byte) { return byte == 0; });
+}
 
 void write_address(const SocketAddress& address, int family, void* name, socklen_t* length) {
   const auto write = [&](const auto& made) {

@@ -70,5 +70,14 @@ TEST(SocketAddresses, NoMoreIsWrittenThanThereIsRoomFor) {
   EXPECT_EQ(length, 0U);
 }
 
+TEST(SocketAddresses, SomeNameThisHost) {
+  for (const char* own : {"0.0.0.0", "127.0.0.1", "127.9.0.3", "::", "::1"}) {
+    EXPECT_TRUE(names_this_host(Address::parse(own).value())) << own;
+  }
+  for (const char* other : {"10.0.0.1", "128.0.0.1", "0.0.0.1", "fe80::1", "::2", "1::"}) {
+    EXPECT_FALSE(names_this_host(Address::parse(other).value())) << other;
+  }
+}
+
 }  // namespace
 }  // namespace homa::preload

@@ -154,7 +154,7 @@ TEST_P(KernelServers, ServeSideBySideOverHomad) {
 }
 
 TEST_P(KernelPrograms, CallEachOtherFromAnyAddress) {
-  if (std::string(GetParam().backend) == "xdp") GTEST_SKIP() << "xdp has one device";
+  if (std::string(GetParam().backend) != "udp") GTEST_SKIP() << "raw and xdp have one address";
   call(false);
 }
 
