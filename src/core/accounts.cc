@@ -19,8 +19,9 @@ Account* Accounts::open(const AccountLimits& limits) {
   if (slot == slots_.end()) slot = slots_.emplace(slots_.end());
   const AccountId id{static_cast<std::uint32_t>(slot - slots_.begin())};
   auto account = std::make_unique<Account>(id, limits, message_bytes_max_, pressure_);
+  const bool follows = limits.receive_bytes == BufferPool::kMemoryFollows;
   if (!pressure_.join(account->memory, limits.memory_guaranteed, limits.memory_max,
-                      limits.receive_bytes)) {
+                      follows ? 0 : limits.receive_bytes)) {
     return nullptr;
   }
   // When there are many accounts, the last ones get less: slots are worth little when unused.

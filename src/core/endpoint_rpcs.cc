@@ -44,6 +44,7 @@ void Endpoint::Impl::give_memory(Time now, AccountId id, std::uint64_t receive_b
   HOMA_CHECK(account != nullptr);
   account->pool.give_memory(receive_bytes);
   account->memory.receive_capacity = receive_bytes;
+  account->memory.receive_capacity = receive_bytes;
   if (account->pool.waiting()) serve_waiting(now, account->pool);
 }
 
