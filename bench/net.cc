@@ -219,6 +219,7 @@ void print(const NetCase& what, const Measured& best) {
           {"cpu_latency_usecs", what.cpu_latency_usecs},
           {"waiting", what.spin ? "spin" : "sleep"},
           {"poll_usecs", what.spin ? 0 : what.poll_usecs},
+          {"in_place", what.in_place},
           {"threaded", what.threaded}},
          results);
 }
@@ -241,6 +242,8 @@ int main(int argc, char** argv) {
   app.add_flag("--sleep", sleep, "wait by sleeping instead of spinning");
   app.add_option("--poll-usecs", what.poll_usecs, "homa with --sleep: poll this long before");
   app.add_flag("--threaded", what.threaded, "homa: the library's thread runs the engine");
+  app.add_flag("--in-place", what.in_place,
+               "homa: requests are built in place; like TCP's buffer, they are not written anew");
   app.add_flag("--normal-scheduling", what.normal_scheduling,
                "not before the machine's other work");
   app.add_flag("--any-core", what.any_core, "both processes run on any processor");

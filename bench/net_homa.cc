@@ -43,12 +43,23 @@ class HomaServer final : public Server {
 class HomaClient final : public Client {
  public:
   HomaClient(const NetCase& what, Host host, Socket socket)
-      : host_(std::move(host)), socket_(std::move(socket)), request_(what.request) {
+      : host_(std::move(host)),
+        socket_(std::move(socket)),
+        request_(what.request),
+        in_place_(what.in_place) {
     server_.host = *Address::parse(host_address(kServerHost));
     server_.port = kBenchPort;
   }
   void start(std::uint32_t count) override {
-    for (; count > 0; --count) (void)socket_.send(server_, request_);
+    for (; count > 0; --count) {
+      if (in_place_) {
+        if (auto message = socket_.prepare(request_.size())) {
+          (void)socket_.send(server_, std::move(*message));
+        }
+      } else {
+        (void)socket_.send(server_, request_);
+      }
+    }
   }
   std::uint32_t poll() override {
     const auto message = socket_.receive(kPatience);
@@ -60,6 +71,7 @@ class HomaClient final : public Client {
   Socket socket_;
   SocketAddress server_;
   std::vector<std::byte> request_;
+  bool in_place_;
 };
 
 Result<std::unique_ptr<Server>, Error> make_homa_server(const NetCase& what) {

@@ -22,6 +22,7 @@ struct NetCase {
   bool normal_scheduling = false;  // else both processes come before all others
   bool any_core = false;           // else each process stays on a core of its own
   bool threaded = false;           // homa: the library's thread runs the engine, not the callers
+  bool in_place = false;           // homa: requests are built in transmit memory, not copied there
   std::uint32_t request = 100;     // bytes
   std::uint32_t response = 100;
   std::uint32_t outstanding = 1;                    // requests in progress
