@@ -75,13 +75,6 @@ void Endpoint::Impl::heard(Time now, Rpc& rpc) {
   if (!rpc.heard) {
     rpc.heard = true;
     if (rpc.peer_identity == kNoIdentity) rpc.peer_identity = rpc.peer->identity;
-    // One packet out, and the first answer to it: a round trip, and what the server took.
-    const MessageOut& out = rpc.out;
-    if (rpc.is_client && out.all_sent() && out.length() <= out.payload_max()) {
-      const Duration sample = now - out.last_sent();
-      Duration& shortest = rpc.peer->round_trip;
-      if (shortest == Duration::zero() || sample < shortest) shortest = sample;
-    }
   }
   if (rpc.grant.silent) grants_.set_silent(rpc.grant, false);
 }
@@ -360,10 +353,9 @@ RxOutcome Endpoint::Impl::on_resend(Time now, const RxPacket& packet, const Part
   if (everything || std::uint64_t{resend->offset} + resend->length <= out.length()) {
     give_grant(now, *rpc, end);
   }
-  // The shortest round trip seen may hold a server's work: no longer than a tick counts.
-  const Duration on_its_way = std::min(rpc->peer->round_trip, config_.tick);
-  if (resend->offset < std::min(end, was_sent) && now - out.last_sent() < on_its_way) {
-    trace::add(counters_.resends_suppressed);  // what is missing may be on its way
+  // Its receiver was silent for several ticks before it asked, so it did not know of these bytes.
+  if (resend->offset < std::min(end, was_sent) && now - out.last_sent() < config_.tick) {
+    trace::add(counters_.resends_suppressed);
     out.link->queue.update(out);
     return kConsumed;
   }
@@ -462,10 +454,16 @@ RxOutcome Endpoint::Impl::on_need_ack(Time now, const RxPacket& packet, const Pa
   trace::add(counters_.need_ack_received);
   if (is_client_id(common.sender_id)) return kConsumed;  // only servers need acks
   if (rpc != nullptr) {
-    heard(now, *rpc);
     const bool nothing_missing = rpc->in.started() && rpc->in.received() >= rpc->grant.granted;
-    if (rpc->buffer.waits() || nothing_missing ||
-        link_busy(now, silence_.ticks(config_.request_ack_ticks))) {
+    const bool ours_to_act = rpc->buffer.waits() || nothing_missing;
+    const Duration lately = silence_.ticks(config_.request_ack_ticks);
+    // It overtakes data, so what is missing may be behind it. If it is lost, silence tells.
+    if (!ours_to_act && rpc->peer->repairs.arriving(now, lately)) {
+      say_busy(now, *rpc, way_back(packet, rpc->peer));
+      return kConsumed;
+    }
+    heard(now, *rpc);
+    if (ours_to_act || link_busy(now, lately)) {
       say_busy(now, *rpc, way_back(packet, rpc->peer));
     } else {
       ask_again(now, *rpc);

@@ -70,7 +70,6 @@ struct PeerFacts {
   BusyRation busy;
   ResendBudget resends;
   Repairs repairs;
-  Duration round_trip{0};  // shortest seen; 0: none yet
   PathMtu mtu;
   Uplink* link = nullptr;        // that its packets leave by; nullptr: the usual one
   std::uint32_t path_asked = 0;  // in which generation of paths its own was asked for; 0: never

@@ -33,9 +33,13 @@ class Repairs {
   }
 
   Time last_arrival() const { return last_arrival_; }
+  // Data came within the last `lately`.
+  bool arriving(Time now, Duration lately) const {
+    return arrived_ > 0 && now - last_arrival_ < lately;
+  }
   // What ends at `mark` is on its way: less has come, and the last of it within `lately`.
   bool under_way(Time now, Mark mark, Duration lately) const {
-    return arrived_ < mark && arrived_ > 0 && now - last_arrival_ < lately;
+    return arrived_ < mark && arriving(now, lately);
   }
 
  private:

@@ -25,6 +25,14 @@ TEST(Repairs, AreUnderWayWhileDataComesAndIsLessThanWhatIsAhead) {
   EXPECT_FALSE(repairs.under_way(at(9ms), second, 5ms));
 }
 
+TEST(Repairs, DataArrivesWhileTheLastOfItIsRecent) {
+  Repairs repairs;
+  EXPECT_FALSE(repairs.arriving(at(0ms), 2ms)) << "nothing came yet";
+  repairs.arrived(at(1ms), 1'000);
+  EXPECT_TRUE(repairs.arriving(at(2ms), 2ms));
+  EXPECT_FALSE(repairs.arriving(at(3ms), 2ms));
+}
+
 TEST(Repairs, WhatCameUnaskedIsNoCredit) {
   Repairs repairs;
   repairs.arrived(at(1ms), 8'000);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -136,11 +137,14 @@ std::size_t Engine::step(Time now) {
   return guarded([&] {
     now = forward(now);
     std::size_t done = 0;
+    bool looked = true;           // or there is nothing to look for
     if (start_ends_ != kNever) {  // a port has been opened
       if (starting_ && now >= start_ends_) end_start();
-      done = receive(now) + take_errors(now);
+      looked = looks(now);
+      done = (looked ? receive(now) : 0) + take_errors(now);
     }
-    if (time_.timers_fire(now, deadline_, done)) endpoint_.on_time(now);
+    const auto came = looked ? std::optional(done) : std::nullopt;
+    if (time_.timers_fire(now, deadline_, came)) endpoint_.on_time(now);
     return work(now, done);
   });
 }
@@ -165,7 +169,6 @@ std::size_t Engine::work(Time now, std::size_t done) {
 }
 
 std::size_t Engine::receive(Time now) {
-  if (load_.busy() && !rhythm_.due(now)) return 0;
   const std::size_t count = io_->receive(received_);
   if (load_.busy()) rhythm_.looked(now, count == received_.size());
   for (std::size_t i = 0; i < count; ++i) {

@@ -135,6 +135,7 @@ class Engine {
     return time_.forward(now, [this] { return next_deadline(); });
   }
   std::size_t work(Time now, std::size_t done);
+  bool looks(Time now) const { return !load_.busy() || rhythm_.due(now); }
   std::size_t receive(Time now);
   std::size_t take_errors(Time now);
   void tell_path(Time now, const Address& peer);

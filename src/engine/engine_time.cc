@@ -12,9 +12,9 @@ void EngineTime::stop_for_pause(Time due) {
   if (due != kNever && last_ - due > kPauseCounted) stalled_ += last_ - due - kPauseCounted;
 }
 
-bool EngineTime::timers_fire(Time now, Time deadline, std::size_t packets) {
-  if (now < deadline) return false;
-  if (packets > 0 && ++postponed_ < kPostponedMax) return false;
+bool EngineTime::timers_fire(Time now, Time deadline, std::optional<std::size_t> packets) {
+  if (now < deadline || !packets) return false;
+  if (*packets > 0 && ++postponed_ < kPostponedMax) return false;
   postponed_ = 0;
   return true;
 }

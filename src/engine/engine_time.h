@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "base/time.h"
 
@@ -27,9 +28,9 @@ class EngineTime {
   Time by_clock(Time time) const { return time == kNever ? kNever : time + stalled_; }
 
   // Whether timers that are due at `deadline` are to fire at `now` (the endpoint's times both), in
-  // a step that has received `packets`. Timers judge who is silent, so everything that has arrived
-  // is heard first, for a bounded number of steps.
-  bool timers_fire(Time now, Time deadline, std::size_t packets);
+  // a step that has received `packets`; nullopt: it did not look for any. Timers judge who is
+  // silent, so everything that has arrived is heard first, for a bounded number of steps.
+  bool timers_fire(Time now, Time deadline, std::optional<std::size_t> packets);
 
  private:
   // Longer pauses of the engine are not counted as its peers' silence.

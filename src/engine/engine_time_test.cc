@@ -44,5 +44,13 @@ TEST(EngineTime, TimersWaitForPacketsButNotForEver) {
   EXPECT_FALSE(time.timers_fire(at(2), at(2), 64)) << "the count begins anew";
 }
 
+TEST(EngineTime, TimersWaitForALook) {
+  EngineTime time;
+  for (int step = 0; step < 100; ++step) {
+    EXPECT_FALSE(time.timers_fire(at(2), at(2), std::nullopt)) << "packets may wait";
+  }
+  EXPECT_TRUE(time.timers_fire(at(2), at(2), 0));
+}
+
 }  // namespace
 }  // namespace homa::engine

@@ -56,7 +56,7 @@ namespace homa::trace {
   NAME(retransmitted_packets, "DATA packets sent again")                                           \
   NAME(retransmitted_bytes, "DATA payload bytes sent again")                                       \
   NAME(messages_cut, "messages whose packets became shorter on their way: they did not fit")       \
-  NAME(resends_suppressed, "RESENDs for bytes sent within the last round trip: not sent again")    \
+  NAME(resends_suppressed, "RESENDs for bytes sent within the last tick: not sent again")          \
   NAME(resends_refused, "RESENDs and UNKNOWNs without effect: enough was sent again to that peer") \
   NAME(busy_sent, "BUSY packets sent")                                                             \
   NAME(busy_postponed, "RESENDs and NEED_ACKs without an answer: enough BUSY was said")            \
