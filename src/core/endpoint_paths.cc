@@ -31,7 +31,9 @@ void Endpoint::Impl::on_path(Time now, const PathInfo& path) {
   last_now_ = now;
   Peer* peer = peers_.at(path.peer);
   if (peer == nullptr) return;
-  peer->link = &uplinks_.of_device(path.device, path.link_bits_per_second);
+  Uplink& link = uplinks_.of_device(path.device, path.link_bits_per_second);
+  peer->link = &link;
+  grants_.set_device(peer->grants, &link == &uplinks_.usual() ? nullptr : &link.incoming);
   if (path.packet_bytes_max == 0) return;
   const std::uint32_t room = path.packet_bytes_max -
                              std::min<std::uint32_t>(path.packet_bytes_max, wire::kDataHeaderBytes);

@@ -14,21 +14,49 @@ GrantScheduler::GrantScheduler(const CoreConfig& config, const PriorityMap& prio
   active_.reserve(config.overcommit);
 }
 
+void GrantScheduler::count_out(const GrantState& state) {
+  const std::uint32_t bytes = state.incoming();
+  incoming_ -= bytes;
+  state.peer->incoming -= bytes;
+  device_of(*state.peer).bytes -= bytes;
+}
+
+void GrantScheduler::count_in(const GrantState& state) {
+  const std::uint32_t bytes = state.incoming();
+  incoming_ += bytes;
+  state.peer->incoming += bytes;
+  device_of(*state.peer).bytes += bytes;
+}
+
+void GrantScheduler::set_device(PeerGrants& peer, DeviceIncoming* device) {
+  if (peer.device == device) return;
+  device_of(peer).bytes -= peer.incoming;
+  peer.device = device;
+  device_of(peer).bytes += peer.incoming;
+  several_devices_ = true;
+}
+
+std::uint32_t GrantScheduler::room_for(const GrantState& state) {
+  const std::uint64_t bytes = device_of(*state.peer).bytes;
+  const std::uint32_t most = most_of(*state.peer);
+  return bytes >= most ? 0 : static_cast<std::uint32_t>(most - bytes);
+}
+
 void GrantScheduler::add(GrantState& state) {
   HOMA_CHECK(!state.tracked);
   state.tracked = true;
-  incoming_ += state.incoming();
+  count_in(state);
   if (state.wants_grants()) enter(state);
 }
 
 void GrantScheduler::on_received(GrantState& state, std::uint32_t received, std::uint32_t end) {
   HOMA_CHECK(state.tracked);
-  incoming_ -= state.incoming();
+  count_out(state);
   const bool waiting = state.waiting_hook.is_linked();
   if (waiting) stop_waiting(state);  // its key changes
   state.received = received;
   state.granted = std::max(state.granted, end);  // the sender finished a packet beyond the limit
-  incoming_ += state.incoming();
+  count_in(state);
   if (!state.wants_grants()) {
     leave(state);
   } else if (state.active) {
@@ -42,9 +70,9 @@ void GrantScheduler::on_received(GrantState& state, std::uint32_t received, std:
 
 void GrantScheduler::set_silent(GrantState& state, bool silent) {
   if (!state.tracked || state.silent == silent) return;
-  incoming_ -= state.incoming();
+  count_out(state);
   state.silent = silent;
-  incoming_ += state.incoming();
+  count_in(state);
   if (!state.wants_grants()) return;
   if (silent) {
     leave(state);
@@ -76,7 +104,7 @@ void GrantScheduler::leave(GrantState& state) {
 
 void GrantScheduler::remove(GrantState& state) {
   if (!state.tracked) return;
-  incoming_ -= state.incoming();
+  count_out(state);
   leave(state);
   state.tracked = false;
   state.silent = false;
@@ -169,15 +197,15 @@ void GrantScheduler::settle(std::size_t index) {
 }
 
 void GrantScheduler::book(GrantState& state, std::uint32_t offset) {
-  incoming_ -= state.incoming();
+  count_out(state);
   state.granted = offset;
-  incoming_ += state.incoming();
+  count_in(state);
   if (!state.wants_grants()) leave(state);
 }
 
 std::optional<GrantScheduler::Grant> GrantScheduler::next() {
   if (by_age_.empty() || config_.canary_no_grants) return std::nullopt;
-  if (incoming_ >= budget_.bytes()) return std::nullopt;
+  if (!several_devices_ && incoming_ >= budget_.bytes()) return std::nullopt;
   if (auto grant = next_fifo()) return grant;
   return next_ranked();
 }
@@ -185,22 +213,23 @@ std::optional<GrantScheduler::Grant> GrantScheduler::next() {
 std::optional<GrantScheduler::Grant> GrantScheduler::next_fifo() {
   GrantState& state = *by_age_.begin();
   // What it was given out of turn before is still to come: more would only fill the budget.
-  if (state.incoming() > window() + config_.fifo_grant_increment) return std::nullopt;
+  const std::uint32_t room = room_for(state);
+  if (room == 0 || state.incoming() > window(state) + config_.fifo_grant_increment)
+    return std::nullopt;
   if (fifo_left_ == 0) {
     if (fifo_credit_ / 1000 < config_.fifo_grant_increment) return std::nullopt;
     fifo_credit_ -= std::uint64_t{config_.fifo_grant_increment} * 1000;
     fifo_left_ = config_.fifo_grant_increment;
   }
-  const auto room = static_cast<std::uint32_t>(budget_.bytes() - incoming_);
   const std::uint32_t amount = std::min({fifo_left_, room, state.length - state.granted});
   fifo_left_ -= amount;
   book(state, state.granted + amount);
   return Grant{&state, state.granted, amount, priorities_.fifo(), true};
 }
 
-std::uint32_t GrantScheduler::window() const {
+std::uint32_t GrantScheduler::window(const GrantState& state) const {
   if (config_.window != 0) return config_.window;
-  return budget_.bytes() / (static_cast<std::uint32_t>(active_.size()) + 1);
+  return most_of(*state.peer) / (static_cast<std::uint32_t>(active_.size()) + 1);
 }
 
 Priority GrantScheduler::level(const GrantState& state, std::uint32_t rank) const {
@@ -212,13 +241,14 @@ Priority GrantScheduler::level(const GrantState& state, std::uint32_t rank) cons
 
 std::optional<GrantScheduler::Grant> GrantScheduler::next_ranked() {
   const auto active = static_cast<std::uint32_t>(active_.size());
-  const std::uint32_t window = this->window();
-  const auto room = static_cast<std::uint32_t>(budget_.bytes() - incoming_);
-  // A window (or room) smaller than the increment must not stop the message for good.
-  const std::uint32_t increment_min =
-      std::min(config_.grant_increment_min, std::min(window, budget_.bytes()) / 2);
   for (std::uint32_t rank = 0; rank < active; ++rank) {
     GrantState& state = *active_[rank];
+    const std::uint32_t window = this->window(state);
+    const std::uint32_t room = room_for(state);
+    if (room == 0) continue;
+    // A window (or room) smaller than the increment must not stop the message for good.
+    const std::uint32_t increment_min =
+        std::min(config_.grant_increment_min, std::min(window, most_of(*state.peer)) / 2);
     const auto target = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(std::uint64_t{state.received} + window, state.length));
     if (target <= state.granted) continue;

@@ -2,8 +2,8 @@
 //
 // At most `overcommit` messages are active, fewest bytes still to receive first, and every peer
 // gets one active message before any gets a second. Active ones are granted a window ahead of what
-// has arrived, all together no more than max_incoming, or what that grew to (incoming_budget.h); a
-// share goes to the oldest message out of turn.
+// has arrived, all together no more than max_incoming, or what that grew to (incoming_budget.h),
+// and that for each network device by itself; a share goes to the oldest message out of turn.
 #pragma once
 
 #include <array>
@@ -58,7 +58,9 @@ struct PeerGrants {
       boost::intrusive::member_hook<GrantState, boost::intrusive::set_member_hook<>,
                                     &GrantState::waiting_hook>>;
   Waiting waiting;
-  std::uint32_t active = 0;  // messages of this peer that are active
+  std::uint32_t active = 0;          // messages of this peer that are active
+  std::uint64_t incoming = 0;        // of its messages together
+  DeviceIncoming* device = nullptr;  // by which it is reached; nullptr: the usual one
   boost::intrusive::set_member_hook<> bucket_hook;
 };
 
@@ -76,6 +78,8 @@ class GrantScheduler {
   // The message is complete or given up.
   void remove(GrantState& state);
 
+  // The peer is reached by this device from now on (nullptr: the usual one), which stays.
+  void set_device(PeerGrants& peer, DeviceIncoming* device);
   // `received`: payload bytes since the start. Call before next().
   void follow_rate(Time now, std::uint64_t received) { budget_.update(now, received); }
 
@@ -122,7 +126,17 @@ class GrantScheduler {
   GrantState* victim_for(const GrantState& newcomer);
   void settle(std::size_t index);  // keeps active_ sorted after its entry shrank
   void book(GrantState& state, std::uint32_t offset);
-  std::uint32_t window() const;
+  // What the state counts as incoming changes: count_out() before, count_in() after.
+  void count_out(const GrantState& state);
+  void count_in(const GrantState& state);
+  DeviceIncoming& device_of(const PeerGrants& peer) {
+    return peer.device == nullptr ? usual_ : *peer.device;
+  }
+  std::uint32_t most_of(const PeerGrants& peer) const {
+    return peer.device == nullptr ? budget_.bytes() : peer.device->most;
+  }
+  std::uint32_t room_for(const GrantState& state);
+  std::uint32_t window(const GrantState& state) const;
   // Of the next grant to the active message of that rank.
   Priority level(const GrantState& state, std::uint32_t rank) const;
   std::optional<Grant> next_fifo();
@@ -131,6 +145,8 @@ class GrantScheduler {
   const CoreConfig& config_;
   const PriorityMap& priorities_;
   IncomingBudget budget_;
+  DeviceIncoming usual_;             // its bound is budget_
+  bool several_devices_ = false;     // some peer is reached by another one
   std::vector<GrantState*> active_;  // sorted: fewest bytes to receive first
   std::vector<Bucket> buckets_;  // peers with waiting messages, by how many active ones they have
   ByAgeSet by_age_;

@@ -192,5 +192,36 @@ TEST_F(Grants, BooksBalanceOverRandomTraffic) {
   EXPECT_EQ(scheduler_->active(), 0U);
 }
 
+// Many senders behind a slow device, and one behind the usual one.
+TEST_F(Grants, ADeviceThatIsGrantedAllItMayHaveHoldsNoOtherBack) {
+  config_.window = 50'000;
+  make();
+  DeviceIncoming slow{100'000};
+  for (int i = 0; i < 5; ++i) {
+    scheduler_->set_device(peers_[static_cast<std::size_t>(i)], &slow);
+    announce(peers_[static_cast<std::size_t>(i)], 300'000);
+  }
+  GrantState& usual = announce(peers_[10], 900'000, 1'000);
+  while (scheduler_->next()) {
+  }
+  EXPECT_EQ(slow.bytes, slow.most);
+  EXPECT_EQ(usual.granted, config_.window);
+  receive(usual, 1'000);
+  EXPECT_TRUE(scheduler_->next());
+  EXPECT_EQ(slow.bytes, slow.most);
+}
+
+TEST_F(Grants, APeerThatIsReachedByAnotherDeviceTakesWhatItIsOwedAlong) {
+  DeviceIncoming other{100'000};
+  GrantState& state = announce(peers_[0], 300'000, 10'000);
+  scheduler_->set_device(peers_[0], &other);
+  EXPECT_EQ(other.bytes, 10'000U);
+  receive(state, 4'000);
+  EXPECT_EQ(other.bytes, 6'000U);
+  scheduler_->set_device(peers_[0], nullptr);
+  EXPECT_EQ(other.bytes, 0U);
+  EXPECT_EQ(scheduler_->incoming(), 6'000U);
+}
+
 }  // namespace
 }  // namespace homa::core

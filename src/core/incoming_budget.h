@@ -15,6 +15,12 @@ namespace homa::core {
 // For a link of 10 Gbit/s and more; a slower one counts as that.
 std::uint32_t max_incoming_for(std::uint64_t bits_per_second);
 
+// Of one network device: what a slow one was granted takes nothing from a fast one.
+struct DeviceIncoming {
+  std::uint32_t most = 0;   // that may be granted and not have arrived
+  std::uint64_t bytes = 0;  // that are so
+};
+
 class IncomingBudget {
  public:
   // Over so long the rate is measured, at least.
@@ -28,6 +34,12 @@ class IncomingBudget {
     if (most_ > least_ && now - since_ >= kWindow) follow(now, received);
   }
   std::uint32_t bytes() const { return bytes_; }
+  // The same for a device of another rate than the usual one's: as much more or less.
+  static std::uint32_t bytes_for(const CoreConfig& config, std::uint64_t bits_per_second) {
+    return static_cast<std::uint32_t>(std::uint64_t{config.max_incoming} *
+                                      max_incoming_for(bits_per_second) /
+                                      max_incoming_for(config.link_bits_per_second));
+  }
 
  private:
   void follow(Time now, std::uint64_t received);

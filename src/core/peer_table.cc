@@ -201,6 +201,7 @@ void PeerTable::forget(Peer& peer) {
   line_of(peer).erase(line_of(peer).iterator_to(peer));
   if (peer.name_hook.is_linked()) by_name_.erase(by_name_.iterator_to(peer));
   static_cast<PeerFacts&>(peer) = PeerFacts{};
+  peer.grants.device = nullptr;
   peer.questions.forget();
   unused_.push_back(&peer);
 }

@@ -10,6 +10,7 @@ Uplink& Uplinks::of_device(std::uint32_t device, std::uint64_t bits_per_second) 
                                   [device](const Uplink& link) { return link.device == device; });
   if (known != links_.end()) {
     known->pacer.set_rate(bits_per_second);
+    known->incoming.most = IncomingBudget::bytes_for(config_, bits_per_second);
     return *known;
   }
   if (usual().device == 0 && bits_per_second == config_.link_bits_per_second) {

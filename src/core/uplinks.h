@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "core/config.h"
+#include "core/incoming_budget.h"
 #include "core/pacer.h"
 #include "core/send_queue.h"
 
@@ -15,10 +16,12 @@ namespace homa::core {
 struct Uplink {
   Uplink(const CoreConfig& config, std::uint32_t its_device, std::uint64_t bits_per_second)
       : device(its_device),
+        incoming{IncomingBudget::bytes_for(config, bits_per_second)},
         queue(config.defer_bytes_min, config.pacer_fifo_per_mille),
         pacer(config, bits_per_second) {}
 
-  std::uint32_t device;  // as in PathInfo; 0: of paths that name none
+  std::uint32_t device;     // as in PathInfo; 0: of paths that name none
+  DeviceIncoming incoming;  // of the usual one, the scheduler knows it
   SendQueue queue;
   Pacer pacer;
 };

@@ -2,8 +2,10 @@
 // happens, each request runs at most once, the bytes are right, nothing is lost, nothing stays.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "support/rpc_workload.h"
 #include "support/seeds.h"
@@ -177,6 +179,40 @@ TEST(PropertyNeighbours, RequestsThatWaitForTheirTurnAreNotTakenForOld) {
   run(world, 1, nullptr, [](World&, VirtualNetwork&, RpcWorkload&) {});
 }
 
+// When each call ends whose server answers at once, with a round trip of 200 microseconds.
+std::vector<Duration> times_of_calls(const std::vector<std::uint32_t>& response_lengths) {
+  World world(1);
+  world.network.delay = microseconds(100);
+  world.network.core.link_bits_per_second = 0;
+  world.plan.clear();
+  for (const std::uint32_t length : response_lengths) {
+    world.plan.push_back({.start = at(milliseconds(world.plan.size())),
+                          .client = 1,
+                          .server = kServer,
+                          .response_length = length});
+  }
+  RpcWorkload workload;
+  VirtualNetwork network(world.network, workload, nullptr);
+  workload.begin(network, world.plan);
+  std::vector<Duration> times;
+  for (Duration time{0}; times.size() < response_lengths.size() && time < seconds(1);
+       time += microseconds(10)) {
+    network.run(at(time));
+    while (times.size() < workload.completed()) {
+      times.push_back(time - milliseconds(times.size()));
+    }
+  }
+  return times;
+}
+
+// docs/protocol.md#amplification has these figures.
+TEST(PropertyNeighbours, OnlyALongFirstResponseCostsARoundTripAndOnlyOnce) {
+  constexpr microseconds kRoundTrip(200);
+  EXPECT_EQ(times_of_calls({376, 10'000}), (std::vector<Duration>{kRoundTrip, kRoundTrip}));
+  EXPECT_EQ(times_of_calls({10'000, 10'000, 30'000}),
+            (std::vector<Duration>{2 * kRoundTrip, kRoundTrip, kRoundTrip}));
+}
+
 // --- Forgers ---
 
 // Of any type, in the name of one host to another. `id`: the forger's guess.
@@ -264,6 +300,39 @@ TEST(PropertyNeighbours, WhoGuessesIdsAndNotIdentitiesChangesNothing) {
       }
     });
   }
+}
+
+// In the name of a client that is gone, and with all that identifies it.
+TEST(PropertyNeighbours, WhoAsksForTheSameBytesWithoutEndGetsAShareOfTheLink) {
+  constexpr std::uint32_t kLength = 200'000;
+  World world(1);
+  world.network.core.link_bits_per_second = 1'000'000'000;
+  world.plan = {
+      {.start = at({}), .client = 1, .server = kServer},
+      {.start = at(milliseconds(1)), .client = 1, .server = kServer, .response_length = kLength}};
+  Listener listener;
+  RpcWorkload workload;
+  VirtualNetwork network(world.network, workload, &listener);
+  workload.begin(network, world.plan);
+  network.run(at(microseconds(2'200)));
+  network.set_unplugged(1, true);
+  const auto last = std::find_if(listener.heard.rbegin(), listener.heard.rend(), [](auto& seen) {
+    return seen.from == 1 && wire::parse_common(seen.packet)->type == wire::PacketType::kGrant;
+  });
+  ASSERT_NE(last, listener.heard.rend());
+  wire::HeaderBuffer buffer;
+  const std::size_t size = encode(
+      wire::ResendHeader{*wire::parse_common(last->packet), 0, kLength, kHighestPriority}, buffer);
+  for (int i = 0; i < 2'000; ++i) {
+    network.at(at(milliseconds(3) + microseconds(500 * i)), [&] {
+      network.inject(kServer, network.address_of(1), std::span(buffer).first(size));
+    });
+  }
+  network.run(at(milliseconds(1'003)));
+  const std::uint64_t again = network.counters(kServer).retransmitted_bytes;
+  EXPECT_GE(again, 8ULL * kLength);
+  EXPECT_LE(again, 9ULL * kLength + 1'000'000'000ULL / 8 / 64 * 12 / 10);
+  EXPECT_GT(network.counters(kServer).resends_refused, 0U);
 }
 
 // A recorded conversation is played back to both sides, while they talk and afterwards.

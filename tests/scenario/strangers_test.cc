@@ -245,5 +245,48 @@ TEST(ScenarioStrangers, APeerThatGaveWayRunsNothingTwice) {
                options);
 }
 
+// As many hosts as there are slots got a response each, and acknowledge nothing. Who was asked five
+// times in vain gives way to a newcomer.
+TEST(ScenarioStrangers, ResponsesThatNobodyAcknowledgesGiveWayHoweverManyClientsTheyAreOf) {
+  ScenarioOptions options;
+  options.config.rpcs_max = 4;  // three of them for requests
+  run_scenario(R"(
+    0    in     DATA a length=100 bytes=0-100 peer=3
+    0    event  request a
+    0    app    reply a length=10
+    0    out    DATA a bytes=0-10
+    0    in     DATA b length=100 bytes=0-100 peer=4
+    0    event  request b
+    0    app    reply b length=10
+    0    out    DATA b bytes=0-10
+    0    in     DATA c length=100 bytes=0-100 peer=5
+    0    event  request c
+    0    app    reply c length=10
+    0    out    DATA c bytes=0-10
+    2    out    NEED_ACK a
+    2    out    NEED_ACK b
+    2    out    NEED_ACK c
+    3    out    NEED_ACK a
+    3    out    NEED_ACK b
+    3    out    NEED_ACK c
+    5    out    NEED_ACK a
+    5    out    NEED_ACK b
+    5    out    NEED_ACK c
+    9    out    NEED_ACK a
+    9    out    NEED_ACK b
+    9    out    NEED_ACK c
+    12   in     DATA d length=100 bytes=0-100 peer=6 drop=overloaded
+    12   out    ERROR d error=overloaded
+    17   out    NEED_ACK a
+    17   out    NEED_ACK b
+    17   out    NEED_ACK c
+    19   in     DATA e length=100 bytes=0-100 peer=7
+    19   event  done a
+    19   event  request e
+    19.5 end
+  )",
+               options);
+}
+
 }  // namespace
 }  // namespace homa::test
