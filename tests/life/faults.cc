@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -225,6 +227,77 @@ int eventfd(unsigned count, int flags) noexcept {
   if (call_fails("eventfd", EMFILE)) return -1;
   static auto* const real = next<int(unsigned, int)>("eventfd");
   return real(count, flags);
+}
+
+int epoll_create1(int flags) noexcept {
+  if (call_fails("epoll_create1", EMFILE)) return -1;
+  static auto* const real = next<int(int)>("epoll_create1");
+  return real(flags);
+}
+
+int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
+  if (call_fails("epoll_ctl", ENOSPC)) return -1;
+  static auto* const real = next<int(int, int, int, epoll_event*)>("epoll_ctl");
+  return real(epoll, operation, fd, event);
+}
+
+int signalfd(int fd, const sigset_t* signals, int flags) noexcept {
+  if (call_fails("signalfd", EMFILE)) return -1;
+  static auto* const real = next<int(int, const sigset_t*, int)>("signalfd");
+  return real(fd, signals, flags);
+}
+
+int dup(int fd) noexcept {
+  if (call_fails("dup", EMFILE)) return -1;
+  static auto* const real = next<int(int)>("dup");
+  return real(fd);
+}
+
+// F_DUPFD and seals; nobody else of libc's callers in here uses more than one argument.
+int fcntl(int fd, int command, ...) {
+  if (call_fails("fcntl", EMFILE)) return -1;
+  std::va_list list;
+  va_start(list, command);
+  void* const argument = va_arg(list, void*);
+  va_end(list);
+  static auto* const real = next<int(int, int, ...)>("fcntl");
+  return real(fd, command, argument);
+}
+
+int ftruncate(int fd, off_t bytes) noexcept {
+  if (call_fails("ftruncate", ENOSPC)) return -1;
+  static auto* const real = next<int(int, off_t)>("ftruncate");
+  return real(fd, bytes);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t bytes) {
+  if (call_fails("fallocate", ENOSPC)) return -1;
+  static auto* const real = next<int(int, int, off_t, off_t)>("fallocate");
+  return real(fd, mode, offset, bytes);
+}
+
+int connect(int fd, const sockaddr* name, socklen_t length) {
+  if (call_fails("connect", EAGAIN)) return -1;
+  static auto* const real = next<int(int, const sockaddr*, socklen_t)>("connect");
+  return real(fd, name, length);
+}
+
+int listen(int fd, int backlog) noexcept {
+  if (call_fails("listen", ENOBUFS)) return -1;
+  static auto* const real = next<int(int, int)>("listen");
+  return real(fd, backlog);
+}
+
+ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  if (call_fails("sendmsg", ENOBUFS)) return -1;
+  static auto* const real = next<ssize_t(int, const msghdr*, int)>("sendmsg");
+  return real(fd, message, flags);
+}
+
+ssize_t recvmsg(int fd, msghdr* message, int flags) {
+  if (call_fails("recvmsg", ENOMEM)) return -1;
+  static auto* const real = next<ssize_t(int, msghdr*, int)>("recvmsg");
+  return real(fd, message, flags);
 }
 
 int memfd_create(const char* name, unsigned flags) noexcept {
