@@ -15,6 +15,7 @@
 #include "tools/run/command.h"
 #include "tools/serve/command.h"
 #include "tools/sim/command.h"
+#include "tools/stat/command.h"
 
 namespace homa::tools {
 namespace {
@@ -25,8 +26,8 @@ constexpr std::array kCommands = {
 #ifdef HOMA_RPC
     add_call_command,
 #endif
-    add_bench_command, add_demo_command, add_dump_command,
-    add_lab_command,   add_sim_command,  add_manual_command,
+    add_stat_command,  add_rpcs_command, add_errors_command, add_bench_command,  add_demo_command,
+    add_dump_command,  add_lab_command,  add_sim_command,    add_manual_command,
 };
 
 int main(int argc, char** argv) {

@@ -1,35 +1,21 @@
 #include "base/histogram.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstddef>
+
+#include "base/buckets.h"
 
 namespace homa::base {
 namespace {
 
-constexpr int kBits = Histogram::kPrecisionBits;
-constexpr std::uint64_t kParts = std::uint64_t{1} << kBits;  // of each power of two
-
-// Values below 2 * kParts have a bucket each; above, the kBits + 1 leading bits decide.
-std::size_t bucket_of(std::uint64_t value) {
-  const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - (kBits + 1));
-  return static_cast<std::size_t>((static_cast<std::uint64_t>(shift) << kBits) + (value >> shift));
-}
-
-// The largest value of a bucket.
-std::uint64_t last_of(std::size_t bucket) {
-  if (bucket < 2 * kParts) return bucket;
-  const std::uint64_t shift = (bucket >> kBits) - 1;
-  const std::uint64_t leading = kParts + (bucket & (kParts - 1));
-  return ((leading + 1) << shift) - 1;
-}
+constexpr int kPrecision = Histogram::kPrecisionBits;
 
 }  // namespace
 
 void Histogram::add(std::uint64_t value, std::uint64_t times) {
   if (times == 0) return;
-  const std::size_t bucket = bucket_of(value);
+  const std::size_t bucket = bucket_of(value, kPrecision);
   if (bucket >= counts_.size()) counts_.resize(bucket + 1);
   counts_[bucket] += times;
   count_ += times;
@@ -56,7 +42,7 @@ std::uint64_t Histogram::percentile(double share) const {
   std::uint64_t seen = 0;
   for (std::size_t bucket = 0; bucket < counts_.size(); ++bucket) {
     seen += counts_[bucket];
-    if (seen >= wanted) return std::min(last_of(bucket), max_);
+    if (seen >= wanted) return std::min(last_of_bucket(bucket, kPrecision), max_);
   }
   return max_;
 }

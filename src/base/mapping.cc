@@ -71,6 +71,15 @@ Result<Mapping, Error> Mapping::make_shared_memory(std::uint64_t bytes, bool pop
   return mapping;
 }
 
+Result<Mapping, Error> Mapping::of_file(int descriptor, std::uint64_t bytes) {
+  Mapping mapping;
+  mapping.descriptor_ = descriptor;
+  const auto mapped = mapping.map(bytes, MAP_SHARED | MAP_POPULATE, kReadWrite);
+  mapping.descriptor_ = -1;
+  if (!mapped) return Unexpected(mapped.error());
+  return mapping;
+}
+
 Result<Mapping, Error> Mapping::open(int descriptor, std::uint64_t bytes_max) {
   return open_as(descriptor, bytes_max, kReadWrite);
 }

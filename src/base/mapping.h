@@ -26,6 +26,10 @@ class Mapping {
   // The same for one that is only read: its owner need not let us write.
   static Result<Mapping, Error> open_to_read(int descriptor, std::uint64_t bytes_max);
 
+  // Maps a file that is open for reading and writing and has that many bytes. The descriptor stays
+  // the caller's, and may be closed. kNoMemory.
+  static Result<Mapping, Error> of_file(int descriptor, std::uint64_t bytes);
+
   Mapping() = default;
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;

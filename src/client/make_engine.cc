@@ -10,6 +10,7 @@
 #include "core/config_fields.h"
 #include "engine/defaults.h"
 #include "io/open.h"
+#include "trace/state_owner.h"
 
 namespace homa::client {
 namespace {
@@ -60,6 +61,18 @@ std::string rate_in_words(std::uint64_t bits_per_second) {
   return std::to_string(bits_per_second / 1'000'000) + " Mbit/s";
 }
 
+// Where tools find it; `note` says why they do not.
+Result<std::unique_ptr<engine::Published>, Error> publish(const std::string& description,
+                                                          std::string& note) {
+  const std::string folder = trace::state_folder();
+  if (!folder.empty()) {
+    auto published = engine::Published::in_folder(folder, description);
+    if (published) return published;
+    note += (note.empty() ? "" : "; ") + ("tools do not see it: " + published.error().text);
+  }
+  return engine::Published::in_private_memory();
+}
+
 }  // namespace
 
 Result<MadeEngine, Error> make_engine(const HostConfig& config, int wake_fd,
@@ -71,15 +84,18 @@ Result<MadeEngine, Error> make_engine(const HostConfig& config, int wake_fd,
   if (!core) return Unexpected(core.error());
   const auto seed = random_seed();
   if (!seed) return Unexpected(seed.error());
+  const std::string description = capabilities.name + " " + capabilities.local.to_string() +
+                                  ", packets of " + std::to_string(capabilities.packet_bytes_max) +
+                                  " bytes, " + rate_in_words(core->link_bits_per_second);
+  std::string note = capabilities.note;
+  auto published = publish(description, note);
+  if (!published) return Unexpected(published.error());
   auto engine = engine::Engine::create(
       *core, std::move(io).value(), *seed, wake_fd,
-      config.coalesce ? Duration(*config.coalesce) : engine::coalesce_for(*core), std::move(state));
+      config.coalesce ? Duration(*config.coalesce) : engine::coalesce_for(*core), std::move(state),
+      std::move(published).value());
   if (!engine) return Unexpected(engine.error());
-  return MadeEngine{std::move(engine).value(), capabilities.local,
-                    capabilities.name + " " + capabilities.local.to_string() + ", packets of " +
-                        std::to_string(capabilities.packet_bytes_max) + " bytes, " +
-                        rate_in_words(core->link_bits_per_second),
-                    capabilities.note};
+  return MadeEngine{std::move(engine).value(), capabilities.local, description, std::move(note)};
 }
 
 }  // namespace homa::client

@@ -49,6 +49,7 @@ struct RpcInfo {
   std::uint32_t receive_length = 0, received = 0, receive_granted = 0;
   std::uint32_t gaps = 0;
   std::uint32_t silent_ticks = 0;
+  Time began{};
 };
 
 class Endpoint {

@@ -175,6 +175,7 @@ Result<Rpc*, Admission::Refusal> Endpoint::Impl::admit(Time now, Peer& peer, Loc
     ++remedies_;
     return Unexpected(Admission::Refusal{DropReason::kOverloaded, ErrorCode::kOverloaded});
   }
+  rpc->began = now;
   rpc->of_stranger = stranger;
   rpc->port = &port;
   admission_.request_started(port, rpc->of_stranger);

@@ -127,6 +127,7 @@ Result<RpcId, ErrorCode> Endpoint::Impl::start(Time now, const Request& request)
   accounts_.rpc_began(account);
   rpc->short_call = request.length < config_.defer_bytes_min;
   if (rpc->short_call) ++short_calls_;
+  rpc->began = now;
   rpc->port = port;
   rpc->local_port = port->number;
   rpc->peer_port = request.server_port;
@@ -296,6 +297,7 @@ RpcInfo Endpoint::Impl::info(const Rpc& rpc) const {
   info.receive_length = rpc.in.length();
   info.received = rpc.in.received();
   info.receive_granted = rpc.in.started() ? rpc.grant.granted : 0;
+  info.began = rpc.began;
   info.gaps = static_cast<std::uint32_t>(rpc.in.gaps().size());
   info.silent_ticks =
       static_cast<std::uint32_t>((last_now_ - rpc.silence.last_heard) / config_.tick);

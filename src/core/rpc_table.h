@@ -53,8 +53,9 @@ struct Rpc {
   std::uint32_t held_grant = 0;      // while in Peer::held: up to here it may be sent then
   Cookie cookie{};
   LocalPort* port = nullptr;  // `local_port`
-  Time waiting_since{};       // for `buffer`, while it waits
-  MessageBuffer buffer;       // of `in`
+  Time began{};
+  Time waiting_since{};  // for `buffer`, while it waits
+  MessageBuffer buffer;  // of `in`
   SilenceState silence;
   MessageIn in;
   MessageOut out;

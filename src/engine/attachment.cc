@@ -74,7 +74,7 @@ void Attachment::note(std::uint64_t Incidents::*incident) {
 }
 
 void Attachment::refuse() {
-  trace::add(context_.counters.submissions_refused);
+  trace::add(context_.published.counters().submissions_refused);
   note(&Incidents::submissions_refused);
 }
 
@@ -136,7 +136,9 @@ void Attachment::send(Time now, const Submission& submission) {
                          submission.pending});
   if (!rpc) return refused(rpc.error());
   ++transmits_;
-  started_[slot] = Started{submission.handle, *rpc};
+  Measured& measured = context_.published.measured();
+  started_[slot] = Started{submission.handle, *rpc, measured.clock(), submission.length};
+  measured.sent(submission.length);
   ++context_.program.rpcs;
 }
 
@@ -162,8 +164,9 @@ void Attachment::reply(Time now, const Submission& submission) {
   if (!serves(rpc) ||
       !context_.endpoint.reply(now, rpc, submission.length, make_token(index_, submission.memory),
                                submission.pending)) {
-    on_transmit_done(submission.memory);
+    return on_transmit_done(submission.memory);
   }
+  context_.published.measured().sent(submission.length);
 }
 
 void Attachment::supply(Time now, const Submission& submission) {
@@ -319,6 +322,7 @@ void Attachment::continue_status() {
 }
 
 void Attachment::deliver(CompletionKind kind, std::uint64_t handle, const core::Event& event) {
+  context_.published.measured().received(event.length);
   context_.program.receive.give({raw(event.buffer), event.length}, index_, buffers_);
   Completion& completion = channel_.place(true);
   completion = Completion{};
@@ -334,7 +338,10 @@ void Attachment::on_request(const core::Event& event) {
 }
 
 void Attachment::on_response(const core::Event& event) {
-  if (Started* found = started(raw(event.cookie))) forget(*found);
+  if (Started* found = started(raw(event.cookie))) {
+    context_.published.measured().completed(found->began, std::max(found->length, event.length));
+    forget(*found);
+  }
   deliver(CompletionKind::kResponse, raw(event.cookie), event);
 }
 

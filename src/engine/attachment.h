@@ -15,7 +15,7 @@
 #include "core/endpoint.h"
 #include "engine/port_owners.h"
 #include "engine/program.h"
-#include "trace/trace.h"
+#include "engine/published.h"
 
 namespace homa::engine {
 
@@ -34,7 +34,7 @@ constexpr std::uint64_t offset_of(core::TransmitToken token) {
 struct AttachmentContext {
   core::Endpoint& endpoint;
   Program& program;
-  trace::Counters& counters;
+  Published& published;
   PortOwners& ports;
   std::uint32_t scope;  // our device for link-local addresses that name none
   // The only port that may be opened (0: any free client's); not set: any.
@@ -93,6 +93,8 @@ class Attachment {
   struct Started {  // an RPC of the channel's own, by its slot
     std::uint64_t handle = 0;
     RpcId rpc = kNoRpc;
+    Time began{};              // by the clock
+    std::uint32_t length = 0;  // of the request
   };
 
   struct Status {  // that is being written

@@ -22,11 +22,11 @@ constexpr std::size_t kSubmissionsInAll = 2'048;
 
 }  // namespace
 
-Attachments::Attachments(core::Endpoint& endpoint, ReceiveRegion receive, trace::Counters& counters,
+Attachments::Attachments(core::Endpoint& endpoint, ReceiveRegion receive, Published& published,
                          int wake_fd, std::shared_ptr<channel::EngineState> state,
                          std::uint32_t scope)
     : endpoint_(endpoint),
-      counters_(counters),
+      published_(published),
       wake_fd_(wake_fd),
       scope_(scope),
       state_(std::move(state)) {
@@ -92,7 +92,7 @@ Result<std::uint16_t, Error> Attachments::add(Program& program,
   }
   const std::uint16_t index = free_.back();
   auto attachment = std::make_unique<Attachment>(
-      AttachmentContext{endpoint_, program, counters_, port_owners_, scope_, port, &incidents_},
+      AttachmentContext{endpoint_, program, published_, port_owners_, scope_, port, &incidents_},
       std::move(region), index);
   Program& rings = program.bells.empty() ? *programs_.front() : program;
   auto number = rings.bells.back()->add(index);

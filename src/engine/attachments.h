@@ -27,8 +27,8 @@ class Attachments {
 
   // `receive`: the default account's. `wake_fd`: the eventfd that the engine sleeps on. `state`:
   // what programs see of that. `scope`: as in AttachmentContext.
-  Attachments(core::Endpoint& endpoint, ReceiveRegion receive, trace::Counters& counters,
-              int wake_fd, std::shared_ptr<channel::EngineState> state, std::uint32_t scope);
+  Attachments(core::Endpoint& endpoint, ReceiveRegion receive, Published& published, int wake_fd,
+              std::shared_ptr<channel::EngineState> state, std::uint32_t scope);
 
   // Serves a further channel of the engine's own process until its application is gone. kNoMemory.
   Result<channel::Bell, Error> attach(std::shared_ptr<channel::Region> region);
@@ -140,7 +140,7 @@ class Attachments {
   bool rest(std::uint16_t index);
 
   core::Endpoint& endpoint_;
-  trace::Counters& counters_;
+  Published& published_;
   int wake_fd_;
   std::uint32_t scope_;
   const std::shared_ptr<channel::EngineState> state_;

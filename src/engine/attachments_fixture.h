@@ -55,15 +55,15 @@ class AttachmentsFixture : public ::testing::Test {
     pollfd polled{wake_.get(), POLLIN, 0};
     return ::poll(&polled, 1, 0) == 1 && channel::clear_descriptor(wake_.get());
   }
-  std::uint64_t refused() const { return recorder_.counters.submissions_refused.load(); }
+  std::uint64_t refused() const { return published_->counters().submissions_refused.load(); }
 
-  trace::Recorder recorder_;
+  std::unique_ptr<Published> published_ = Published::in_private_memory().value();
+  trace::Recorder recorder_{published_->counters()};
   core::Endpoint endpoint_{config(), 1, recorder_};
   base::Descriptor wake_ = base::Descriptor(channel::create_descriptor().value());
   std::shared_ptr<channel::EngineState> state_ = std::make_shared<channel::EngineState>();
   Attachments attachments_{
-      endpoint_, ReceiveRegion::create(8 << 20).value(), recorder_.counters, wake_.get(), state_,
-      0};
+      endpoint_, ReceiveRegion::create(8 << 20).value(), *published_, wake_.get(), state_, 0};
 };
 
 }  // namespace homa::engine

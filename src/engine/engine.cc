@@ -31,15 +31,24 @@ Time clock_now() {
       std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
-Result<std::unique_ptr<Engine>, Error> Engine::create(
-    const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
-    int wake_fd, Duration coalesce, std::shared_ptr<channel::EngineState> state) try {
+Result<std::unique_ptr<Engine>, Error> Engine::create(const core::CoreConfig& config,
+                                                      std::unique_ptr<io::PacketIo> io,
+                                                      std::uint64_t seed, int wake_fd,
+                                                      Duration coalesce,
+                                                      std::shared_ptr<channel::EngineState> state,
+                                                      std::unique_ptr<Published> published) try {
   HOMA_CHECK(config.receive_region_bytes > 0);
   auto receive = ReceiveRegion::create(config.receive_region_bytes);
   if (!receive) return Unexpected(receive.error());
   if (!state) state = std::make_shared<channel::EngineState>();
+  if (!published) {
+    auto unseen = Published::in_private_memory();
+    if (!unseen) return Unexpected(unseen.error());
+    published = std::move(unseen).value();
+  }
   return std::unique_ptr<Engine>(new Engine(config, std::move(io), seed, wake_fd, coalesce,
-                                            std::move(receive).value(), std::move(state)));
+                                            std::move(receive).value(), std::move(state),
+                                            std::move(published)));
 } catch (const std::exception&) {  // std::bad_alloc, or a vector that cannot be so long
   return failure(ErrorCode::kNoMemory,
                  "no memory for the protocol's tables; configure smaller finished_ids_max (" +
@@ -50,14 +59,16 @@ Result<std::unique_ptr<Engine>, Error> Engine::create(
 
 Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
                int wake_fd, Duration coalesce, ReceiveRegion receive,
-               std::shared_ptr<channel::EngineState> state)
-    : endpoint_(config, seed, recorder_),
+               std::shared_ptr<channel::EngineState> state, std::unique_ptr<Published> published)
+    : published_(std::move(published)),
+      recorder_(published_->counters()),
+      endpoint_(config, seed, recorder_),
       io_(std::move(io)),
       wake_fd_(wake_fd),
       rhythm_(coalesce),
       load_(config.link_bits_per_second),
       paces_each_device_(config.link_bits_per_second == io_->capabilities().link_bits_per_second),
-      attachments_(endpoint_, std::move(receive), recorder_.counters, wake_fd, std::move(state),
+      attachments_(endpoint_, std::move(receive), *published_, wake_fd, std::move(state),
                    io_->capabilities().scope) {
   endpoint_.set_starting(true);
 }
@@ -128,6 +139,7 @@ std::size_t Engine::guarded(Work work) {
 
 void Engine::stop_for_want_of_memory() {
   out_of_memory_ = true;
+  published_->stopped_for_want_of_memory();
   load_ = LinkLoad(0);  // it carries nothing any more
   outgoing_.clear();
   attachments_.clear();
@@ -135,6 +147,7 @@ void Engine::stop_for_want_of_memory() {
 
 std::size_t Engine::step(Time now) {
   return guarded([&] {
+    if (now >= sampler_.due()) sample(now);
     now = forward(now);
     std::size_t done = 0;
     bool looked = true;           // or there is nothing to look for
@@ -159,6 +172,7 @@ std::size_t Engine::work(Time now, std::size_t done) {
     attachments_.publish();  // nothing new: an idle look costs little
     return 0;
   }
+  sampler_.note_work(published_->measured().clock());
   done += dispatch_events(now);
   answer_path_questions(now);
   const std::size_t sent = transmit(now);
@@ -272,6 +286,9 @@ void Engine::dispatch(Time now, const core::Event& event) {
       endpoint_.release(now, event.account, event.buffer, event.length);
       return;
     case core::Event::Kind::kFailed:
+      if (!is_served(event.rpc)) {
+        published_->failed(event.error, event.executed, {event.peer, raw(event.peer_port)});
+      }
       if (attached != nullptr) attached->on_failed(event);
       return;
     case core::Event::Kind::kTransmitDone: return;
@@ -280,6 +297,27 @@ void Engine::dispatch(Time now, const core::Event& event) {
 
 std::size_t Engine::transmit(Time now) {
   return outgoing_.send(now, endpoint_, *io_, attachments_);
+}
+
+void Engine::sample(Time clock) {
+  if (!sampler_.step(clock, time_.paused(), endpoint_, *published_)) return;
+  trace::Gauges& gauges = published_->gauges();
+  const auto set = [](std::atomic<std::uint64_t>& gauge, std::uint64_t value) {
+    gauge.store(value, std::memory_order_relaxed);
+  };
+  set(gauges.rpcs_in_progress, endpoint_.rpcs_in_progress());
+  set(gauges.peers_known, endpoint_.peers());
+  set(gauges.sockets_open, attachments_.size());
+  set(gauges.programs_attached, attachments_.programs());
+  set(gauges.receive_memory_bytes, receive_memory().bytes().size());
+  set(gauges.receive_memory_used_bytes, endpoint_.receive_region_used());
+  set(gauges.granted_not_received_bytes, endpoint_.granted_not_received());
+  set(gauges.packets_waiting, outgoing_.packets_waiting());
+  set(gauges.link_bits_per_second, endpoint_.config().link_bits_per_second);
+  set(gauges.paused_microseconds,
+      static_cast<std::uint64_t>(time_.paused() / std::chrono::microseconds(1)));
+  published_->set_io(io_->statistics());
+  published_->sampled(clock);
 }
 
 Time Engine::next_deadline() const {
@@ -300,6 +338,8 @@ void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
     const Time due = idle_memory_.due(received);
     if (due <= now) return idle_memory_.step(now, received, endpoint_, receive_memory());
     until = std::min(until, due);
+    if (sampler_.due() <= now) return;
+    until = std::min(until, sampler_.due());
   }
   const bool idle = attachments_.announce_sleep(endpoint_.receive_memory_is_short());
   // The descriptor is cleared only when it was seen readable. A thread that found the engine asleep

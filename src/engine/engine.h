@@ -27,7 +27,9 @@
 #include "engine/link_load.h"
 #include "engine/look_rhythm.h"
 #include "engine/outgoing.h"
+#include "engine/published.h"
 #include "engine/receive_region.h"
+#include "engine/sampler.h"
 #include "io/packet_io.h"
 #include "trace/trace.h"
 
@@ -44,11 +46,13 @@ class Engine {
   // `config` is valid, with a receive region. `wake_fd` is an eventfd; it outlives the engine. Or
   // it is an epoll descriptor, whose events the caller takes after each sleep(); then interrupt()
   // and wake() do nothing. `coalesce`: see sleep(); 0: never. `state`: what programs of other
-  // processes see of the engine; nullptr: there are none.
+  // processes see of the engine; nullptr: there are none. `published`: what tools see; nullptr:
+  // nobody looks.
   static Result<std::unique_ptr<Engine>, Error> create(
       const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
       int wake_fd, Duration coalesce = Duration::zero(),
-      std::shared_ptr<channel::EngineState> state = nullptr);
+      std::shared_ptr<channel::EngineState> state = nullptr,
+      std::unique_ptr<Published> published = nullptr);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -116,7 +120,7 @@ class Engine {
   // False: it was closed, or has stopped because there was no memory.
   bool running() const { return io_ != nullptr && !out_of_memory_; }
   const core::Endpoint& endpoint() const { return endpoint_; }
-  const trace::Counters& counters() const { return recorder_.counters; }  // any thread
+  const trace::Counters& counters() const { return published_->counters(); }  // any thread
   io::IoStatistics io_statistics() const { return io_ ? io_->statistics() : statistics_; }
   const base::Mapping& receive_memory() const { return attachments_.own_memory().memory(); }
   std::size_t channels() const { return attachments_.size(); }
@@ -129,9 +133,10 @@ class Engine {
 
   Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
          int wake_fd, Duration coalesce, ReceiveRegion receive,
-         std::shared_ptr<channel::EngineState> state);
+         std::shared_ptr<channel::EngineState> state, std::unique_ptr<Published> published);
 
   Time forward(Time now) {
+    published_->measured().set_clock(now);
     return time_.forward(now, [this] { return next_deadline(); });
   }
   std::size_t work(Time now, std::size_t done);
@@ -150,11 +155,13 @@ class Engine {
   std::size_t dispatch_events(Time now);
   void dispatch(Time now, const core::Event& event);
   std::size_t transmit(Time now);
+  void sample(Time clock);
   void send_all(Time until);
   Time next_look() const { return time_.by_clock(rhythm_.next(endpoint_.awaits_short())); }
   // Whether the wake descriptor is readable.
   bool wait(Time now, Time until, std::unique_lock<std::mutex>* owner);
 
+  const std::unique_ptr<Published> published_;
   trace::Recorder recorder_;
   core::Endpoint endpoint_;
   std::unique_ptr<io::PacketIo> io_;  // null after close()
@@ -168,6 +175,7 @@ class Engine {
   Outgoing outgoing_;
   EngineTime time_;
   IdleMemory idle_memory_;
+  Sampler sampler_;
   std::array<io::RxFrame, kBatch> received_;
   std::array<io::IoError, 8> errors_;
   Time deadline_{};  // the endpoint's, when work() last ended

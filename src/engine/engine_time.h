@@ -24,6 +24,8 @@ class EngineTime {
     if (last_ - before > kPauseCounted) stop_for_pause(std::max(before, deadline()));
     return last_ - stalled_;
   }
+  // What the endpoint's time is behind the clock's.
+  Duration paused() const { return stalled_; }
   // The clock's time at the endpoint's `time`.
   Time by_clock(Time time) const { return time == kNever ? kNever : time + stalled_; }
 

@@ -26,6 +26,7 @@ class Outgoing {
 
   // Packets wait for the device, which says nothing when it has room again.
   bool waiting() const { return first_ != count_; }
+  std::size_t packets_waiting() const { return count_ - first_; }
   // When to offer them again; kNever: none wait. The endpoint's time.
   Time retry() const { return retry_; }
 

@@ -75,13 +75,26 @@ struct IoCapabilities {
   bool queue_feedback = false;             // device_queue_bytes() has values
 };
 
+// The counters of every back end, each declared once: NAME(identifier, "meaning").
+#define HOMA_IO_COUNTERS(NAME)                                                              \
+  NAME(receive_calls, "times packets were asked for: system calls, or visits of a ring")    \
+  NAME(send_calls, "times packets were handed over: system calls, or visits of a ring")     \
+  NAME(frames_received, "packets the back end received")                                    \
+  NAME(frames_sent, "packets the back end sent")                                            \
+  NAME(send_refused, "packets that the device had no room for, or that the kernel refused") \
+  NAME(receive_dropped, "packets that were no Homa packets, or that found a full buffer")
+
 struct IoStatistics {
-  std::uint64_t frames_received = 0;
-  std::uint64_t frames_sent = 0;
-  std::uint64_t receive_calls = 0;  // system calls, or ring visits
-  std::uint64_t send_calls = 0;
-  std::uint64_t send_refused = 0;     // frames the device had no room for, or the kernel refused
-  std::uint64_t receive_dropped = 0;  // frames dropped before they became Homa packets
+#define HOMA_IO_COUNTER_FIELD(name, meaning) std::uint64_t name = 0;
+  HOMA_IO_COUNTERS(HOMA_IO_COUNTER_FIELD)
+#undef HOMA_IO_COUNTER_FIELD
+
+  IoStatistics& operator+=(const IoStatistics& other) {
+#define HOMA_IO_COUNTER_ADD(name, meaning) name += other.name;
+    HOMA_IO_COUNTERS(HOMA_IO_COUNTER_ADD)
+#undef HOMA_IO_COUNTER_ADD
+    return *this;
+  }
 };
 
 class PacketIo {

@@ -260,13 +260,8 @@ bool XdpIo::wait(std::chrono::nanoseconds at_most, int wake_fd) {
 
 IoStatistics XdpIo::statistics() const {
   IoStatistics total = statistics_;
-  const IoStatistics slow = companion_->statistics();
-  total.frames_received += slow.frames_received;
-  total.frames_sent += slow.frames_sent;
-  total.receive_calls += slow.receive_calls;
-  total.send_calls += slow.send_calls;
-  total.send_refused += slow.send_refused;
-  total.receive_dropped += slow.receive_dropped + rings_->dropped();
+  total += companion_->statistics();
+  total.receive_dropped += rings_->dropped();
   return total;
 }
 

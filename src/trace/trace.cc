@@ -44,9 +44,11 @@ std::string_view to_string(EventType type) {
   return "?";
 }
 
-Recorder::Recorder(std::size_t capacity) {
-  if (capacity > 0) ring_.resize(std::bit_ceil(capacity));
-}
+Recorder::Recorder(std::size_t capacity)
+    : own_counters_(std::make_unique<Counters>()),
+      own_ring_(capacity > 0 ? std::bit_ceil(capacity) : 0),
+      ring_(own_ring_),
+      counters(*own_counters_) {}
 
 std::vector<Record> Recorder::records() const {
   std::vector<Record> all;

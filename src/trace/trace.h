@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -141,13 +143,22 @@ struct Record {
   EventType type;
 };
 
-// Keeps the counters and, when given a capacity, the most recent events in a ring.
+// The counters and, when there is room for some, the most recent events in a ring.
 class Recorder {
- public:
-  // capacity: events kept, 0 for none; rounded up to a power of two.
-  explicit Recorder(std::size_t capacity = 0);
+ private:
+  std::unique_ptr<Counters> own_counters_;
+  std::vector<Record> own_ring_;
+  std::span<Record> ring_;
+  std::uint64_t next_ = 0;
 
-  Counters counters;
+ public:
+  // In memory of its own. capacity: events kept, 0 for none; rounded up to a power of two.
+  explicit Recorder(std::size_t capacity = 0);
+  // In the caller's memory, which outlives it. `ring` has room for none or a power of two.
+  explicit Recorder(Counters& its_counters, std::span<Record> ring = {})
+      : ring_(ring), counters(its_counters) {}
+
+  Counters& counters;
 
   void append(Time time, EventType type, std::uint64_t rpc, std::uint64_t a, std::uint64_t b) {
     if (ring_.empty()) return;
@@ -157,10 +168,6 @@ class Recorder {
   bool enabled() const { return !ring_.empty(); }
   // Oldest first.
   std::vector<Record> records() const;
-
- private:
-  std::vector<Record> ring_;
-  std::uint64_t next_ = 0;
 };
 
 }  // namespace homa::trace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 
 namespace homa::trace {
@@ -35,6 +36,17 @@ TEST(Recorder, WithoutCapacityItKeepsNothing) {
   recorder.append(at(1), EventType::rpc_ended, 0, 0, 0);
   EXPECT_FALSE(recorder.enabled());
   EXPECT_TRUE(recorder.records().empty());
+}
+
+TEST(Recorder, WritesIntoItsOwnersMemory) {
+  Counters counters;
+  std::array<Record, 4> ring{};
+  Recorder recorder(counters, ring);
+  add(recorder.counters.grants_sent);
+  for (std::uint64_t i = 0; i < 5; ++i) recorder.append(at(0), EventType::rpc_ended, i, 0, 0);
+  EXPECT_EQ(counters.grants_sent.load(), 1U);
+  EXPECT_EQ(ring[0].rpc, 4U);
+  EXPECT_EQ(recorder.records().front().rpc, 1U);
 }
 
 TEST(Counters, AreReadByNameAndMeaning) {
