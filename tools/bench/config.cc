@@ -10,7 +10,7 @@ std::string BenchProtocol::name() const {
     case Kind::kTcpEcho: return "tcp-echo";
     case Kind::kTcp: break;
   }
-  return "tcp-" + congestion_control;
+  return "tcp-" + congestion_control + (variant.empty() ? "" : "-" + variant);
 }
 
 double BenchLoad::mean_rpc_bytes() const {

@@ -33,6 +33,7 @@ struct BenchProtocol {
   Kind kind = Kind::kHoma;
   std::string congestion_control;  // TCP only
   int connections = 1;             // TCP and gRPC: per ordered pair of hosts
+  std::string variant{};           // what else is different about the place, behind the name
 
   std::string name() const;  // "homa", "tcp-cubic", "grpc", "udp-echo", ...
   bool is_homa() const { return kind == Kind::kHoma; }

@@ -8,6 +8,8 @@ namespace {
 TEST(BenchProtocol, HasTheNameThatChoosesIt) {
   EXPECT_EQ(BenchProtocol{}.name(), "homa");
   EXPECT_EQ((BenchProtocol{BenchProtocol::Kind::kTcp, "bbr", 4}.name()), "tcp-bbr");
+  EXPECT_EQ((BenchProtocol{BenchProtocol::Kind::kTcp, "bbr", 4, "small-buffers"}.name()),
+            "tcp-bbr-small-buffers");
   EXPECT_EQ((BenchProtocol{BenchProtocol::Kind::kUdpEcho, "", 1}.name()), "udp-echo");
 }
 

@@ -14,14 +14,16 @@ namespace {
 using Json = nlohmann::json;
 
 const std::vector<std::string>& protocol_names() {
-  static const std::vector<std::string> kNames = {"homa", "tcp-cubic", "tcp-bbr", "grpc"};
+  static const std::vector<std::string> kNames = {"homa", "tcp-cubic", "tcp-bbr",
+                                                  "tcp-cubic-small-buffers", "grpc"};
   return kNames;
 }
 
-// gRPC is not built in everywhere, so it has a column only where it ran.
+// Not everything runs everywhere, so a protocol has a column only where it ran.
 std::vector<std::string> columns_of(const DemoPart& part) {
   std::vector<std::string> names = protocol_names();
-  if (best_run(part, "grpc") == nullptr) std::erase(names, "grpc");
+  std::erase_if(names,
+                [&part](const std::string& name) { return best_run(part, name) == nullptr; });
   return names;
 }
 
@@ -61,7 +63,7 @@ std::string summary_row(const BenchResult& run, std::size_t hosts) {
   const std::uint64_t errors = run.run.rpcs_failed + run.run.corrupt + run.run.unfinished;
   if (errors > 0) remarks += fmt::format(" {} errors;", errors);
   return fmt::format(
-      "  {:<13} {:>8} {:>10} {:>10} {:>10} {:>10} {:>9.1f} {:>10.1f} {:>7.1f} {}\n", name,
+      "  {:<26} {:>8} {:>10} {:>10} {:>10} {:>10} {:>9.1f} {:>10.1f} {:>7.1f} {}\n", name,
       run.figures.all.round_trip_us.count, format_time(run.figures.short_half.round_trip_us.p50),
       format_time(run.figures.short_half.round_trip_us.p99),
       format_time(run.figures.all.round_trip_us.mean),
@@ -92,6 +94,29 @@ Json to_json(const DemoVerdict& result) {
 }
 
 }  // namespace
+
+DemoPart medians(const DemoPart& part) {
+  std::vector<std::vector<BenchResult>> groups;
+  for (const BenchResult& run : part.runs) {
+    const auto same = std::find_if(groups.begin(), groups.end(), [&run](const auto& group) {
+      return group.front().protocol.name() == run.protocol.name() &&
+             group.front().protocol.connections == run.protocol.connections;
+    });
+    (same == groups.end() ? groups.emplace_back() : *same).push_back(run);
+  }
+  DemoPart result{part.workload, part.load, {}};
+  for (auto& group : groups) {
+    const auto p99 = [](const BenchResult& run) {
+      return run.figures.short_half.round_trip_us.p99;
+    };
+    std::sort(group.begin(), group.end(),
+              [&p99](const BenchResult& a, const BenchResult& b) { return p99(a) < p99(b); });
+    BenchResult middle = group[(group.size() - 1) / 2];
+    if (group.size() > 1) middle.short_p99 = {p99(group.front()), p99(group.back())};
+    result.runs.push_back(std::move(middle));
+  }
+  return result;
+}
 
 const BenchResult* best_run(const DemoPart& part, const std::string& protocol) {
   const BenchResult* best = nullptr;
@@ -134,7 +159,8 @@ DemoVerdict verdict(const DemoPart& part) {
   return result;
 }
 
-Json to_json(const std::vector<DemoPart>& parts, const std::string& place, std::size_t hosts) {
+Json to_json(const std::vector<DemoPart>& parts, const std::string& place, std::size_t hosts,
+             int runs) {
   Json best = Json::array(), all = Json::array(), verdicts = Json::array();
   for (const DemoPart& part : parts) {
     for (const std::string& name : protocol_names()) {
@@ -147,11 +173,8 @@ Json to_json(const std::vector<DemoPart>& parts, const std::string& place, std::
     one["load"] = part.load;
     verdicts.push_back(one);
   }
-  return {{"results", best},
-          {"all_runs", all},
-          {"verdicts", verdicts},
-          {"place", place},
-          {"hosts", hosts}};
+  return {{"results", best},      {"all_runs", all}, {"verdicts", verdicts},
+          {"runs_of_each", runs}, {"place", place},  {"hosts", hosts}};
 }
 
 Json to_json(const Machine& machine) {
@@ -165,7 +188,7 @@ std::string to_table(const DemoPart& part, std::size_t hosts) {
   std::string text = fmt::format(
       "\nWorkload {} at {:.0f} % of the link, round trips of request and equally long response\n\n",
       part.workload, part.load * 100);
-  text += fmt::format("  {:<13} {:>8} {:>10} {:>10} {:>10} {:>10} {:>9} {:>10} {:>7}\n", "", "RPCs",
+  text += fmt::format("  {:<26} {:>8} {:>10} {:>10} {:>10} {:>10} {:>9} {:>10} {:>7}\n", "", "RPCs",
                       "short P50", "short P99", "mean", "P99", "slow P99", "Mbit/s", "CPU s");
   for (const BenchResult& run : part.runs) text += summary_row(run, hosts);
   text +=
@@ -175,7 +198,7 @@ std::string to_table(const DemoPart& part, std::size_t hosts) {
   const std::vector<std::string> columns = columns_of(part);
   for (const std::string& name : columns) {
     const BenchResult* run = best_run(part, name);
-    const std::string title = run == nullptr || run->protocol.is_homa()
+    const std::string title = run->protocol.is_homa()
                                   ? name
                                   : fmt::format("{}, best: x{}", name, run->protocol.connections);
     text += fmt::format("|{:^32}", title);

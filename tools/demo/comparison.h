@@ -16,6 +16,11 @@ struct DemoPart {
   std::vector<BenchResult> runs;
 };
 
+// Each protocol and number of connections once: of its runs, the one with the median P99 for the
+// shorter half of the messages. Its spread then tells the least and the greatest P99 of the runs.
+// A protocol that ran once stays as it is.
+DemoPart medians(const DemoPart& part);
+
 // Of the runs over `protocol`, the one with the lowest P99 for the shorter half of the messages,
 // runs that kept up with the load first; null when there is none.
 const BenchResult* best_run(const DemoPart& part, const std::string& protocol);
@@ -31,9 +36,10 @@ struct DemoVerdict {
 // Each figure of TCP is the best of any of its runs that sustained the load (of all, if none did).
 DemoVerdict verdict(const DemoPart& part);
 
-// {"results": [the best run per protocol and workload], "all_runs": [...], ...}
+// {"results": [the best run per protocol and workload], "all_runs": [...], ...}. `runs`: of each
+// protocol, of which `parts` have the medians.
 nlohmann::json to_json(const std::vector<DemoPart>& parts, const std::string& place,
-                       std::size_t hosts);
+                       std::size_t hosts, int runs = 1);
 nlohmann::json to_json(const Machine& machine);
 std::string to_table(const DemoPart& part, std::size_t hosts);
 

@@ -40,6 +40,25 @@ TEST(Demo, ARunThatKeptUpIsBetterThanOneThatDidNot) {
   EXPECT_EQ(best_run(runs, "tcp-cubic")->protocol.connections, 1);
 }
 
+TEST(Demo, OfSeveralRunsTheMedianCountsAndTheSpreadIsTold) {
+  const DemoPart all = part({result("homa", 0, 900, 1), result("tcp-bbr", 8, 5, 1),
+                             result("homa", 0, 700, 2), result("homa", 0, 800, 3)});
+  const DemoPart middle = medians(all);
+  ASSERT_EQ(middle.runs.size(), 2U);
+  EXPECT_EQ(middle.workload, "w4");
+  EXPECT_DOUBLE_EQ(middle.runs[0].figures.short_half.round_trip_us.p99, 800);
+  EXPECT_DOUBLE_EQ(middle.runs[0].short_p99.least, 700);
+  EXPECT_DOUBLE_EQ(middle.runs[0].short_p99.greatest, 900);
+  EXPECT_EQ(middle.runs[1].protocol.name(), "tcp-bbr");
+}
+
+TEST(Demo, ATcpInAnotherPlaceIsAProtocolOfItsOwn) {
+  DemoPart runs = part({result("tcp-cubic", 8, 900, 1), result("tcp-cubic", 8, 500, 2)});
+  runs.runs[1].protocol.variant = "small-buffers";
+  EXPECT_EQ(medians(runs).runs.size(), 2U);
+  EXPECT_DOUBLE_EQ(best_run(runs, "tcp-cubic")->figures.short_half.round_trip_us.p99, 900);
+}
+
 TEST(Demo, TheVerdictComparesWithTheBestOfAnyTcp) {
   const DemoVerdict all =
       verdict(part({result("homa", 0, 1'000, 2'000), result("tcp-cubic", 1, 90'000, 8'000),

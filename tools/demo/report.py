@@ -14,8 +14,9 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import FuncFormatter  # noqa: E402
 
-PROTOCOLS = ["homa", "tcp-cubic", "tcp-bbr", "grpc"]
-NAMES = {"homa": "Homa", "tcp-cubic": "TCP cubic", "tcp-bbr": "TCP BBR", "grpc": "gRPC"}
+PROTOCOLS = ["homa", "tcp-cubic", "tcp-bbr", "tcp-cubic-small-buffers", "grpc"]
+NAMES = {"homa": "Homa", "tcp-cubic": "TCP cubic", "tcp-bbr": "TCP BBR",
+         "tcp-cubic-small-buffers": "TCP cubic, small buffers", "grpc": "gRPC"}
 WORKLOADS = {
     "w3": "W3: all applications at a Google datacenter, from the Homa paper (SIGCOMM 2018). Half "
           "of the messages have at most 268 bytes; the mean is 2.9 kB.",
@@ -24,7 +25,7 @@ WORKLOADS = {
           "of kilobytes: short messages that share links with long ones.",
 }
 COLORS = {"homa": "#0b7a75", "tcp-cubic": "#c8553d", "tcp-bbr": "#6c5b9e",
-          "grpc": "#b8860b"}
+          "tcp-cubic-small-buffers": "#3b6ea5", "grpc": "#b8860b"}
 INK = "#1f2933"
 FAINT = "#d7dde3"
 
@@ -191,8 +192,9 @@ def where_tcp_is_better(verdict):
             ", ".join(f"{size:,}" for size in worse) + " bytes (see the table by size).</p>")
 
 
-def runs_table(runs):
-    head = ["", "RPCs", "short P50", "short P99", "in thirds of the run", "mean", "P99",
+def runs_table(runs, runs_of_each):
+    spread_of = "in thirds of the run" if runs_of_each == 1 else f"in {runs_of_each} runs"
+    head = ["", "RPCs", "short P50", "short P99", spread_of, "mean", "P99",
             "goodput Mbit/s", "CPU s hosts", "CPU s machine", "sent again", "remarks"]
     rows = []
     for run in runs:
@@ -230,13 +232,15 @@ def sizes_table(runs):
 
 def facts(data):
     machine = data["machine"]
-    seconds = sum(run["measured_seconds"] for run in data["all_runs"])
+    count = data["runs_of_each"]
+    seconds = sum(run["measured_seconds"] for run in data["all_runs"]) * count
+    times = "each once" if count == 1 else f"each {count} times, of which the median counts"
     values = [("date", machine["time"]), ("commit", data["commit"] or "not said"),
               ("kernel", machine["kernel"]),
               ("processor", f"{machine['processors']} × {machine['processor'] or 'not named'}"),
               ("place", data["place"]),
-              ("runs", f"{len(data['all_runs'])}, one after the other, each once; "
-                       f"{seconds:.0f} s measured in all")]
+              ("runs", f"{len(data['all_runs'])} protocols and settings, one after the other, "
+                       f"{times}; {seconds:.0f} s measured in all")]
     return "<dl>" + "".join(f"<dt>{name}</dt><dd>{html.escape(value)}</dd>"
                             for name, value in values) + "</dl>"
 
@@ -261,7 +265,7 @@ def section(data, workload, load):
     parts.append("<figure>" + draw(best, "{}_us", "round trip", time_text) +
                  "<figcaption>Round trip of a request and an equally long response."
                  "</figcaption></figure>")
-    parts += ["<h3>Every run</h3>", runs_table(chosen("all_runs")),
+    parts += ["<h3>Every run</h3>", runs_table(chosen("all_runs"), data["runs_of_each"]),
               "<h3>By message length</h3>", sizes_table(best)]
     return "".join(parts)
 
@@ -284,9 +288,11 @@ Every message's content is checked. Messages above 1,000,000 bytes are cut off, 
 {facts(data)}
 {body}
 <footer>Load is the share of a link's bits that is payload, requests and responses together, in each
-direction. Short: the shorter half of the messages; in thirds: its P99 in each third of the run,
-least and greatest. ×4: four connections per pair of hosts. CPU: processor seconds in the measured
-time, of the hosts' processes and of the whole machine, because the kernel books much of TCP's work
+direction. Short: the shorter half of the messages. In thirds, or in so many runs: the least and
+the greatest P99 of the shorter half. ×4: four connections per pair of hosts. Small buffers: a
+switch with 30 packets of buffer per port and priority instead of 1,000, so that there is little to
+wait behind. CPU: processor seconds in the measured time, of the hosts' processes and of the whole
+machine, because the kernel books much of TCP's work
 elsewhere. Made by ./demo.</footer>
 </main></body></html>
 """

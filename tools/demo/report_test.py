@@ -39,7 +39,7 @@ def data():
                "short_half_slowdown_p99": 3.0, "goodput_ratio": 1.0,
                "sizes_where_tcp_is_better": [1000000]}
     return {"results": runs, "all_runs": runs, "verdicts": [verdict], "place": "lab of 4 hosts",
-            "hosts": 4, "commit": "abc1234",
+            "hosts": 4, "runs_of_each": 1, "commit": "abc1234",
             "machine": {"kernel": "Linux 6.18", "processor": "Some CPU", "processors": 2,
                         "time": "2026-11-27 12:00 UTC"}}
 
@@ -79,9 +79,21 @@ class Page(unittest.TestCase):
         self.assertIn("TCP by 2.5 ×", report.best_table(runs))
 
     def test_shows_the_spread_and_processor_seconds_of_hosts_and_machine(self):
-        table = report.runs_table(data()["all_runs"])
+        table = report.runs_table(data()["all_runs"], 1)
         self.assertIn("900 µs to 1.1 ms", table)
         self.assertIn("CPU s machine", table)
+        self.assertIn("in thirds of the run", table)
+        self.assertIn("in 3 runs", report.runs_table(data()["all_runs"], 3))
+
+    def test_says_how_often_each_ran(self):
+        self.assertIn("each once", self.page)
+        thrice = data()
+        thrice["runs_of_each"] = 3
+        self.assertIn("each 3 times, of which the median counts", report.page(thrice))
+
+    def test_names_every_protocol_that_the_demonstration_runs(self):
+        self.assertIn("TCP cubic, small buffers",
+                      report.short_name(run("tcp-cubic-small-buffers", 8, 1.0, 1.0)))
 
     def test_no_column_is_behind_a_scroll_bar(self):
         self.assertNotIn("overflow-x", self.page)
