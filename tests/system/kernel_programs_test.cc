@@ -151,6 +151,7 @@ TEST_P(KernelServers, ServeSideBySideOverHomad) {
   Running client(*hosts_->b, run(2, true, {"--gtest_brief=1"}));
   EXPECT_EQ(client.wait(), 0);
   ::unlink(socket.c_str());
+  ::unlink((socket + ".lock").c_str());
 }
 
 // raw and xdp have one address.
