@@ -89,6 +89,7 @@ Rpc* RpcTable::add_client(Peer& peer) {
   if (rpc == nullptr) return nullptr;
   rpc->state = Rpc::State::kCalling;
   rpc->is_client = true;
+  ++clients_;
   rpc->peer_says = Executed::kPerhaps;
   rpc->peer = &peer;
   const std::uint64_t id = id_of(*rpc, sequence_towards(peer));
@@ -114,7 +115,11 @@ Rpc* RpcTable::add_served(Peer& peer, WireId client_id, Port local_port) {
 
 void RpcTable::remove(Rpc& rpc) {
   HOMA_CHECK(rpc.state != Rpc::State::kFree);
-  if (!rpc.is_client) served_.erase(served_.iterator_to(rpc));
+  if (rpc.is_client) {
+    --clients_;
+  } else {
+    served_.erase(served_.iterator_to(rpc));
+  }
   rpc.peer->rpcs.leave(rpc.peer_place);
   rpc.state = Rpc::State::kFree;
   rpc.in.reset();

@@ -71,6 +71,10 @@ struct Rpc {
 
   WireId wire_id() const { return is_client ? client_id : other_side(client_id); }  // ours to send
   Way way() const { return {peer->address, path, peer->self}; }
+  // Does this side send a message of it now?
+  bool sending() const { return state == (is_client ? State::kCalling : State::kReplying); }
+  // It waits no longer; its own timer is armed by whoever knows what follows.
+  void unwatch() { peer->watch.remove(watch_place); }
 };
 
 class RpcTable {
@@ -96,6 +100,7 @@ class RpcTable {
   Rpc* find_served(const Peer& peer, WireId client_id, Port local_port);
   Rpc* find(RpcId id) const;  // by our application's name, which stays the same
   std::size_t size() const { return live_; }
+  std::uint32_t clients() const { return clients_; }  // ours among them
 
   std::uint32_t slots() const { return used_slots_; }
 
@@ -159,6 +164,7 @@ class RpcTable {
   std::uint32_t rpcs_max_;
   std::uint64_t sequence_;  // of the next id (sequence_towards)
   std::size_t live_ = 0;
+  std::uint32_t clients_ = 0;
   std::uint32_t used_slots_ = 0;
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<std::uint32_t> free_;  // most recently freed last: still warm
