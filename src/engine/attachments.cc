@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint16_t kQuietStepsMax = 1'000;
 constexpr std::size_t kQuietChannelsMax = 16;
 // In one step, so that neither many channels nor busy ones keep packets waiting.
-constexpr std::size_t kDoorbellsPerStep = 16;
+constexpr std::size_t kDoorbellsPerStep = 20;
 constexpr std::size_t kBellsPerStep = 64;
 constexpr std::size_t kSubmissionsInAll = 2'048;
 
@@ -38,7 +38,8 @@ Attachments::Attachments(core::Endpoint& endpoint, ReceiveRegion receive, Publis
 void Attachments::add_group(Program& program, std::shared_ptr<channel::Doorbell> doorbell) {
   groups_.reserve(groups_.size() + 1);
   program.bells.push_back(std::make_unique<BellGroup>(std::move(doorbell)));
-  groups_.push_back(program.bells.back().get());
+  BellGroup& group = *program.bells.back();
+  groups_.push_back({&group.doorbell()->rung, &group});
 }
 
 Result<channel::Bell, Error> Attachments::attach(std::shared_ptr<channel::Region> region) {
@@ -184,7 +185,9 @@ void Attachments::close_left_programs(Time now) {
   for (auto& program : programs_) {
     if (!program || !program->leaving || program->channels > 0) continue;
     endpoint_.close_account(now, program->account);
-    for (const auto& group : program->bells) std::erase(groups_, group.get());
+    for (const auto& group : program->bells) {
+      std::erase_if(groups_, [&](const Heard& heard) { return heard.group == group.get(); });
+    }
     program.reset();
     --programs_size_;
     --programs_leaving_;
@@ -207,11 +210,15 @@ void Attachments::activate(std::uint16_t index) {
 
 // Some doorbells in each step, all by turns: a step costs the same however many programs there are.
 void Attachments::hear() {
-  for (std::size_t i = std::min(groups_.size(), kDoorbellsPerStep); i > 0; --i) {
+  for (std::size_t left = std::min(groups_.size(), kDoorbellsPerStep); left > 0;) {
     if (next_group_ >= groups_.size()) next_group_ = 0;
-    BellGroup& group = *groups_[next_group_++];
-    if (!group.rung()) continue;
-    group.take(kBellsPerStep, [this](std::uint16_t index) { activate(index); });
+    const std::size_t count = std::min(left, groups_.size() - next_group_);
+    for (const Heard& heard : std::span<const Heard>(groups_).subspan(next_group_, count)) {
+      if (heard.rung->load(std::memory_order_seq_cst) == 0) continue;
+      heard.group->take(kBellsPerStep, [this](std::uint16_t index) { activate(index); });
+    }
+    next_group_ += count;
+    left -= count;
   }
 }
 
@@ -329,8 +336,9 @@ bool Attachments::announce_sleep(bool release_wanted) {
   active_.resize(kept);
   state_->release_wanted.store(release_wanted ? 1 : 0, std::memory_order_relaxed);
   state_->sleep.fetch_add(1, std::memory_order_seq_cst);
-  return !work && std::none_of(groups_.begin(), groups_.end(),
-                               [](const BellGroup* group) { return group->rung(); });
+  return !work && std::none_of(groups_.begin(), groups_.end(), [](const Heard& heard) {
+    return heard.rung->load(std::memory_order_seq_cst) != 0;
+  });
 }
 
 void Attachments::announce_awake() { state_->sleep.fetch_add(1, std::memory_order_relaxed); }

@@ -149,8 +149,13 @@ class Attachments {
   std::size_t programs_size_ = 1;
   std::size_t programs_leaving_ = 0;
   std::uint64_t incidents_ = 0;
-  std::vector<BellGroup*> groups_;  // of all programs
-  std::size_t next_group_ = 0;      // to be heard first in the next step
+  // A doorbell, and its first word: a look at that is all that most doorbells need.
+  struct Heard {
+    const channel::Atomic<std::uint64_t>* rung;
+    BellGroup* group;
+  };
+  std::vector<Heard> groups_;   // of all programs
+  std::size_t next_group_ = 0;  // to be heard first in the next step
   std::vector<Place> places_;
   std::vector<std::uint16_t> free_;  // indices
   std::size_t size_ = 0;

@@ -42,7 +42,6 @@ class BellGroup {
     free_.push_back(number);
   }
 
-  bool rung() const { return watch_.rung(); }
   // Calls look(index) for channels that rang, `at_most` of them.
   template <typename Look>
   void take(std::size_t at_most, Look look) {
