@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint16_t kQuietStepsMax = 1'000;
 constexpr std::size_t kQuietChannelsMax = 16;
 // In one step, so that neither many channels nor busy ones keep packets waiting.
-constexpr std::size_t kDoorbellsPerStep = 20;
+constexpr std::size_t kDoorbellsPerStep = 16;
 constexpr std::size_t kBellsPerStep = 64;
 constexpr std::size_t kSubmissionsInAll = 2'048;
 
