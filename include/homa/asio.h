@@ -39,6 +39,41 @@ namespace asio_library = ::boost::asio;
 using AsioError = ::boost::system::error_code;
 #endif
 
+namespace detail {
+
+// A descriptor that is watched; shared with the wait that is in progress.
+struct AsioWatched {
+  AsioWatched(asio_library::io_context& context, Executor::Work its_ready)
+      : descriptor(context), ready(std::move(its_ready)) {}
+
+  static void wait(const std::shared_ptr<AsioWatched>& watched) {
+    watched->descriptor.async_wait(asio_library::posix::stream_descriptor::wait_read,
+                                   [watched](const AsioError& error) {
+                                     if (error || watched->ended) return;
+                                     watched->ready();
+                                     if (!watched->ended) wait(watched);
+                                   });
+  }
+
+  asio_library::posix::stream_descriptor descriptor;
+  Executor::Work ready;
+  bool ended = false;
+};
+
+class AsioWatch : public Executor::Watch {
+ public:
+  explicit AsioWatch(std::shared_ptr<AsioWatched> watched) : watched_(std::move(watched)) {}
+  ~AsioWatch() override {
+    watched_->ended = true;
+    watched_->descriptor.release();  // the descriptor is its owner's
+  }
+
+ private:
+  std::shared_ptr<AsioWatched> watched_;
+};
+
+}  // namespace detail
+
 // Completions run in the threads that run `context`: one at a time, or all through one strand.
 class AsioExecutor : public Executor {
  public:
@@ -48,45 +83,15 @@ class AsioExecutor : public Executor {
   void post(Work work) override { asio_library::post(context_, std::move(work)); }
 
   Result<std::unique_ptr<Watch>, Error> watch(int descriptor, Work ready) override {
-    auto watched = std::make_shared<Watched>(context_, std::move(ready));
+    auto watched = std::make_shared<detail::AsioWatched>(context_, std::move(ready));
     AsioError error;
     watched->descriptor.assign(descriptor, error);
     if (error) return Unexpected(Error{ErrorCode::kSystem, "asio: " + error.message()});
-    Watched::wait(watched);
-    return std::unique_ptr<Watch>(std::make_unique<AsioWatch>(std::move(watched)));
+    detail::AsioWatched::wait(watched);
+    return std::unique_ptr<Watch>(std::make_unique<detail::AsioWatch>(std::move(watched)));
   }
 
  private:
-  struct Watched {
-    Watched(asio_library::io_context& context, Work its_ready)
-        : descriptor(context), ready(std::move(its_ready)) {}
-
-    static void wait(const std::shared_ptr<Watched>& watched) {
-      watched->descriptor.async_wait(asio_library::posix::stream_descriptor::wait_read,
-                                     [watched](const AsioError& error) {
-                                       if (error || watched->ended) return;
-                                       watched->ready();
-                                       if (!watched->ended) wait(watched);
-                                     });
-    }
-
-    asio_library::posix::stream_descriptor descriptor;
-    Work ready;
-    bool ended = false;
-  };
-
-  class AsioWatch : public Watch {
-   public:
-    explicit AsioWatch(std::shared_ptr<Watched> watched) : watched_(std::move(watched)) {}
-    ~AsioWatch() override {
-      watched_->ended = true;
-      watched_->descriptor.release();  // the descriptor is its owner's
-    }
-
-   private:
-    std::shared_ptr<Watched> watched_;
-  };
-
   asio_library::io_context& context_;
 };
 

@@ -33,6 +33,14 @@ namespace async {
 class SocketCore;
 class OperationList;
 
+// What a stop request calls, in its thread.
+struct StopOperation {
+  SocketCore* core;
+  std::uint64_t id;
+  RpcHandle rpc;
+  void operator()() const;
+};
+
 // An operation in progress. Lives in whoever started it; linked while it is in progress.
 class Operation {
  public:
@@ -49,13 +57,6 @@ class Operation {
  private:
   friend class SocketCore;
   friend class OperationList;
-  struct Stop {  // called by who requests the stop, in its thread
-    SocketCore* core;
-    std::uint64_t id;
-    RpcHandle rpc;
-    void operator()() const;
-  };
-
   // Once; the operation is linked no more and may be destroyed by this.
   virtual void complete(Result<Message, Error> result) = 0;
   void forget();
@@ -66,7 +67,7 @@ class Operation {
   std::uint64_t id_ = 0;
   RpcHandle rpc_ = 0;  // 0: it waits for a request
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
-  std::optional<std::stop_callback<Stop>> stop_;
+  std::optional<std::stop_callback<StopOperation>> stop_;
 };
 }  // namespace async
 

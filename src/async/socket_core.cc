@@ -44,7 +44,7 @@ void OperationList::remove(Operation& operation) {
   (operation.next_ == nullptr ? last_ : operation.next_->previous_) = operation.previous_;
 }
 
-void Operation::Stop::operator()() const { core->request_stop(id, rpc); }
+void StopOperation::operator()() const { core->request_stop(id, rpc); }
 
 void Operation::forget() { core_->forget(*this); }
 
@@ -76,7 +76,7 @@ void SocketCore::begin(Operation& operation, const std::stop_token& stop) {
   operation.core_ = shared_from_this();
   (operation.rpc_ == 0 ? receives_ : calls_).add(operation);
   if (stop.stop_possible()) {
-    operation.stop_.emplace(stop, Operation::Stop{this, operation.id_, operation.rpc_});
+    operation.stop_.emplace(stop, StopOperation{this, operation.id_, operation.rpc_});
   }
 }
 

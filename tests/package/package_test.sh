@@ -33,7 +33,8 @@ gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I"$prefix/include" 
 
 echo "exported symbols"
 classes='homa::(Host|Socket|Message|PreparedMessage|Address|SocketAddress)::.*'
-async='homa::(AsyncSocket|async::Operation|EventLoop)::.*|(vtable|typeinfo|typeinfo name) for '
+async='homa::(AsyncSocket|async::Operation|async::StopOperation|EventLoop)::.*'
+async+='|(vtable|typeinfo|typeinfo name) for '
 async+='homa::EventLoop.*'
 public="$async|homa_[a-z_]+|$classes|homa::to_string\(.*|HOMA_[0-9]+"
 foreign=$(nm -D --defined-only --demangle "$library" | cut -d' ' -f3- |
