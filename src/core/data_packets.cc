@@ -10,11 +10,13 @@ constexpr int kDisplacedMost = 16;  // for one newcomer
 }  // namespace
 
 RxOutcome DataPackets::on_packet(Time now, const RxPacket& packet) {
-  const auto data = wire::parse_data(packet.bytes);
+  const auto data = packet.same_host ? wire::parse_data(packet.bytes, packet.payload)
+                                     : wire::parse_data(packet.bytes);
   if (!data) return state_.drop(now, DropReason::kMalformed, packet, WireId{});
   if (raw(data->common.sender_id) < 2)
     return state_.drop(now, DropReason::kMismatch, packet, WireId{});
   trace::add(state_.counters.bytes_received, data->payload.size());
+  if (packet.same_host) trace::add(state_.counters.bytes_same_host, data->payload.size());
   return is_client_id(data->common.sender_id) ? on_request(now, packet, *data)
                                               : on_response(now, packet, *data);
 }

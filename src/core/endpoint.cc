@@ -31,7 +31,7 @@ class Endpoint::Impl {
   RxOutcome on_packet(Time now, const RxPacket& packet) {
     state.now = now;
     trace::add(state.counters.packets_received);
-    timeouts.packet_came(now, packet.bytes.size());
+    if (!packet.same_host) timeouts.packet_came(now, packet.bytes.size());
     return wire::is_data(packet.bytes) ? data.on_packet(now, packet)
                                        : control.on_packet(now, packet);
   }

@@ -131,7 +131,8 @@ void Identities::note_packet_of(Time now, Peer& peer, const RxPacket& packet,
   peer.replaced.reset();
   if (packet.source == peer.address) {
     peer.path = packet.path;
-    if (!peer.proved) peer.credit.received(packet.bytes.size());
+    if (packet.same_host && !peer.proved) return address_proved(now, peer);  // that is us
+    if (!peer.proved) peer.credit.received(packet.size());
     const bool answers = common.type == wire::PacketType::kAnswer;
     if (!peer.settled() && !peer.proved && !answers) claim(now, peer, common);
     return;

@@ -37,6 +37,7 @@ void Pacer::charge(Time now, std::uint64_t bytes) {
 }
 
 Time Pacer::next_chance(Time now) const {
+  if (bits_per_second_ == 0) return now;
   const Time by_model = idle_at_ - backlog_max_;
   return by_model > now ? by_model : now + kDeviceRetry;
 }

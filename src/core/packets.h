@@ -54,6 +54,12 @@ struct RxPacket {
   Address source;
   std::span<const std::byte> bytes;  // from the Homa header on, to the packet's end
   PathId path{};                     // which answers ask for
+  // The endpoint's own packet to itself: it crossed no link, and DATA's payload is here instead of
+  // behind the header.
+  bool same_host = false;
+  std::span<const std::byte> payload{};
+
+  std::size_t size() const { return bytes.size() + payload.size(); }
 };
 
 // What became of a packet. kDeliver: copy packet bytes [payload_offset, +length) to `buffer`.
@@ -131,6 +137,7 @@ struct PathInfo {
   std::uint32_t packet_bytes_max = 0;      // Homa header and payload; 0: not known
   std::uint32_t device = 0;                // by which packets leave; 0: not known
   std::uint64_t link_bits_per_second = 0;  // of that device; 0: not known
+  bool same_host = false;                  // packets come back as RxPacket::same_host, by no device
 };
 
 // What the device says of its own queue, where the back end can know.

@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::uint8_t kDataOffsetOfData = 0xe0;  // docs/protocol.md#packets
 constexpr std::uint32_t kResponseLimitMax = 0xffffff;
+// Where nothing paces them, so many packets go before the next shorter message may overtake.
+constexpr std::size_t kSameHostAtOnce = 8;
 constexpr std::uint32_t kPayloadLeast = 16;
 constexpr std::uint32_t kPayloadMost = 65'000;
 
@@ -98,6 +100,7 @@ std::size_t Transmitter::transmit_small(Time now, Uplink& link, std::span<TxPack
 std::size_t Transmitter::transmit_paced(Time now, const LinkFeedback& feedback, Uplink& link,
                                         std::span<TxPacket> out) {
   SendQueue& queue = link.queue;
+  if (link.device == Uplink::kSameHost) out = out.first(std::min(out.size(), kSameHostAtOnce));
   std::size_t count = 0;
   while (count < out.size() && queue.paced_waiting() && link.pacer.may_send(now, feedback)) {
     if (MessageOut* again = queue.next_resend()) {
@@ -199,7 +202,8 @@ void Transmitter::on_path(Time now, const PathInfo& path) {
   state_.now = now;
   Peer* peer = state_.peers.at(path.peer);
   if (peer == nullptr) return;
-  Uplink& link = uplinks_.of_device(path.device, path.link_bits_per_second);
+  Uplink& link = path.same_host ? uplinks_.same_host()
+                                : uplinks_.of_device(path.device, path.link_bits_per_second);
   peer->link = &link;
   state_.grants.set_device(peer->grants, &link == &uplinks_.usual() ? nullptr : &link.incoming);
   if (path.packet_bytes_max == 0) return;

@@ -21,4 +21,13 @@ Uplink& Uplinks::of_device(std::uint32_t device, std::uint64_t bits_per_second) 
   return links_.emplace_back(config_, device, bits_per_second);
 }
 
+Uplink& Uplinks::same_host() {
+  const auto known = std::find_if(links_.begin(), links_.end(), [](const Uplink& link) {
+    return link.device == Uplink::kSameHost;
+  });
+  if (known != links_.end()) return *known;
+  if (links_.size() == kMax) return usual();
+  return links_.emplace_back(config_, Uplink::kSameHost, 0);
+}
+
 }  // namespace homa::core

@@ -14,13 +14,14 @@
 namespace homa::core {
 
 struct Uplink {
+  static constexpr std::uint32_t kSameHost = 0xffffffff;
   Uplink(const CoreConfig& config, std::uint32_t its_device, std::uint64_t bits_per_second)
       : device(its_device),
         incoming{IncomingBudget::bytes_for(config, bits_per_second)},
         queue(config.defer_bytes_min, config.pacer_fifo_per_mille),
         pacer(config, bits_per_second) {}
 
-  std::uint32_t device;     // as in PathInfo; 0: of paths that name none
+  std::uint32_t device;     // as in PathInfo; 0: of paths that name none; kSameHost
   DeviceIncoming incoming;  // of the usual one, the scheduler knows it
   SendQueue queue;
   Pacer pacer;
@@ -40,6 +41,8 @@ class Uplinks {
   Uplink& usual() { return links_.front(); }
   // The link of a device. It has this rate from now on.
   Uplink& of_device(std::uint32_t device, std::uint64_t bits_per_second);
+  // Of peers at this very endpoint: nothing paces it.
+  Uplink& same_host();
   std::size_t size() const { return links_.size(); }
   bool several() const { return size() > 1; }
   Uplink& operator[](std::size_t at) { return links_[at]; }

@@ -63,6 +63,20 @@ TEST(Uplinks, ADeviceMayBecomeFaster) {
   EXPECT_TRUE(link.pacer.may_send(now, {})) << "1.3 us of backlog";
 }
 
+TEST(Uplinks, NothingPacesWhatStaysOnTheHost) {
+  const CoreConfig core = config();
+  Uplinks links(core);
+  Uplink& here = links.same_host();
+  EXPECT_NE(&here, &links.usual());
+  EXPECT_EQ(&links.same_host(), &here);
+  const Time now(std::chrono::seconds(1));
+  links.usual().pacer.charge(now, 1'000'000);
+  here.pacer.charge(now, 1'000'000);
+  EXPECT_FALSE(links.usual().pacer.may_send(now, {}));
+  EXPECT_TRUE(here.pacer.may_send(now, {}));
+  EXPECT_EQ(here.pacer.next_chance(now), now);
+}
+
 TEST(Uplinks, DevicesBeyondTheBoundShareTheUsualOne) {
   const CoreConfig core = config();
   Uplinks links(core);

@@ -40,7 +40,6 @@ Result<std::unique_ptr<Engine>, Error> Engine::create(const core::CoreConfig& co
   HOMA_CHECK(config.receive_region_bytes > 0);
   auto receive = ReceiveRegion::create(config.receive_region_bytes);
   if (!receive) return Unexpected(receive.error());
-  if (!state) state = std::make_shared<channel::EngineState>();
   if (!published) {
     auto unseen = Published::in_private_memory();
     if (!unseen) return Unexpected(unseen.error());
@@ -68,8 +67,11 @@ Engine::Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io,
       rhythm_(coalesce),
       load_(config.link_bits_per_second),
       paces_each_device_(config.link_bits_per_second == io_->capabilities().link_bits_per_second),
-      attachments_(endpoint_, std::move(receive), *published_, wake_fd, std::move(state),
-                   io_->capabilities().scope) {
+      serves_programs_(state != nullptr),
+      attachments_(endpoint_, std::move(receive), *published_, wake_fd,
+                   state ? std::move(state) : std::make_shared<channel::EngineState>(),
+                   io_->capabilities().scope),
+      same_host_(io_->capabilities().local.udp_port) {
   endpoint_.set_starting(true);
 }
 
@@ -207,7 +209,10 @@ std::size_t Engine::take_errors(Time now) {
     const auto quoted =
         std::span(error.quoted).first(std::min(error.quoted_length, error.quoted.size()));
     switch (error.kind) {
-      case io::IoError::Kind::kRoutesChanged: endpoint_.on_paths_changed(); break;
+      case io::IoError::Kind::kRoutesChanged:
+        same_host_.forget();
+        endpoint_.on_paths_changed();
+        break;
       case io::IoError::Kind::kTooBig:
         tell_path(now, error.peer);
         endpoint_.on_too_big(now, error.peer, quoted);
@@ -222,7 +227,8 @@ void Engine::tell_path(Time now, const Address& peer) {
   const io::Route route = io_->route(peer);
   core::PathInfo path;
   path.peer = peer;
-  path.packet_bytes_max = route.packet_bytes_max;
+  path.same_host = serves_programs_ && same_host_.learn(peer, route.own_address);
+  path.packet_bytes_max = path.same_host ? SameHost::kPacketBytes : route.packet_bytes_max;
   if (paces_each_device_) {
     path.device = route.device;
     path.link_bits_per_second = route.link_bits_per_second;
@@ -296,7 +302,7 @@ void Engine::dispatch(Time now, const core::Event& event) {
 }
 
 std::size_t Engine::transmit(Time now) {
-  return outgoing_.send(now, endpoint_, *io_, attachments_);
+  return outgoing_.send(now, endpoint_, *io_, attachments_, same_host_);
 }
 
 void Engine::sample(Time clock) {
@@ -328,8 +334,10 @@ Time Engine::next_deadline() const {
 void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
   if (io_ == nullptr || until <= now) return;
   if (rhythm_.exists()) {
-    load_.update(now, recorder_.counters.bytes_received.load(std::memory_order_relaxed),
-                 recorder_.counters.bytes_sent.load(std::memory_order_relaxed));
+    const trace::Counters& all = recorder_.counters;
+    const std::uint64_t on_no_link = all.bytes_same_host.load(std::memory_order_relaxed);
+    load_.update(now, all.bytes_received.load(std::memory_order_relaxed) - on_no_link,
+                 all.bytes_sent.load(std::memory_order_relaxed) - on_no_link);
   }
   if ((load_.busy() ? next_look() : next_deadline()) <= now) return;
   if (!load_.busy() && !out_of_memory_) {

@@ -29,6 +29,7 @@
 #include "engine/outgoing.h"
 #include "engine/published.h"
 #include "engine/receive_region.h"
+#include "engine/same_host.h"
 #include "engine/sampler.h"
 #include "io/packet_io.h"
 #include "trace/trace.h"
@@ -117,6 +118,8 @@ class Engine {
   // Any thread: ends a sleep().
   void wake();
 
+  // See io::PacketIo. Until close().
+  int transferable_socket() const { return io_ ? io_->transferable_socket() : -1; }
   // False: it was closed, or has stopped because there was no memory.
   bool running() const { return io_ != nullptr && !out_of_memory_; }
   const core::Endpoint& endpoint() const { return endpoint_; }
@@ -171,7 +174,9 @@ class Engine {
   LinkLoad load_;
   // A rate that was set by hand holds for every device.
   const bool paces_each_device_;
+  const bool serves_programs_;  // other processes'
   Attachments attachments_;
+  SameHost same_host_;
   Outgoing outgoing_;
   EngineTime time_;
   IdleMemory idle_memory_;

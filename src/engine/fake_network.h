@@ -63,6 +63,9 @@ class FakeIo : public io::PacketIo {
     pending_errors.pop_front();
     return 1;
   }
+  io::Route route(const Address& peer) override {
+    return {.own_address = knows_itself && peer == capabilities_.local};
+  }
   bool wait(std::chrono::nanoseconds at_most, int wake_fd) override {
     ++waits;
     last_wait = at_most;
@@ -75,6 +78,7 @@ class FakeIo : public io::PacketIo {
   std::size_t room = ~std::size_t{0};  // frames that the device still takes
   std::deque<io::IoError> pending_errors;
   std::array<std::byte, 28> last_header{};  // of the last packet that it took, as ICMP quotes it
+  bool knows_itself = false;                // route() says which address is its own
   int waits = 0;
   std::chrono::nanoseconds last_wait{0};
 

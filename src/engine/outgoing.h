@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "core/endpoint.h"
 #include "engine/attachments.h"
+#include "engine/same_host.h"
 #include "io/packet_io.h"
 
 namespace homa::engine {
@@ -21,8 +22,9 @@ class Outgoing {
   Outgoing() { done_.reserve(kBatch); }  // no more can wait: each has a frame that waits
 
   // Sends what may be sent at `now`, a few batches at most; returns how many packets the device
-  // took.
-  std::size_t send(Time now, core::Endpoint& endpoint, io::PacketIo& io, Attachments& attachments);
+  // took. What is for the engine itself is received at once.
+  std::size_t send(Time now, core::Endpoint& endpoint, io::PacketIo& io, Attachments& attachments,
+                   const SameHost& same_host);
 
   // Packets wait for the device, which says nothing when it has room again.
   bool waiting() const { return first_ != count_; }
@@ -42,7 +44,9 @@ class Outgoing {
   static constexpr std::size_t kBatch = 132;
   static constexpr std::size_t kBatchesPerSend = 2;
 
-  void make_frames(std::size_t count, const Attachments& attachments);
+  // Returns how many packets were for the engine itself.
+  std::size_t make_frames(Time now, std::size_t count, core::Endpoint& endpoint,
+                          Attachments& attachments, const SameHost& same_host);
   bool points_into(core::TransmitToken token) const;
   void give_done(Attachments& attachments);
 

@@ -31,7 +31,7 @@ class OutgoingTest : public AttachmentsFixture {
     application_->publish();
     step();
   }
-  std::size_t give() { return outgoing_.send(kNow, endpoint_, io_, attachments_); }
+  std::size_t give() { return outgoing_.send(kNow, endpoint_, io_, attachments_, same_host_); }
   bool memory_came_back() {
     attachments_.publish();
     Completion completion;
@@ -43,6 +43,7 @@ class OutgoingTest : public AttachmentsFixture {
 
   FakeNetwork network_;
   FakeIo io_{network_, Address::v4(10, 0, 0, 1)};
+  SameHost same_host_{kDefaultUdpPort};
   Outgoing outgoing_;
   std::unique_ptr<ApplicationEnd> application_;
 };
@@ -76,6 +77,15 @@ TEST_F(OutgoingTest, ABlockGoesBackWhenNoFrameThatWaitsPointsIntoIt) {
   io_.room = 100;
   give();
   EXPECT_TRUE(memory_came_back());
+}
+
+TEST_F(OutgoingTest, WhatIsForTheEngineItselfNeedsNoDevice) {
+  same_host_.learn(Address::v4(10, 0, 0, 2), true);
+  io_.room = 0;
+  send(5'000);
+  EXPECT_GT(give(), 0U);
+  EXPECT_FALSE(outgoing_.waiting());
+  EXPECT_EQ(recorder_.counters.packets_received.load(), recorder_.counters.packets_sent.load());
 }
 
 TEST_F(OutgoingTest, ABlockThatIsDoneGoesBackAtOnce) {

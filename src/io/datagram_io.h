@@ -52,6 +52,9 @@ class DatagramIo final : public PacketIo {
     if (refusals_) refusals_->send(frame);
   }
   Route route(const Address& peer) override { return monitor_->route(peer); }
+  int transferable_socket() const override {
+    return capabilities_.carrier == Carrier::kUdp ? socket_.get() : -1;
+  }
   std::span<const int> descriptors() const override { return descriptors_; }
   const IoCapabilities& capabilities() const override { return capabilities_; }
   IoStatistics statistics() const override;

@@ -20,10 +20,16 @@ class Decorator : public PacketIo {
     return inner_->wait(at_most, wake_fd);
   }
   void refuse(const RxFrame& frame) override { inner_->refuse(frame); }
-  Route route(const Address& peer) override { return inner_->route(peer); }
+  // Packets to ourselves pass here, too.
+  Route route(const Address& peer) override {
+    Route route = inner_->route(peer);
+    route.own_address = false;
+    return route;
+  }
   std::optional<std::uint64_t> device_queue_bytes() override {
     return inner_->device_queue_bytes();
   }
+  int transferable_socket() const override { return inner_->transferable_socket(); }
   std::span<const int> descriptors() const override { return inner_->descriptors(); }
   const IoCapabilities& capabilities() const override { return inner_->capabilities(); }
   IoStatistics statistics() const override { return inner_->statistics(); }

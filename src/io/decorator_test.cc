@@ -21,8 +21,9 @@ class NumberedIo final : public PacketIo {
     return at_most == 5ns && wake_fd == 6;
   }
   void refuse(const RxFrame& frame) override { refused = frame.token; }
-  Route route(const Address&) override { return {.device = 10}; }
+  Route route(const Address&) override { return {.device = 10, .own_address = true}; }
   std::optional<std::uint64_t> device_queue_bytes() override { return 7; }
+  int transferable_socket() const override { return 12; }
   std::span<const int> descriptors() const override { return descriptors_; }
   const IoCapabilities& capabilities() const override { return capabilities_; }
   IoStatistics statistics() const override { return {.frames_received = 9}; }
@@ -52,7 +53,9 @@ TEST(Decorator, PassesEveryCallOn) {
   decorator.refuse(frame);
   EXPECT_EQ(numbered.refused, 11U);
   EXPECT_EQ(decorator.route({}).device, 10U);
+  EXPECT_FALSE(decorator.route({}).own_address) << "or packets to ourselves would pass it by";
   EXPECT_EQ(decorator.device_queue_bytes(), 7U);
+  EXPECT_EQ(decorator.transferable_socket(), 12);
   EXPECT_EQ(decorator.descriptors().size(), 8U);
   EXPECT_EQ(decorator.statistics().frames_received, 9U);
 }

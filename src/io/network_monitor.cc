@@ -38,7 +38,9 @@ Route NetworkMonitor::route(const Address& peer) {
   if (options_.mtu_max != 0) mtu = std::min(mtu, options_.mtu_max);
   return {.packet_bytes_max = packet_bytes_max(mtu, peer.is_v4(), options_.carrier),
           .device = found->device,
-          .link_bits_per_second = by.bits_per_second};
+          .link_bits_per_second = by.bits_per_second,
+          .own_address = found->type == RTN_LOCAL &&
+                         (options_.source == IpAddress{} || options_.source == peer.ip)};
 }
 
 bool NetworkMonitor::changed() {

@@ -29,6 +29,9 @@ struct IoConfig {
   std::uint16_t udp_port = kDefaultUdpPort;     // udp, xdp; 0: any free one
   std::uint32_t mtu = 0;                        // 0: the device's
   std::uint32_t socket_buffer_bytes = 8 << 20;  // kernel socket buffers, where there are any
+  // udp: a socket of a process whose place we take, used if it is bound to what is asked for here,
+  // so that no packet is lost; -1: none. It stays the caller's.
+  int inherited_socket = -1;
   std::string chosen_because;  // set by "auto": goes into the note in the capabilities
   SendFaults faults;
   std::string pcap;  // write every packet to this file; empty: no

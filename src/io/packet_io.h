@@ -59,6 +59,7 @@ struct Route {
   std::uint32_t packet_bytes_max = 0;      // Homa header and payload; 0: not known, or no route
   std::uint32_t device = 0;                // index of the network device; 0: not known
   std::uint64_t link_bits_per_second = 0;  // of that device; 0: not known
+  bool own_address = false;                // packets for it come back to this very back end
 };
 
 struct IoCapabilities {
@@ -120,6 +121,8 @@ class PacketIo {
   virtual Route route(const Address&) { return {}; }
   // Bytes handed over that the device has not sent, where it can be known.
   virtual std::optional<std::uint64_t> device_queue_bytes() { return std::nullopt; }
+  // A socket that another process can go on with (IoConfig::inherited_socket); -1: none.
+  virtual int transferable_socket() const { return -1; }
   // Descriptors to sleep on instead of in wait(). The first is readable when there are packets.
   // When it is in error, or another one is readable, call wait() with no time before errors().
   // Empty: only wait() can tell.

@@ -1,4 +1,5 @@
 // Homa inside UDP (docs/protocol.md#packets).
+#include <fcntl.h>
 #include <netinet/udp.h>
 
 #include "base/failure.h"
@@ -37,11 +38,49 @@ Result<UdpSocket, Error> create_socket(const Device& device) {
   return made;
 }
 
-std::uint16_t bound_port(int socket) {
+Address bound_address(int socket) {
   SocketName name{};
   socklen_t length = sizeof name;
-  if (getsockname(socket, &name.any, &length) != 0) return 0;
-  return to_address(name).udp_port;
+  if (getsockname(socket, &name.any, &length) != 0) return {};
+  return to_address(name);
+}
+
+int option_of(int socket, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  return getsockopt(socket, level, name, &value, &length) == 0 ? value : -1;
+}
+
+// The inherited socket; an invalid one where it is not what is asked for now.
+UdpSocket adopt_socket(const IoConfig& config, const Device& device) {
+  UdpSocket made;
+  const int socket = config.inherited_socket;
+  if (socket < 0 || option_of(socket, SOL_SOCKET, SO_TYPE) != SOCK_DGRAM) return made;
+  const Address bound = bound_address(socket);
+  if (config.udp_port != 0 && config.udp_port != bound.udp_port) return made;
+  const bool any = bound.ip == IpAddress{} || bound.ip == Address::v4(0, 0, 0, 0).ip;
+  if (device.any ? !any : bound.ip != device.address.ip) return made;
+  made.socket = base::Descriptor(::fcntl(socket, F_DUPFD_CLOEXEC, 0));
+  made.family = option_of(socket, SOL_SOCKET, SO_DOMAIN);
+  made.dual_stack = made.family == AF_INET6 && option_of(socket, SOL_IPV6, IPV6_V6ONLY) == 0;
+  return made;
+}
+
+// Bound, with its options set.
+Result<UdpSocket, Error> open_socket(const IoConfig& config, const Device& device) {
+  UdpSocket adopted = adopt_socket(config, device);
+  if (adopted.socket.valid()) return adopted;
+  auto made = create_socket(device);
+  if (!made) return made;
+  const int socket = made->socket.get();
+  const bool v6 = made->family == AF_INET6;
+  set_common_options(socket, !v6 || made->dual_stack, v6, config.socket_buffer_bytes);
+  const auto bound = bind_socket(
+      socket, made->family, device, config.udp_port,
+      "udp: UDP port " + std::to_string(config.udp_port) +
+          (device.any ? std::string(" of this host") : " of address " + config.address));
+  if (!bound) return Unexpected<Error>(bound.error());
+  return made;
 }
 
 // Where an administrator turned the device's segmentation off, runs of packets must not reach its
@@ -58,23 +97,17 @@ bool device_segments(const std::string& interface) {
 Result<std::unique_ptr<PacketIo>, Error> open_udp(const IoConfig& config) {
   auto device = find_device(config);
   if (!device) return Unexpected<Error>(device.error());
-  auto made = create_socket(*device);
+  auto made = open_socket(config, *device);
   if (!made) return Unexpected<Error>(made.error());
   const int socket = made->socket.get();
   const bool v6 = made->family == AF_INET6;
-  set_common_options(socket, !v6 || made->dual_stack, v6, config.socket_buffer_bytes);
-  const auto bound = bind_socket(
-      socket, made->family, *device, config.udp_port,
-      "udp: UDP port " + std::to_string(config.udp_port) +
-          (device->any ? std::string(" of this host") : " of address " + config.address));
-  if (!bound) return Unexpected<Error>(bound.error());
 
   DatagramSetup setup;
   setup.capabilities.name = "udp";
   setup.capabilities.carrier = Carrier::kUdp;
   setup.capabilities.note = config.chosen_because;
   setup.capabilities.local = device->address;
-  setup.capabilities.local.udp_port = bound_port(socket);
+  setup.capabilities.local.udp_port = bound_address(socket).udp_port;
   setup.capabilities.packet_bytes_max = packet_bytes_max(device->mtu, !v6, Carrier::kUdp);
   setup.capabilities.overhead_bytes = kEthernetOverhead + network_header_bytes(!v6, Carrier::kUdp);
   setup.capabilities.link_bits_per_second = link_rate(device->interface);

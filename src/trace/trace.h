@@ -24,6 +24,7 @@ namespace homa::trace {
   NAME(packets_sent, "Homa packets sent")                                                          \
   NAME(bytes_received, "DATA payload bytes received, duplicates included")                         \
   NAME(bytes_sent, "DATA payload bytes sent, retransmissions included")                            \
+  NAME(bytes_same_host, "of both, bytes that went from one socket of this engine to another")      \
   NAME(requests_sent, "RPCs started here")                                                         \
   NAME(responses_received, "RPCs of ours that completed")                                          \
   NAME(requests_received, "requests delivered to applications")                                    \

@@ -37,10 +37,9 @@ CommonHeader read_common(const std::byte* at) {
 
 // Where the result is wanted: copying what was just put together field by field makes a processor
 // wait until all of it is in its cache, 12 ns a packet.
-Result<DataHeader, ParseError> read_data(std::span<const std::byte> bytes) {
+Result<DataHeader, ParseError> read_data(const std::byte* at, std::span<const std::byte> payload) {
   Result<DataHeader, ParseError> result{DataHeader{}};
   DataHeader& h = *result;
-  const std::byte* at = bytes.data();
   read_common(at, h.common);
   h.message_length = load_big_endian<std::uint32_t>(at + 28);
   h.incoming = load_big_endian<std::uint32_t>(at + 32);
@@ -55,7 +54,7 @@ Result<DataHeader, ParseError> read_data(std::span<const std::byte> bytes) {
     const std::uint32_t last = h.common.sequence - h.segment_offset;
     h.common.identity = Identity{(raw(h.common.identity) & ~0xffffffffULL) | last};
   }
-  h.payload = bytes.subspan(kDataHeaderBytes);
+  h.payload = payload;
   return result;
 }
 
@@ -122,17 +121,22 @@ Result<CommonHeader, ParseError> parse_common(std::span<const std::byte> bytes) 
 
 Result<DataHeader, ParseError> parse_data(std::span<const std::byte> bytes) {
   if (bytes.size() < kDataHeaderBytes) return failure(ParseError::kTooShort);
-  const std::byte* at = bytes.data();
+  return parse_data(bytes.first(kDataHeaderBytes), bytes.subspan(kDataHeaderBytes));
+}
+
+Result<DataHeader, ParseError> parse_data(std::span<const std::byte> header,
+                                          std::span<const std::byte> payload) {
+  if (header.size() < kDataHeaderBytes) return failure(ParseError::kTooShort);
+  const std::byte* at = header.data();
   const auto message_length = load_big_endian<std::uint32_t>(at + 28);
-  const std::size_t payload = bytes.size() - kDataHeaderBytes;
   if (message_length == 0) return failure(ParseError::kZeroLength);
-  if (payload == 0) return failure(ParseError::kEmptyData);
+  if (payload.empty()) return failure(ParseError::kEmptyData);
   const std::uint32_t offset = payload_offset(load_big_endian<std::uint32_t>(at + 52),
                                               load_big_endian<std::uint32_t>(at + 4));
-  if (offset >= message_length || payload > message_length - offset) {
+  if (offset >= message_length || payload.size() > message_length - offset) {
     return failure(ParseError::kBeyondMessage);
   }
-  return read_data(bytes);
+  return read_data(at, payload);
 }
 
 Result<GrantHeader, ParseError> parse_grant(std::span<const std::byte> bytes) {

@@ -22,6 +22,9 @@ Result<Header, ParseError> parse(std::span<const std::byte> bytes);
 // least), then, by its type, one of the others. Each checks its own minimum length.
 Result<CommonHeader, ParseError> parse_common(std::span<const std::byte> bytes);
 Result<DataHeader, ParseError> parse_data(std::span<const std::byte> bytes);
+// The same where the payload is not behind the header.
+Result<DataHeader, ParseError> parse_data(std::span<const std::byte> header,
+                                          std::span<const std::byte> payload);
 // Whether parse_data() is the one to call, without parse_common().
 inline bool is_data(std::span<const std::byte> bytes) {
   return bytes.size() >= kCommonHeaderBytes && bytes[11] == std::byte{raw(PacketType::kData)};

@@ -437,6 +437,21 @@ TEST(AnIdentity, IsTheSameWhereverThePayloadOfDataBegins) {
   }
 }
 
+TEST(Data, ItsPayloadMayBeElsewhere) {
+  DataHeader data;
+  data.message_length = 10;
+  HeaderBuffer buffer;
+  const auto header = std::span(buffer).first(encode(data, buffer));
+  const std::array<std::byte, 11> elsewhere{};
+  const auto got = parse_data(header, std::span(elsewhere).first(10));
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->payload.data(), elsewhere.data());
+  EXPECT_EQ(got->payload_length(), 10U);
+  EXPECT_EQ(parse_data(header, elsewhere).error(), ParseError::kBeyondMessage);
+  EXPECT_EQ(parse_data(header, {}).error(), ParseError::kEmptyData);
+  EXPECT_EQ(parse_data(header.first(20), elsewhere).error(), ParseError::kTooShort);
+}
+
 TEST(Words, EveryTypeAndEveryReasonHasItsOwn) {
   std::vector<std::string_view> words;
   for (unsigned type = 0; type < 256; ++type) {
