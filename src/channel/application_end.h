@@ -59,6 +59,7 @@ class ApplicationEnd {
 
   // The engine wrote impossible indices into the rings; nothing is read from them any more.
   bool broken() const { return submissions_.broken() || completions_.broken(); }
+  bool engine_leaves() const { return bell_.engine_leaves(); }
   bool engine_gone() const { return header_.engine_gone.load(std::memory_order_acquire) != 0; }
 
   // --- Transmit memory ---

@@ -1,7 +1,9 @@
 #include "channel/control.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
@@ -33,6 +35,29 @@ std::vector<base::Descriptor> take_descriptors(const msghdr& message) {
 }
 
 }  // namespace
+
+Result<base::Descriptor, Error> connect_control(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return failure(ErrorCode::kInvalidArgument, "the path of homad's socket is too long: " + path);
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  base::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return system_failure("cannot create a socket", errno);
+  const timeval at_most{kConnectAtMost.count(), 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &at_most, sizeof(at_most));
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+    return socket;
+  }
+  switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+    case ECONNREFUSED:
+    case EACCES: return base::Descriptor();
+    default: return system_failure("cannot connect to homad at " + path, errno);
+  }
+}
 
 Result<void, Error> send_control(int socket, const ControlHead& head, std::string_view text,
                                  std::span<const int> descriptors) {

@@ -10,20 +10,27 @@
 //                                         <-   kDone
 //   kOpen      port; the channel's memory ->
 //                                         <-   kDone     channel
-//   kPort      channel; a further port    ->
-//                                         <-   kDone
 //   kReopen    the same, and the port is  ->
 //              opened at once
 //                                         <-   kDone     channel; the port
+//   kPort      channel; a further port    ->
+//                                         <-   kDone
 //   kSignal    channel; a socket          ->
 //                                         <-   kDone
 //   kCounters                             ->
 //                                         <-   kDone     text
 //
+// And another homad:
+//
+//   kReplace                              ->
+//                                         <-   kHandOver the listening socket, its lock, and the
+//                                                        packets' socket if it can be passed on
+//
 // Any request may be answered by kRefused with a code and a sentence. Who closes the socket, or
 // dies, ends everything that was opened over it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -51,9 +58,11 @@ enum class ControlKind : std::uint32_t {
   kCounters = 5,
   kPort = 6,
   kReopen = 7,
+  kReplace = 8,
   kWelcome = 16,
   kDone = 17,
   kRefused = 18,
+  kHandOver = 19,
 };
 
 // Fields of fixed width; each kind uses some.
@@ -79,6 +88,11 @@ struct ControlMessage {
 
 inline constexpr std::size_t kControlTextMax = 60'000;
 inline constexpr std::size_t kControlDescriptorsMax = 3;
+
+// A connection to who listens at `path`. Invalid, without an error: nobody does. Waits at most
+// kConnectAtMost where too many connect at once. kInvalidArgument, kSystem.
+inline constexpr std::chrono::seconds kConnectAtMost{10};
+Result<base::Descriptor, Error> connect_control(const std::string& path);
 
 // Neither of these blocks, whatever the other side does. `socket`: SOCK_SEQPACKET.
 // kWouldBlock: the other side does not read. kClosed: there is no other side. kSystem.

@@ -28,6 +28,8 @@ struct EngineState {
   alignas(kCacheLine) Atomic<std::uint64_t> sleep{0};
   // 1: the engine is short of receive memory, so that a release is worth waking it for.
   Atomic<std::uint32_t> release_wanted{0};
+  // 1: another engine takes this one's place in a moment. What begins now would end with this one.
+  Atomic<std::uint32_t> leaving{0};
 };
 
 // Written by both sides.
@@ -73,6 +75,7 @@ class Bell {
     mark();
     if ((engine_->sleep.load(std::memory_order_seq_cst) & 1) != 0) wake();
   }
+  bool engine_leaves() const { return engine_->leaving.load(std::memory_order_relaxed) != 0; }
   bool release_wanted() const {
     return engine_->release_wanted.load(std::memory_order_seq_cst) != 0;
   }

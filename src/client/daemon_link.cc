@@ -4,15 +4,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 #include <optional>
 #include <sstream>
@@ -35,31 +32,8 @@ using channel::ControlMessage;
 constexpr std::chrono::seconds kAnswerAtMost{10};
 constexpr int kRetryMs = 20;  // between two attempts to find homad again
 constexpr int kSoonMs = 2;
+constexpr int kConnectAgain = 2;
 constexpr std::uint64_t kReceiveBytesMax = std::uint64_t{1} << 40;
-
-// Invalid, without an error: nobody listens.
-Result<base::Descriptor, Error> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
-    return failure(ErrorCode::kInvalidArgument, "the path of homad's socket is too long: " + path);
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  base::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  if (!socket.valid()) return system_failure("cannot create a socket", errno);
-  const timeval at_most{kAnswerAtMost.count(), 0};  // where too many connect at once
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &at_most, sizeof(at_most));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
-    return socket;
-  }
-  switch (errno) {
-    case ENOENT:
-    case ENOTDIR:
-    case ECONNREFUSED:
-    case EACCES: return base::Descriptor();
-    default: return system_failure("cannot connect to homad at " + path, errno);
-  }
-}
 
 Unexpected<Error> lost_just_now() {
   return failure(ErrorCode::kEngineLost, "homad has ended; try again when it is back");
@@ -92,7 +66,7 @@ DaemonLink::DaemonLink(Config config, base::Descriptor socket, ProcessMark mark)
     : mark_(std::move(mark)), config_(std::move(config)), socket_(std::move(socket)) {}
 
 Result<std::shared_ptr<DaemonLink>, Error> DaemonLink::connect(const Config& config) {
-  auto socket = connect_to(config.path);
+  auto socket = channel::connect_control(config.path);
   if (!socket) return Unexpected(socket.error());
   if (!socket->valid()) return std::shared_ptr<DaemonLink>();
   auto mark = ProcessMark::create();
@@ -102,7 +76,16 @@ Result<std::shared_ptr<DaemonLink>, Error> DaemonLink::connect(const Config& con
   const auto call = channel::create_descriptor();
   if (!call) return Unexpected(call.error());
   link->call_ = base::Descriptor(*call);
-  if (auto done = link->introduce(); !done) return Unexpected(done.error());
+  auto done = link->introduce();
+  for (int more = kConnectAgain; more > 0 && !done && done.error().code == ErrorCode::kClosed;
+       --more) {  // another homad took its place just now
+    socket = channel::connect_control(config.path);
+    if (!socket) return Unexpected(socket.error());
+    if (!socket->valid()) return std::shared_ptr<DaemonLink>();
+    link->socket_ = std::move(socket).value();
+    done = link->introduce();
+  }
+  if (!done) return Unexpected(done.error());
   if (auto started = link->start_thread(); !started) return Unexpected(started.error());
   return link;
 }
@@ -141,8 +124,9 @@ Result<void, Error> DaemonLink::introduce() {
 
 Result<void, Error> DaemonLink::share_memory(std::uint64_t receive_bytes) {
   // Populated: these pages are ours, whoever writes to them first (docs/operating.md#homad).
-  auto receive = base::Mapping::create_populated(
-      std::min({receive_bytes, config_.receive_bytes, kReceiveBytesMax}));
+  const std::uint64_t bytes = std::min({receive_bytes, config_.receive_bytes, kReceiveBytesMax});
+  Result<base::Mapping, Error> receive(std::exchange(spare_, base::Mapping()));
+  if (receive->bytes().size() != bytes) receive = base::Mapping::create_populated(bytes);
   if (!receive) return Unexpected(receive.error());
   auto bells = base::Mapping::create_populated(sizeof(channel::Doorbell));
   if (!bells) return Unexpected(bells.error());
@@ -160,6 +144,14 @@ Result<void, Error> DaemonLink::share_memory(std::uint64_t receive_bytes) {
   receive_ = std::make_shared<base::Mapping>(std::move(receive).value());
   doorbell_ = std::move(doorbell).value();
   return {};
+}
+
+// While no homad is there: what takes longest then is done when one is. Without memory, it is tried
+// again then.
+void DaemonLink::prepare_memory() {
+  if (auto memory = base::Mapping::create_populated(receive_memory().bytes.size())) {
+    spare_ = std::move(memory).value();
+  }
 }
 
 // Sends a question and waits for its answer. A refusal is an error.
@@ -217,7 +209,9 @@ Result<EngineLink::Attached, Error> DaemonLink::attach(const channel::ChannelCon
   const std::array<int, 1> descriptors{(*region)->memory().descriptor()};
   const auto done = ask(open, descriptors);
   const std::lock_guard lock(mutex_);
-  if (losses != losses_) return lost_just_now();
+  if (losses != losses_ || (!done && done.error().code == ErrorCode::kClosed)) {
+    return lost_just_now();
+  }
   if (!done) return Unexpected(done.error());
   channels_.push_back({*region, done->head.channel});
   return Attached{std::move(region).value(), bell(done->head.channel)};
@@ -232,6 +226,18 @@ void DaemonLink::add_user(const std::shared_ptr<EngineUser>& user) {
   users_.push_back(user);
   // The engine may have been lost, and another one found, since the user's channel was attached.
   if (losses_ > 0) look_after();
+}
+
+bool DaemonLink::await_successor() {
+  const auto until = std::chrono::steady_clock::now() + kSuccessorAtMost;
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!(lost_ ? replaced_ : leaves())) return !lost_;
+    }
+    if (stopping_ || std::chrono::steady_clock::now() >= until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(kSoonMs));
+  }
 }
 
 void DaemonLink::look_after() { channel::signal_descriptor(call_.get()); }
@@ -354,6 +360,7 @@ void DaemonLink::run_thread() {
     if (waiting[1].revents != 0) {
       lose();
       connected = false;
+      prepare_memory();
     }
     if (!connected && !reconnect()) continue;
     connected = true;
@@ -364,7 +371,7 @@ void DaemonLink::run_thread() {
 
 // Other threads ask nothing before lost_ is false, or are refused.
 bool DaemonLink::reconnect() {
-  auto socket = connect_to(config_.path);
+  auto socket = channel::connect_control(config_.path);
   if (!socket || !socket->valid()) return false;
   {
     const std::lock_guard lock(ask_mutex_);
@@ -404,7 +411,7 @@ int DaemonLink::tidy() {
 void DaemonLink::lose() {
   {
     const std::lock_guard lock(mutex_);
-    lost_ = true;
+    if (!std::exchange(lost_, true)) replaced_ = leaves();
     ++losses_;
     for (const Channel& channel : channels_) {
       if (const auto region = channel.region.lock()) {

@@ -48,6 +48,7 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   void remove_user(EngineUser& user) override { housekeeping_.remove(user); }
   Result<void, Error> permit_port(channel::Region& region, std::uint16_t port) override;
   bool comes_back() const override { return !stopping_.load(std::memory_order_relaxed); }
+  bool await_successor() override;
   void look_after() override;
   Result<Reattached, Error> reattach(channel::Region& region, std::uint16_t port) override;
   Result<void, Error> share_signal(channel::Region& region) override;
@@ -86,6 +87,7 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   DaemonLink(Config config, base::Descriptor socket, ProcessMark mark);
   Result<void, Error> introduce();
   Result<void, Error> share_memory(std::uint64_t receive_bytes);
+  void prepare_memory();
   Result<std::uint32_t, Error> number_of(const channel::Region& region);
   Result<channel::ControlMessage, Error> ask(const channel::ControlHead& question,
                                              std::span<const int> descriptors = {});
@@ -97,6 +99,7 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   bool bring_back();
   channel::Bell bell(std::uint32_t number) const;
   std::vector<std::weak_ptr<EngineUser>> users();
+  bool leaves() const { return state_->leaving.load(std::memory_order_relaxed) != 0; }
 
   const ProcessMark mark_;
   const Config config_;
@@ -119,9 +122,12 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   std::shared_ptr<const channel::EngineState> state_;
   std::shared_ptr<channel::Doorbell> doorbell_;
   bool lost_ = false;
+  bool replaced_ = false;  // it was lost because another one takes its place
   std::uint64_t losses_ = 0;
   std::vector<Channel> channels_;
   std::vector<std::weak_ptr<EngineUser>> users_;
+
+  base::Mapping spare_;  // receive memory for the next homad; our thread's
 
   // Learns when homad is gone, and when it is back; tidies.
   std::unique_ptr<std::thread> thread_;

@@ -8,6 +8,7 @@
 // sockets on it and the messages that they received, because it owns the receive memory.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -108,6 +109,10 @@ class EngineLink {
   virtual Result<void, Error> permit_port(channel::Region& region, std::uint16_t port) = 0;
   // An engine that is lost will be there again, or another one.
   virtual bool comes_back() const = 0;
+  // Another homad takes the place of ours: waits for that one, but no longer than kSuccessorAtMost.
+  // False: there is none, or not yet.
+  static constexpr std::chrono::seconds kSuccessorAtMost{5};
+  virtual bool await_successor() = 0;
   // A channel has no engine, and its user was not told: the link is to find out why.
   virtual void look_after() = 0;
   // The channel, which has begun anew, is for the engine that is there now; `port` is opened (0: a

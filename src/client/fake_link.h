@@ -32,6 +32,7 @@ class FakeLink : public EngineLink {
   void remove_user(EngineUser&) override {}
   Result<void, Error> permit_port(channel::Region&, std::uint16_t) override { return {}; }
   bool comes_back() const override { return false; }
+  bool await_successor() override { return false; }
   void look_after() override {}
   Result<Reattached, Error> reattach(channel::Region&, std::uint16_t) override {
     return Reattached{quiet_bell(), 0};

@@ -14,6 +14,8 @@
 namespace homa::client {
 namespace {
 
+constexpr int kOpenAgain = 2;  // while another homad takes the place of ours
+
 Result<void, Error> validate(const HostConfig& config) {
   constexpr std::chrono::microseconds kNone{0}, kLongest{std::chrono::hours(24)};
   for (const auto& time : {config.poll, config.coalesce.value_or(kNone)}) {
@@ -112,6 +114,17 @@ Result<std::shared_ptr<HostState>, Error> HostState::open(const HostConfig& conf
 HostState::~HostState() { stop(); }
 
 Result<std::shared_ptr<SocketState>, Error> HostState::open_socket(std::uint16_t port, bool apart) {
+  link_->await_successor();
+  auto opened = try_open_socket(port, apart);
+  for (int more = kOpenAgain; more > 0 && !opened; --more) {
+    if (opened.error().code != ErrorCode::kEngineLost || !link_->await_successor()) break;
+    opened = try_open_socket(port, apart);
+  }
+  return opened;
+}
+
+Result<std::shared_ptr<SocketState>, Error> HostState::try_open_socket(std::uint16_t port,
+                                                                       bool apart) {
   channel::ChannelConfig config;
   config.transmit_bytes = link_->limits().transmit_bytes + SocketState::kReserveBytes;
   auto attached = apart ? link_->attach_apart(config) : link_->attach(config, port);

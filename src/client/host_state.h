@@ -32,6 +32,7 @@ class HostState {
   std::size_t poll() { return link_->poll(); }
 
  private:
+  Result<std::shared_ptr<SocketState>, Error> try_open_socket(std::uint16_t port, bool apart);
   explicit HostState(std::shared_ptr<EngineLink> link);
 
   const std::shared_ptr<EngineLink> link_;

@@ -42,6 +42,7 @@ class InProcessLink : public EngineLink {
   Result<void, Error> permit_port(channel::Region&, std::uint16_t) override { return {}; }
   // An engine in this process is never lost.
   bool comes_back() const override { return false; }
+  bool await_successor() override { return false; }
   void look_after() override {}
   Result<Reattached, Error> reattach(channel::Region& region, std::uint16_t port) override;
   Result<void, Error> share_signal(channel::Region&) override { return {}; }

@@ -76,8 +76,11 @@ Result<std::unique_ptr<engine::Published>, Error> publish(const std::string& des
 }  // namespace
 
 Result<MadeEngine, Error> make_engine(const HostConfig& config, int wake_fd,
-                                      std::shared_ptr<channel::EngineState> state) {
-  auto io = io::open(make_io_config(config));
+                                      std::shared_ptr<channel::EngineState> state,
+                                      int inherited_socket) {
+  io::IoConfig io_config = make_io_config(config);
+  io_config.inherited_socket = inherited_socket;
+  auto io = io::open(io_config);
   if (!io) return Unexpected(io.error());
   const io::IoCapabilities capabilities = (*io)->capabilities();
   const auto core = make_core_config(config, capabilities);

@@ -16,9 +16,10 @@ struct MadeEngine {
   std::string note;         // what the back end has to say; may be empty
 };
 
-// `wake_fd`, `state`: see engine::Engine::create(). kInvalidArgument, kNotPermitted, kInUse,
-// kNoMemory, kSystem.
+// `wake_fd`, `state`: see engine::Engine::create(). `inherited_socket`: see io::IoConfig.
+// kInvalidArgument, kNotPermitted, kInUse, kNoMemory, kSystem.
 Result<MadeEngine, Error> make_engine(const HostConfig& config, int wake_fd,
-                                      std::shared_ptr<channel::EngineState> state = nullptr);
+                                      std::shared_ptr<channel::EngineState> state = nullptr,
+                                      int inherited_socket = -1);
 
 }  // namespace homa::client

@@ -97,6 +97,12 @@ bool SocketState::engine_back() {
   return true;
 }
 
+void SocketState::wait_for_successor(Lock& lock) {
+  Waiter waiter;
+  const auto take = [this] { return !channel_.engine_leaves() && !channel_.engine_gone(); };
+  wait(lock, waiter, EngineLink::kSuccessorAtMost, Take(take));
+}
+
 // Messages that the application has, or that wait for it, keep their memory.
 void SocketState::retire_memory() {
   if (buffers_ > 0) retired_.push_back({engines_, buffers_, memory_});

@@ -59,7 +59,8 @@ Result<void, Error> SocketState::check_server(const SocketAddress& server) {
 }
 
 Result<PreparedMessage, Error> SocketState::prepare(std::size_t bytes) {
-  const Lock lock(mutex_);
+  Lock lock(mutex_);
+  await_successor(lock);
   if (auto good = check_message(bytes, "message"); !good) return Unexpected(good.error());
   drain();
   const auto memory = outbox_.prepare(static_cast<std::uint32_t>(bytes));
@@ -129,6 +130,7 @@ Submission& SocketState::place_send(RpcHandle rpc, const SocketAddress& server) 
 Result<RpcHandle, Error> SocketState::send(const SocketAddress& server, Gather request,
                                            const SendOptions& options) {
   Lock lock(mutex_);
+  await_successor(lock);
   if (auto good = check_message(request.size(), "request"); !good) return Unexpected(good.error());
   if (auto good = check_server(server); !good) return Unexpected(good.error());
   drain();

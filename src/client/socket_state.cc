@@ -187,6 +187,7 @@ Result<void, Error> SocketState::open(std::uint16_t port) {
 
 Result<void, Error> SocketState::bind(std::uint16_t port) {
   Lock lock(mutex_);
+  await_successor(lock);
   if (!usable()) return closed();
   if (port == this->port()) return {};
   if (port == 0 || port >= kFirstClientPort) {

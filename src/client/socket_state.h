@@ -144,6 +144,12 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   // Nothing comes any more: it was shut down, or no engine will serve it again.
   bool ended() const { return closed_ || (lost() && !away()); }
   bool usable() const { return !closed_ && !lost(); }
+  // Before anything begins: while another homad takes the place of ours, waits for that one.
+  // A prepared message is sent at once, because it keeps the socket at its engine.
+  void await_successor(Lock& lock) {
+    if (channel_.engine_leaves()) wait_for_successor(lock);
+  }
+  void wait_for_successor(Lock& lock);
   bool lost() const { return !broken_.empty() || channel_.engine_gone(); }
   Result<void, Error> ask_for_port(Lock& lock, std::uint16_t port);
   // No engine serves it at present.

@@ -166,6 +166,7 @@ Result<DaemonConfig, Error> parse_config(std::string_view text, const std::strin
   if (problem.empty()) {
     ConfigSection top = tables->top(problem);
     top.text("socket", config.socket);
+    top.flag("sandbox", config.sandbox);
     read_engine(top.table("engine"), config.host);
     read_parameters(top.table("parameters"), config.host);
     read_log(top.table("log"), config);
@@ -204,6 +205,7 @@ std::vector<std::string> needs_restart(const DaemonConfig& running, const Daemon
   std::vector<std::string> parts;
   if (running.socket != wanted.socket) parts.push_back("socket");
   if (!same_engine(running.host, wanted.host)) parts.push_back("engine and parameters");
+  if (running.sandbox != wanted.sandbox) parts.push_back("sandbox");
   if (running.log_format != wanted.log_format) parts.push_back("log.format");
   return parts;
 }

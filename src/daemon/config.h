@@ -15,7 +15,8 @@ namespace homa::daemon {
 
 struct DaemonConfig {
   std::string socket = channel::kDefaultDaemonSocket;
-  HostConfig host;  // Packets, Protocol, Faults, coalesce, cpu_latency and poll are used
+  HostConfig host;      // Packets, Protocol, Faults, coalesce, cpu_latency and poll are used
+  bool sandbox = true;  // see daemon/sandbox.h
   LogFormat log_format = LogFormat::kText;
   LogLevel log_level = LogLevel::kInfo;
   std::uint64_t memory = 0;  // bytes of messages of all programs together; 0: half of the machine's

@@ -67,6 +67,17 @@ void ConfigSection::texts(const std::string& key, std::vector<std::string>& valu
   }
 }
 
+void ConfigSection::flag(const std::string& key, bool& value) {
+  asked_.insert(key);
+  const toml::node* const node = table_ != nullptr ? of(table_)->get(key) : nullptr;
+  if (node == nullptr) return;
+  if (const auto* const found = node->as_boolean()) {
+    value = found->get();
+  } else {
+    wrong(key, "is true or false");
+  }
+}
+
 void ConfigSection::scalar(const std::string& key, std::string& value) {
   asked_.insert(key);
   const toml::node* const node = table_ != nullptr ? of(table_)->get(key) : nullptr;

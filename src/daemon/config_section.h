@@ -24,6 +24,7 @@ class ConfigSection {
   // Each leaves its last argument alone where the file does not have the key.
   void text(const std::string& key, std::string& value);
   void texts(const std::string& key, std::vector<std::string>& value);
+  void flag(const std::string& key, bool& value);
   // A text or a whole number, as text.
   void scalar(const std::string& key, std::string& value);
   template <typename T>

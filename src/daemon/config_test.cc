@@ -20,6 +20,7 @@ std::string error_of(std::string_view text) {
 TEST(Config, WithoutAFileEverythingHasItsDefault) {
   const DaemonConfig config = parsed("");
   EXPECT_EQ(config.socket, "/run/homa/homad.sock");
+  EXPECT_TRUE(config.sandbox);
   EXPECT_EQ(config.host.backend, "udp");
   EXPECT_EQ(config.policy.limits({1, 1000, {1000}}).receive_bytes, 16U << 20);
   EXPECT_FALSE(config.policy.refuses({1, 1000, {1000}}, 1));
@@ -28,6 +29,7 @@ TEST(Config, WithoutAFileEverythingHasItsDefault) {
 TEST(Config, SaysWhatTheEngineIs) {
   const DaemonConfig config = parsed(R"(
     socket = "/tmp/h.sock"
+    sandbox = false
     [engine]
     io = "raw"
     address = "10.0.0.1"
@@ -41,6 +43,7 @@ TEST(Config, SaysWhatTheEngineIs) {
     format = "json"
   )");
   EXPECT_EQ(config.socket, "/tmp/h.sock");
+  EXPECT_FALSE(config.sandbox);
   EXPECT_EQ(config.host.backend, "raw");
   EXPECT_EQ(config.host.udp_port, 7000);
   EXPECT_EQ(config.host.poll, std::chrono::microseconds(20));
@@ -112,6 +115,7 @@ TEST(Config, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_NE(error_of("[[ports]]\nports = \"9-3\"").find("ports are 1 to 32767"), std::string::npos);
   EXPECT_NE(error_of("[parameters]\nunscheduled_bites = 3").find("unscheduled_bites"),
             std::string::npos);
+  EXPECT_NE(error_of("sandbox = 1").find("sandbox: is true or false"), std::string::npos);
   EXPECT_NE(error_of("socket = ").find("line 1"), std::string::npos);
   EXPECT_NE(error_of("ports = 3").find("are tables"), std::string::npos);
   EXPECT_NE(error_of("limits = 3").find("is a table"), std::string::npos);

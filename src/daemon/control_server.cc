@@ -80,9 +80,8 @@ Result<Listener, Error> listen_at(const std::string& path) {
   return listener;
 }
 
-ControlServer::ControlServer(int epoll, base::Descriptor listener, const SessionContext& context,
-                             Policy policy)
-    : epoll_(epoll), listener_(std::move(listener)), context_(context), policy_(std::move(policy)) {
+ControlServer::ControlServer(int epoll, int listener, const SessionContext& context, Policy policy)
+    : epoll_(epoll), listener_(listener), context_(context), policy_(std::move(policy)) {
   listen(true);
 }
 
@@ -129,8 +128,7 @@ void ControlServer::on_connection(std::uint64_t id, Entry& entry, std::uint32_t 
 }
 
 void ControlServer::accept_one() try {
-  base::Descriptor socket(
-      ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  base::Descriptor socket(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket.valid()) {
     if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS) return;
     context_.log.write(LogLevel::kError, "cannot take a program in",
@@ -208,9 +206,9 @@ void ControlServer::remove(std::uint64_t id) {
 void ControlServer::listen(bool on) {
   listening_ = on;
   if (on) {
-    watch(listener_.get(), 0, kListener, EPOLLIN);
+    watch(listener_, 0, kListener, EPOLLIN);
   } else {
-    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_.get(), nullptr);
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_, nullptr);
     schedule_tick(engine::clock_now());
   }
 }
@@ -233,6 +231,11 @@ void ControlServer::look_at_engine(Time now) {
                                                                              : "high"}});
 }
 
+void ControlServer::pause(bool paused) {
+  paused_ = paused;
+  if (paused == listening_) listen(!paused);
+}
+
 void ControlServer::schedule_tick(Time now) {
   if (tick_ == kNever) tick_ = now + kTick;
 }
@@ -240,7 +243,7 @@ void ControlServer::schedule_tick(Time now) {
 void ControlServer::on_time(Time now) {
   if (now < tick_) return;
   tick_ = kNever;
-  if (!listening_) listen(true);
+  if (!listening_ && !paused_) listen(true);
   bool waits = false;
   const bool report = std::exchange(incidents_left_, false);
   for (auto next = sessions_.begin(); next != sessions_.end();) {

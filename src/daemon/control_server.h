@@ -13,16 +13,14 @@
 
 #include "base/descriptor.h"
 #include "base/time.h"
+#include "daemon/hand_over.h"
 #include "daemon/policy.h"
 #include "daemon/program_session.h"
 
 namespace homa::daemon {
 
-// A listening socket at `path`, whose folder is made if need be. `lock`: keeps other homads away as
-// long as it is open. kInUse: there is one. kNotPermitted, kInvalidArgument, kSystem.
-struct Listener {
-  base::Descriptor socket, lock;
-};
+// A listening socket at `path`, whose folder is made if need be. kInUse: there is one.
+// kNotPermitted, kInvalidArgument, kSystem.
 Result<Listener, Error> listen_at(const std::string& path);
 
 class ControlServer {
@@ -30,8 +28,8 @@ class ControlServer {
   // Events' data below this are the caller's.
   static constexpr std::uint64_t kFirstEvent = 16;
 
-  // `epoll`: what the engine sleeps on. It and the context outlive this.
-  ControlServer(int epoll, base::Descriptor listener, const SessionContext& context, Policy policy);
+  // `epoll`: what the engine sleeps on. It, the listener and the context outlive this.
+  ControlServer(int epoll, int listener, const SessionContext& context, Policy policy);
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
@@ -42,6 +40,8 @@ class ControlServer {
   Time next_deadline() const { return tick_; }
   void on_time(Time now);
 
+  // Who connects meanwhile waits.
+  void pause(bool paused);
   // Call now and then: what happened in the engine is logged for each program.
   void look_at_engine(Time now);
 
@@ -70,13 +70,14 @@ class ControlServer {
   void schedule_tick(Time now);
 
   const int epoll_;
-  const base::Descriptor listener_;
+  const int listener_;
   const SessionContext& context_;
   Policy policy_;
   std::unordered_map<std::uint64_t, Entry> sessions_;  // by id
   std::map<uid_t, std::uint32_t> of_user_;             // sessions
   std::uint64_t next_id_ = kFirstEvent >> kPartBits;
   bool listening_ = true;
+  bool paused_ = false;
   std::uint64_t incidents_ = 0;                                // of the engine, that were seen
   bool incidents_left_ = false;                                // to be logged
   core::PressureLevel pressure_ = core::PressureLevel::kNone;  // as it was logged

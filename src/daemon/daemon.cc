@@ -1,5 +1,7 @@
 #include "daemon/daemon.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include "channel/wake.h"
 #include "client/counters.h"
 #include "client/signals_blocked.h"
+#include "daemon/sandbox.h"
 
 namespace homa::daemon {
 namespace {
@@ -66,7 +69,7 @@ void watch(int epoll, int descriptor, std::uint64_t event_data) {
 }  // namespace
 
 Result<std::unique_ptr<Daemon>, Error> Daemon::start(const DaemonConfig& config,
-                                                     const std::string& file) {
+                                                     const std::string& file, bool replace) {
   raise_descriptor_limit();
   auto signals = block_signals();
   if (!signals) return Unexpected(signals.error());
@@ -81,13 +84,25 @@ Result<std::unique_ptr<Daemon>, Error> Daemon::start(const DaemonConfig& config,
   parts.epoll = std::move(epoll);
   parts.signals = std::move(signals).value();
   parts.reloaded = base::Descriptor(*reloaded);
-  auto listener = listen_at(config.socket);
-  if (!listener) return Unexpected(listener.error());
-  parts.listener = std::move(listener).value();
+  base::Descriptor packets;
+  if (replace) {
+    auto left = take_over(config.socket);
+    if (!left) return Unexpected(left.error());
+    if (*left) {
+      parts.listener = std::move((*left)->listener);
+      packets = std::move((*left)->packets);
+    }
+  }
+  if (!parts.listener.socket.valid()) {
+    auto listener = listen_at(config.socket);
+    if (!listener) return Unexpected(listener.error());
+    parts.listener = std::move(listener).value();
+  }
   auto* const engine_state = new (state->bytes().data()) channel::EngineState;
   auto made = client::make_engine(
       config.host, parts.epoll.get(),
-      std::shared_ptr<channel::EngineState>(engine_state, [](channel::EngineState*) {}));
+      std::shared_ptr<channel::EngineState>(engine_state, [](channel::EngineState*) {}),
+      packets.get());
   if (!made) return Unexpected(made.error());
   parts.made = std::move(made).value();
   parts.state = std::move(state).value();
@@ -103,15 +118,19 @@ Daemon::Daemon(const DaemonConfig& config, const std::string& file, Parts parts)
       reloaded_(std::move(parts.reloaded)),
       state_memory_(std::move(parts.state)),
       engine_(std::move(parts.made.engine)),
-      lock_(std::move(parts.listener.lock)),
+      state_(*reinterpret_cast<channel::EngineState*>(state_memory_.bytes().data())),
+      listener_(std::move(parts.listener)),
       context_{*engine_,
                log_,
                with_note(parts.made),
                parts.made.address,
                state_memory_.descriptor(),
-               [this] { return counters(); }},
-      server_(std::make_unique<ControlServer>(epoll_.get(), std::move(parts.listener.socket),
-                                              context_, config.policy)) {
+               [this] { return counters(); },
+               [this](int connection, const Credentials& who) {
+                 return begin_replacement(connection, who);
+               }},
+      server_(std::make_unique<ControlServer>(epoll_.get(), listener_.socket.get(), context_,
+                                              config.policy)) {
   engine_->set_memory_total(host_memory(config));
   watch(epoll_.get(), signals_.get(), kSignalEvent);
   watch(epoll_.get(), reloaded_.get(), kReloadedEvent);
@@ -119,7 +138,18 @@ Daemon::Daemon(const DaemonConfig& config, const std::string& file, Parts parts)
 
 Daemon::~Daemon() = default;
 
+void Daemon::give_up_privileges() {
+  if (!config_.sandbox) return;
+  // "auto" may have become xdp.
+  const bool xdp = context_.description.starts_with("xdp");
+  const auto entered = enter_sandbox(xdp ? SandboxFor::kXdp : SandboxFor::kSockets);
+  if (entered) return;
+  log_.write(LogLevel::kWarning, "keeps more rights than it needs",
+             {{"why", entered.error().text}});
+}
+
 void Daemon::run() {
+  give_up_privileges();
   log_.write(LogLevel::kInfo, "ready",
              {{"socket", config_.socket}, {"engine", context_.description}});
   supervisor_.ready(context_.description);
@@ -135,16 +165,64 @@ void Daemon::run() {
       channel::yield();  // a program that we wait for may need this very core
     } else {
       server_->look_at_engine(now);
-      engine_->sleep(now, std::min(server_->next_deadline(), supervisor_.next_deadline()));
+      engine_->sleep(now, next_deadline(now));
       look_around(engine::clock_now());
     }
+    if (leaving_ && is_replaced(engine::clock_now(), done)) break;
   }
+  stop();
+}
+
+Time Daemon::next_deadline(Time now) const {
+  const Time next = std::min(server_->next_deadline(), supervisor_.next_deadline());
+  return leaving_ ? std::min(next, now + Leaving::kLook) : next;
+}
+
+void Daemon::stop() {
   supervisor_.stopping();
-  ::unlink(config_.socket.c_str());
+  const bool replaced = leaving_ && engine_->running() && !stopping_;
+  if (!replaced) ::unlink(config_.socket.c_str());
+  const int socket = engine_->transferable_socket();
+  const base::Descriptor packets(socket < 0 ? -1 : ::fcntl(socket, F_DUPFD_CLOEXEC, 0));
   engine_->close(kCloseAtMost);
+  if (replaced && !hand_over(successor_.get(), listener_, packets.get())) {
+    log_.write(LogLevel::kError, "nobody took this homad's place");
+    ::unlink(config_.socket.c_str());
+  }
   server_.reset();
-  log_.write(stopping_ ? LogLevel::kInfo : LogLevel::kError, "stopped",
-             {{"why", stopping_ ? "a signal" : "the engine ran out of memory"}});
+  const char* const why = replaced    ? "another homad takes its place"
+                          : stopping_ ? "a signal"
+                                      : "the engine ran out of memory";
+  log_.write(replaced || stopping_ ? LogLevel::kInfo : LogLevel::kError, "stopped", {{"why", why}});
+}
+
+Result<void, Error> Daemon::begin_replacement(int connection, const Credentials& who) {
+  if (who.user != 0 && who.user != ::geteuid()) {
+    return failure(ErrorCode::kNotPermitted, "only root and homad's own user may replace homad");
+  }
+  if (leaving_) return failure(ErrorCode::kInUse, "another homad takes this one's place already");
+  successor_ = base::Descriptor(::fcntl(connection, F_DUPFD_CLOEXEC, 0));
+  if (!successor_.valid()) return system_failure("cannot keep a connection", errno);
+  log_.write(LogLevel::kInfo, "is replaced",
+             {{"pid", std::to_string(who.pid)},
+              {"in_progress", std::to_string(engine_->endpoint().rpcs_in_progress())}});
+  leaving_.emplace(engine::clock_now());
+  state_.leaving.store(1, std::memory_order_seq_cst);
+  server_->pause(true);
+  return {};
+}
+
+bool Daemon::is_replaced(Time now, std::size_t done) {
+  pollfd successor{successor_.get(), POLLRDHUP, 0};
+  if (::poll(&successor, 1, 0) != 0) {
+    log_.write(LogLevel::kWarning, "goes on", {{"why", "who was to take its place is gone"}});
+    leaving_.reset();
+    successor_ = base::Descriptor();
+    state_.leaving.store(0, std::memory_order_seq_cst);
+    server_->pause(false);
+    return false;
+  }
+  return leaving_->may_leave(now, done > 0 || engine_->endpoint().rpcs_in_progress() > 0);
 }
 
 void Daemon::look_around(Time now) {

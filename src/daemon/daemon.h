@@ -3,6 +3,7 @@
 
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/descriptor.h"
@@ -10,6 +11,7 @@
 #include "client/make_engine.h"
 #include "daemon/config.h"
 #include "daemon/control_server.h"
+#include "daemon/hand_over.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
@@ -20,13 +22,15 @@ class Daemon {
   // kInvalidArgument, kNotPermitted, kInUse, kNoMemory, kSystem. SIGTERM, SIGINT and SIGHUP are
   // blocked from then on: run() takes them.
   // `file`: what SIGHUP reads anew; empty: there is none.
+  // `replace`: takes the place of the homad that is there, if one is.
   static Result<std::unique_ptr<Daemon>, Error> start(const DaemonConfig& config,
-                                                      const std::string& file);
+                                                      const std::string& file, bool replace);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  // Until SIGTERM or SIGINT; then peers and programs are told.
+  // Until SIGTERM or SIGINT, or until another homad takes this one's place; then peers and programs
+  // are told.
   void run();
 
  private:
@@ -37,6 +41,12 @@ class Daemon {
     Listener listener;
   };
   Daemon(const DaemonConfig& config, const std::string& file, Parts parts);
+  void give_up_privileges();
+  void stop();
+  Result<void, Error> begin_replacement(int connection, const Credentials& who);
+  // Whether this homad has to leave now.
+  bool is_replaced(Time now, std::size_t done);
+  Time next_deadline(Time now) const;
   // Takes what programs and signals want, for a share of the time.
   void look_around(Time now);
   void take_signals();
@@ -53,10 +63,13 @@ class Daemon {
   const base::Descriptor reloaded_;  // an eventfd: the file has been read
   const base::Mapping state_memory_;
   const std::unique_ptr<engine::Engine> engine_;
-  const base::Descriptor lock_;
+  channel::EngineState& state_;
+  const Listener listener_;
   const SessionContext context_;
   std::unique_ptr<ControlServer> server_;
   std::future<Result<DaemonConfig, Error>> reloading_;
+  base::Descriptor successor_;  // its connection
+  std::optional<Leaving> leaving_;
   Time look_again_{};
   bool stopping_ = false;
 };

@@ -145,6 +145,10 @@ bool ProgramSession::take(ControlMessage message, const Policy& policy) {
       const auto set = set_signal(message);
       return set ? done() : refuse(set.error());
     }
+    case ControlKind::kReplace: {
+      const auto begun = context_.replace(socket_.get(), who_);
+      return begun || refuse(begun.error());
+    }
     case ControlKind::kCounters: return done(context_.counters());
     default: break;
   }

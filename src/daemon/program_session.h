@@ -26,6 +26,8 @@ struct SessionContext {
   Address address;          // the same
   int engine_state = -1;    // the memfd that programs read
   std::function<std::string()> counters;
+  // Another homad, at the other end of the connection, is to take this one's place. kInUse.
+  std::function<Result<void, Error>(int connection, const Credentials& who)> replace;
 };
 
 class ProgramSession {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "homa/host.h"
+#include "support/sanitizers.h"
 
 namespace homa::testing {
 
@@ -56,20 +58,17 @@ class Homad {
                                     "[parameters]\ntimeout_ticks = 5000\n"
                                  << config;
   }
-  void start() {
-    std::vector<std::string> words = {"homad",       "--socket",    socket(), "--config",
-                                      config_path(), "--log-level", "debug"};
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      const int log = ::open(log_path().c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-      ::dup2(log, STDERR_FILENO);
-      std::vector<char*> argv;
-      for (std::string& word : words) argv.push_back(word.data());
-      argv.push_back(nullptr);
-      ::execv(HOMAD_PROGRAM, argv.data());
-      ::_exit(127);
-    }
-    EXPECT_TRUE(eventually([this] { return log().find("ready: ") != std::string::npos; })) << log();
+  void start(const std::vector<std::string>& more = {}) {
+    const std::size_t before = log().size();
+    pid_ = launch(more);
+    EXPECT_TRUE(eventually([&] { return log().find("ready: ", before) != std::string::npos; }))
+        << log();
+  }
+  // Another homad takes this one's place. The exit code of the former one; -1: a signal ended it.
+  int replace() {
+    const pid_t former = std::exchange(pid_, -1);
+    start({"--replace"});
+    return end_of(former);
   }
   void reload() {
     const std::size_t before = log().size();
@@ -83,10 +82,8 @@ class Homad {
   // Its exit code; -1: a signal ended it.
   int kill(int signal) {
     if (pid_ < 0) return 0;
-    int status = 0;
     ::kill(pid_, signal);
-    ::waitpid(std::exchange(pid_, -1), &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return end_of(std::exchange(pid_, -1));
   }
 
   HostConfig client_config() const {
@@ -114,6 +111,29 @@ class Homad {
   }
 
  private:
+  pid_t launch(const std::vector<std::string>& more) const {
+    std::vector<std::string> words = {"homad",       "--socket",    socket(), "--config",
+                                      config_path(), "--log-level", "debug"};
+    words.insert(words.end(), more.begin(), more.end());
+    if (test::kSanitizers) words.emplace_back("--no-sandbox");  // they use other system calls
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      const int log = ::open(log_path().c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+      ::dup2(log, STDERR_FILENO);
+      std::vector<char*> argv;
+      for (std::string& word : words) argv.push_back(word.data());
+      argv.push_back(nullptr);
+      ::execv(HOMAD_PROGRAM, argv.data());
+      ::_exit(127);
+    }
+    return child;
+  }
+  static int end_of(pid_t process) {
+    int status = 0;
+    ::waitpid(process, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
   static std::string read(const std::string& path) {
     std::ifstream file(path);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -128,6 +148,7 @@ class Child {
  public:
   explicit Child(const std::function<int()>& work) : pid_(::fork()) {
     if (pid_ != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::alarm(60);  // a child that hangs dies of it
     ::_exit(work());
   }

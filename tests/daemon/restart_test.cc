@@ -15,10 +15,7 @@ constexpr std::uint16_t kPort = 4000;
 
 class Restart : public ::testing::Test {
  protected:
-  void start_again() {
-    std::filesystem::remove(homad_.log_path());
-    homad_.start();
-  }
+  void start_again() { homad_.start(); }
   // homad has another UDP port after each start, so it is asked for anew.
   Result<Message, Error> call(Socket& client, std::string_view text) const {
     return client.call({host_.address(), kPort}, bytes_of(text), 1s);

@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
     fmt::print("{}: good\n", options.file());
     return kSuccess;
   }
-  auto daemon = daemon::Daemon::start(*config, options.file());
+  auto daemon = daemon::Daemon::start(*config, options.file(), options.replace());
   if (!daemon) return report_error(kName, daemon.error());
   (*daemon)->run();
   return kSuccess;

@@ -22,6 +22,8 @@ void HomadOptions::add_to(CLI::App& app) {
       ->check(CLI::IsMember({"error", "warning", "info", "debug"}))
       ->default_str("info");
   app.add_flag("--log-json", json_, "log lines are JSON objects");
+  app.add_flag("--replace", replace_, "take the place of the homad that runs, if one does");
+  app.add_flag("--no-sandbox", no_sandbox_, "allow all system calls, as debuggers need");
   host_.add_engine_to(app);
   for (CLI::Option* const option : app.get_options()) {
     // Two places for the same would need a rule which one counts.
@@ -44,6 +46,7 @@ Result<daemon::DaemonConfig, Error> HomadOptions::config() const {
                                                {"info", LogLevel::kInfo},
                                                {"debug", LogLevel::kDebug}};
   if (!level_.empty()) config.log_level = levels.at(level_);
+  if (no_sandbox_) config.sandbox = false;
   if (json_) config.log_format = daemon::LogFormat::kJson;
   return config;
 }

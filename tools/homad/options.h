@@ -21,10 +21,13 @@ class HomadOptions {
   Result<daemon::DaemonConfig, Error> config() const;
   const std::string& file() const { return file_; }
   bool only_check() const { return only_check_; }
+  bool replace() const { return replace_; }
 
  private:
   std::string file_;
   bool only_check_ = false;
+  bool no_sandbox_ = false;
+  bool replace_ = false;
   std::string socket_;
   std::string level_;
   bool json_ = false;
