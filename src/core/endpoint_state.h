@@ -1,5 +1,5 @@
 // What the parts of an endpoint share: its peers, its RPCs, and the leaves that more than one part
-// asks. Each part owns what it alone needs (docs/decisions/0018-parts-of-the-endpoint.md).
+// asks. Each part owns what it alone needs (docs/decisions/0021-parts-of-the-endpoint.md).
 #pragma once
 
 #include <cstdint>
