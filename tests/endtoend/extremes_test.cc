@@ -202,7 +202,8 @@ TEST(Extremes, OfEveryCallOfASocket) {
   // Longer than there is memory: refused before a byte is read.
   const std::span<const std::byte> longest(&byte, std::numeric_limits<std::ptrdiff_t>::max());
   EXPECT_EQ(client.send(echo.address(), longest).error().code, ErrorCode::kTooLong);
-  EXPECT_EQ(client.send(echo.address(), {}).error().code, ErrorCode::kInvalidArgument);
+  const std::span<const std::byte> nothing;
+  EXPECT_EQ(client.send(echo.address(), nothing).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(client.reply(1, longest).error().code, ErrorCode::kTooLong);
   for (const std::uint16_t port : std::initializer_list<std::uint16_t>{0, 32'767, 32'768, 65'535}) {
     const auto sent = client.send({host.address(), port}, bytes_of("x"));
