@@ -46,7 +46,8 @@ template <typename Done>
 void call(SocketState& socket, int calls, Done done) {
   const std::byte request[1] = {};
   for (int i = 0; i < calls; ++i) {
-    const auto response = socket.call({Address::v4(10, 0, 0, 2), 100}, request, std::nullopt);
+    const client::Gather message{std::span(request)};
+    const auto response = socket.call({Address::v4(10, 0, 0, 2), 100}, message, std::nullopt);
     require(response.has_value(), "a call failed");
     done();
   }
