@@ -42,6 +42,7 @@ local ERROR_CODES = {
   [12] = "closed", [13] = "in use", [14] = "no memory", [15] = "not permitted",
   [16] = "system error", [17] = "stale request",
   [18] = "peer silent", [19] = "peer gone", [20] = "wrong process", [21] = "too slow",
+  [22] = "engine lost", [23] = "draining",
 }
 
 -- Fields -----------------------------------------------------------------------------------------
