@@ -331,6 +331,10 @@ void ControlPackets::on_unreachable(Time now, const Unreachable& what) {
     const ErrorCode code = what.kind == Unreachable::Kind::kPort ? ErrorCode::kNoSuchSocket
                            : gone                                ? ErrorCode::kPeerGone
                                                                  : ErrorCode::kPeerUnreachable;
+    // The request is not whole without the packet, and nothing of it went twice.
+    if (common->type == wire::PacketType::kData && rpc->out.sent_again() == 0) {
+      rpc->peer_says = Executed::kNo;
+    }
     lifetimes_.fail(now, *rpc, code, true);
     if (what.kind == Unreachable::Kind::kPort) return;
   }

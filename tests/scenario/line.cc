@@ -24,7 +24,7 @@ std::optional<Line> Line::parse(std::string_view text) {
       line.fields_[word.substr(0, equals)] = word.substr(equals + 1);
     } else if (line.what.empty() && line.who != "check" && line.who != "end") {
       line.what = word;
-    } else if (word == "again" || word == "report" || word == "implicit") {
+    } else if (word == "again" || word == "data" || word == "report" || word == "implicit") {
       line.fields_[word] = "1";
     } else if (line.rpc.empty()) {
       line.rpc = word;

@@ -360,6 +360,23 @@ TEST(ScenarioRpc, AnEngineThatDiedIsNotOneThatNeverWas) {
   )");
 }
 
+// The packet that ICMP quotes did not arrive, so the server has the request only if it went twice.
+TEST(ScenarioRpc, ARequestWhosePacketWasRefusedWasNotExecutedUnlessItWentTwice) {
+  run_scenario(R"(
+    0    app    start a length=100 peer=2
+    0    out    DATA a bytes=0-100 to=2
+    1    icmp   protocol a data
+    1    event  failed a error=peer-unreachable executed=no
+    2    app    start b length=100 peer=3
+    2    out    DATA b bytes=0-100 to=3
+    3    in     RESEND b offset=0 length=100 peer=3
+    3    out    DATA b bytes=0-100 again to=3
+    4    icmp   protocol b data
+    4    event  failed b error=peer-gone executed=perhaps
+    900  end
+  )");
+}
+
 TEST(ScenarioRpc, AClientsCancellationReachesTheServersApplication) {
   run_scenario(R"(
     0    in     DATA a length=100 bytes=0-100

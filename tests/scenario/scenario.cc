@@ -291,6 +291,8 @@ class Runner {
       wire::UnknownHeader header{fields(named, false).header};
       what.peer = peer_address(named.peer);
       what.quoted = std::span(quoted).first(wire::encode(header, quoted));
+      // The common header is the same for all types.
+      if (line.has("data")) quoted[11] = std::byte{raw(wire::PacketType::kData)};
     }
     endpoint_.on_unreachable(now_, what);
   }
