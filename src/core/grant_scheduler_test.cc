@@ -14,8 +14,11 @@ class Grants : public testing::Test {
     config_.grant_fifo_per_mille = 0;
     make();
   }
-  void TearDown() override {
+  void TearDown() override { remove_all(); }
+  // What a test owns and the scheduler refers to must outlive the messages.
+  void remove_all() {
     for (GrantState& state : states_) scheduler_->remove(state);
+    states_.clear();
   }
   void make() {
     priorities_ = std::make_unique<PriorityMap>(config_.priorities, config_.cutoffs);
@@ -209,6 +212,7 @@ TEST_F(Grants, ADeviceThatIsGrantedAllItMayHaveHoldsNoOtherBack) {
   receive(usual, 1'000);
   EXPECT_TRUE(scheduler_->next());
   EXPECT_EQ(slow.bytes, slow.most);
+  remove_all();
 }
 
 TEST_F(Grants, APeerThatIsReachedByAnotherDeviceTakesWhatItIsOwedAlong) {
