@@ -403,7 +403,8 @@ int DaemonLink::tidy() {
     housekeeping_.step(now, published);
     tidied_ = now;
   }
-  const Duration left = std::min(housekeeping_.due(published), now + kAtMost) - now;
+  const Time next = std::min(housekeeping_.due(published), now + kAtMost);
+  const Duration left = std::max(next, now) - now;
   return static_cast<int>(std::max<std::int64_t>(left / std::chrono::milliseconds(1), 0)) + 1;
 }
 
