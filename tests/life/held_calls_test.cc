@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "life.h"
+#include "support/sanitizers.h"
 
 namespace homa::life {
 namespace {
@@ -82,7 +83,9 @@ TEST_P(HeldCalls, AreAllAnsweredAndCostNextToNothing) {
   const double most = count < 400 ? 1.0 : 0.1;
   // One exchange may fall just within the time.
   EXPECT_LE(rate, most * static_cast<double>(count) + 2 / seconds) << nonzero_counters(host);
-  EXPECT_LT(used, 0.05) << "of a processor, while the server holds " << count << " requests";
+  // A sanitizer makes every instruction dearer.
+  EXPECT_LT(used, test::kSanitizers ? 0.2 : 0.05)
+      << "of a processor, while the server holds " << count << " requests";
   RecordProperty("packets_per_second_and_rpc", std::to_string(rate / static_cast<double>(count)));
   RecordProperty("server_processor_share", std::to_string(used));
 }
