@@ -28,7 +28,7 @@ class Untidy {
   virtual Left tidy() = 0;
 };
 
-// One thread at a time calls due() and step(); add() and remove() may be called by any thread.
+// Any thread may call any of it: who drives the engine changes from one moment to the next.
 class Housekeeping {
  public:
   static constexpr Duration kBetweenRounds{1'000'000'000};
@@ -52,15 +52,19 @@ class Housekeeping {
   // When step() is due. `activity` grows with all that may leave something behind. kNever: nothing
   // is left, and nothing has happened since.
   Time due(std::uint64_t activity) const {
-    if (in_round_) return Time::min();
-    return settled_.load(std::memory_order_relaxed) && activity == seen_ ? kNever : next_;
+    const Time next{Duration(next_.load(std::memory_order_relaxed))};
+    if (next == Time::min()) return next;  // in mid-round
+    const bool nothing = settled_.load(std::memory_order_relaxed) &&
+                         activity == seen_.load(std::memory_order_relaxed);
+    return nothing ? kNever : next;
   }
   void step(Time now, std::uint64_t activity) {
     const std::lock_guard lock(mutex_);
     if (!in_round_) {
-      seen_ = activity;
+      seen_.store(activity, std::memory_order_relaxed);
       settled_.store(true, std::memory_order_relaxed);
       in_round_ = true;
+      set_next(Time::min());
     }
     for (std::size_t looks = 0; at_ < things_.size() && looks < kLooksAtOnce; ++looks) {
       const Untidy::Left left = things_[at_]->tidy();
@@ -71,17 +75,22 @@ class Housekeeping {
     if (at_ < things_.size()) return;
     at_ = 0;
     in_round_ = false;
-    next_ = now + kBetweenRounds;
+    set_next(now + kBetweenRounds);
   }
 
  private:
+  void set_next(Time next) {
+    next_.store(next.time_since_epoch().count(), std::memory_order_relaxed);
+  }
+
   channel::Mutex mutex_;
   std::vector<Untidy*> things_;
   std::size_t at_ = 0;  // whose turn it is in this round
-  Time next_{};         // of the next round
-  std::uint64_t seen_ = 0;
   bool in_round_ = false;
-  channel::Atomic<bool> settled_{true};  // remove() writes it while due() reads it
+  // Written under the lock, and read by due() without it.
+  channel::Atomic<std::int64_t> next_{0};  // when the next round begins; the least of all: in one
+  channel::Atomic<std::uint64_t> seen_{0};
+  channel::Atomic<bool> settled_{true};
 };
 
 }  // namespace homa::client
