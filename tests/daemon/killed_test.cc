@@ -135,7 +135,9 @@ TEST_F(Killed, AtAnyPointLeaveNothingBehindAndHurtNobody) {
   EXPECT_TRUE(eventually([&] { return homad_.memory("VmSize") <= mapped + 1'024; }))
       << homad_.memory("VmSize") << " kB mapped, not " << mapped;
   // The address sanitizer keeps what was freed.
-  if (!test::kSanitizers) EXPECT_LE(homad_.memory("VmRSS"), resident + 4'096);
+  if (!test::kSanitizers) {
+    EXPECT_LE(homad_.memory("VmRSS"), resident + 4'096);
+  }
 }
 
 }  // namespace
