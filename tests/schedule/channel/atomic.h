@@ -1,71 +1,22 @@
 // In place of src/channel/atomic.h: each access asks the scheduler who goes on.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <mutex>
 #include <utility>
 
 #include "schedule/scheduler.h"
+#include "support/hooked_atomic.h"
 
 namespace homa::channel {
 
-template <typename T>
-class Atomic {
- public:
-  Atomic() = default;
-  Atomic(T value) : value_(value) {}  // NOLINT: as std::atomic
-  Atomic(const Atomic&) = delete;
-  Atomic& operator=(const Atomic&) = delete;
-
-  T load(std::memory_order = std::memory_order_seq_cst) const {
-    point();
-    return value_.load();
-  }
-  void store(T value, std::memory_order = std::memory_order_seq_cst) {
-    point();
-    value_.store(value);
-  }
-  T exchange(T value, std::memory_order = std::memory_order_seq_cst) {
-    point();
-    return value_.exchange(value);
-  }
-  bool compare_exchange_strong(T& expected, T value,
-                               std::memory_order = std::memory_order_seq_cst) {
-    point();
-    return value_.compare_exchange_strong(expected, value);
-  }
-  bool compare_exchange_weak(T& expected, T value, std::memory_order = std::memory_order_seq_cst) {
-    return compare_exchange_strong(expected, value);
-  }
-  T fetch_add(T value, std::memory_order = std::memory_order_seq_cst) {
-    point();
-    return value_.fetch_add(value);
-  }
-  T fetch_sub(T value, std::memory_order = std::memory_order_seq_cst) {
-    point();
-    return value_.fetch_sub(value);
-  }
-  T fetch_or(T value, std::memory_order = std::memory_order_seq_cst) {
-    point();
-    return value_.fetch_or(value);
-  }
-  T fetch_and(T value, std::memory_order = std::memory_order_seq_cst) {
-    point();
-    return value_.fetch_and(value);
-  }
-  operator T() const { return load(); }  // NOLINT: as std::atomic
-  T operator=(T value) {
-    store(value);
-    return value;
-  }
-
- private:
+struct AskScheduler {
   static void point() {
     if (auto* scheduler = schedule::Scheduler::current()) scheduler->point();
   }
-  std::atomic<T> value_{};
 };
+template <typename T>
+using Atomic = test::HookedAtomic<T, AskScheduler>;
 
 class Mutex {
  public:
