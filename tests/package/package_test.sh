@@ -22,7 +22,8 @@ LD_LIBRARY_PATH=$(pkg-config --variable=libdir homa) "$prefix/by_pkg_config"
 
 echo "manuals, completions, licence, dissector"
 for file in share/man/man1/homa.1 share/man/man1/homa-ping.1 share/man/man7/homa.7 \
-  share/bash-completion/completions/homa share/zsh/site-functions/_homa share/doc/homa/LICENSE; do
+  share/bash-completion/completions/homa share/zsh/site-functions/_homa share/doc/homa/LICENSE \
+  share/homa/prometheus/homa.rules.yml share/homa/grafana/homa.json; do
   test -s "$prefix/$file"
 done
 test -s "$(pkg-config --variable=libdir homa)/wireshark/plugins/homa.lua"

@@ -100,6 +100,7 @@ class Planted(unittest.TestCase):
     def test_unfinished_work_and_blanks(self):
         word = "TO" + "DO"
         self.caught("unfinished", "src/io/x.cc", f"// {word}: later\n")
+        self.caught("conflict", "docs/x.md", "<" * 7 + " HEAD\na\n")
         self.caught("whitespace", "src/io/x.cc", "int a; \n")
         self.caught("whitespace", "src/io/x.cc", "int a;")
         self.caught("header", "src/io/x.h", "int a;\n")
