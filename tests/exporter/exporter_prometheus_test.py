@@ -53,13 +53,13 @@ class PrometheusTest(ExporterFixture):
             return [float(one["value"][1]) for one in json.loads(get(url))["data"]["result"]]
 
         pid = f'pid="{self.server.pid}"'
-        wait_for("a scrape", lambda: query(f"homa_responses_sent_total{{{pid}}}"))
-        said = self.stat()
+        names = ("requests_received", "bytes_received", "io_frames_received", "acks_received")
+        wait_for("a scrape of what is", lambda: all(
+            query(f"homa_{name}_total{{{pid}}}") == [self.stat()["counters"][name]]
+            for name in names))
         self.assertEqual(query(f"homa_responses_sent_total{{{pid}}}"), [CALLS])
-        for name in ("requests_received", "bytes_received", "io_frames_received", "acks_received"):
-            self.assertEqual(query(f"homa_{name}_total{{{pid}}}"), [said["counters"][name]], name)
         for name in ("sockets_open", "receive_memory_bytes"):
-            self.assertEqual(query(f"homa_{name}{{{pid}}}"), [said["gauges"][name]], name)
+            self.assertEqual(query(f"homa_{name}{{{pid}}}"), [self.stat()["gauges"][name]], name)
         self.assertEqual(query(f"homa_message_sent_bytes_sum{{{pid}}}"), [100 * CALLS])
         self.assertEqual(query("up{job='homa'}"), [1])
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import unittest
 
-from exporter_fixture import CALLS, ExporterFixture
+from exporter_fixture import CALLS, ExporterFixture, wait_for
 
 SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
 
@@ -34,8 +34,13 @@ class ExporterTest(ExporterFixture):
                 if labels == own}
 
     def test_every_counter_and_gauge_is_what_homa_stat_says(self):
-        said = self.stat()
-        exported = self.of_server()
+        def at_one_time():
+            """What both say of a moment in which the engine wrote nothing."""
+            before, exported, after = self.stat(), self.of_server(), self.stat()
+            same = all(before[kind] == after[kind] for kind in ("counters", "gauges"))
+            return (before, exported) if same else None
+
+        said, exported = wait_for("a quiet engine", at_one_time)
         self.assertEqual(exported["homa_responses_sent_total"], CALLS)
         for name, value in said["counters"].items():
             self.assertEqual(exported[f"homa_{name}_total"], value, name)
