@@ -20,12 +20,16 @@ if(HOMA_SANITIZE)
   target_link_options(homa_compiler INTERFACE -fsanitize=${HOMA_SANITIZE})
 endif()
 
-# For code whose speed does not matter but whose compilation takes long (tools, tests): sanitizers
-# triple what the optimizer needs for it.
+# For tools, whose compilation takes long: sanitizers triple what the optimizer needs for it.
 add_library(homa_slow_to_compile INTERFACE)
 if(HOMA_SANITIZE)
   target_compile_options(homa_slow_to_compile INTERFACE -O0)
 endif()
+
+# For tests: what they test is optimized, they themselves are not. This halves their compilation,
+# which is half of what ./check compiles.
+add_library(homa_test_code INTERFACE)
+target_compile_options(homa_test_code INTERFACE -O0)
 
 find_program(CCACHE ccache)
 if(CCACHE)

@@ -40,7 +40,7 @@ function(homa_test name)
   add_executable(${name} ${TEST_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE HOMA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_link_libraries(${name} PRIVATE ${TEST_LINK} homa_compiler homa_slow_to_compile
+  target_link_libraries(${name} PRIVATE ${TEST_LINK} homa_compiler homa_test_code
     GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   if(NOT TEST_TIMEOUT)
