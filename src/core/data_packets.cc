@@ -165,7 +165,7 @@ void DataPackets::announce(Time now, Rpc& rpc, const wire::DataHeader& data) {
     return lifetimes_.waits_for_memory(now, rpc);
   }
   if (whole) return;  // complete in a moment
-  rpc.progress.begin(now);
+  rpc.progress.begin(now, rpc.peer->repairs.arrived_ever());
   state_.grants.add(rpc.grant);
   state_.arm(now, rpc);
 }

@@ -219,7 +219,7 @@ void Lifetimes::serve_waiting(Time now, BufferPool& pool) {
   while (const MessageBuffer* served = pool.serve_waiting()) {
     Rpc& rpc = *served->rpc;
     rpc.silence.restart(now);
-    rpc.progress.begin(now);
+    rpc.progress.begin(now, rpc.peer->repairs.arrived_ever());
     state_.grants.add(rpc.grant);
     state_.controls.resend(now, rpc, {0, rpc.grant.granted});
     state_.arm(now, rpc);

@@ -32,6 +32,7 @@ class Repairs {
     last_arrival_ = now;
   }
 
+  std::uint64_t arrived_ever() const { return arrived_; }
   Time last_arrival() const { return last_arrival_; }
   // Data came within the last `lately`.
   bool arriving(Time now, Duration lately) const {

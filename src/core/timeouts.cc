@@ -83,9 +83,12 @@ bool Timeouts::waited_too_long(Time now, Rpc& rpc) {
 // Others wait for memory, and this message comes too slowly to keep its own.
 bool Timeouts::gives_way(Time now, Rpc& rpc) {
   if (!rpc.in.started() || !rpc.buffer.held) return false;
-  const bool may_send = rpc.in.received() < rpc.grant.granted;
-  const bool slow =
-      rpc.progress.too_slow(now, rpc.in.received(), may_send, state_.config.receive_rate_min);
+  Progress::Seen seen;
+  seen.received = rpc.in.received();
+  seen.may_send = rpc.in.received() < rpc.grant.granted;
+  seen.from_peer = rpc.peer->repairs.arrived_ever();
+  if (rpc.buffer.peer != nullptr) seen.of_peer = rpc.buffer.peer->messages;
+  const bool slow = rpc.progress.too_slow(now, seen, state_.config.receive_rate_min);
   if (!slow || !rpc.port->account->pool.waiting()) return false;
   trace::add(state_.counters.messages_too_slow);
   strangers_.tell_end(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kTooSlow);

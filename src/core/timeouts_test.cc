@@ -86,7 +86,7 @@ TEST_F(TimeoutsTest, AMessageThatWaitsLongForMemoryFailsAndItsClientLearnsWhy) {
     for (std::uint64_t other = 100; other < id; other += 2) {
       if (Rpc* rpc = served(peer, other)) {
         timeouts.heard(state.now, *rpc);
-        rpc->progress.begin(state.now);
+        rpc->progress.begin(state.now, 0);
       }
     }
     pass(1);

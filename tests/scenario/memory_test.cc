@@ -110,5 +110,27 @@ TEST(ScenarioMemory, AMessageThatComesTooSlowlyGivesWayToThoseThatWait) {
                patient());
 }
 
+// Its sender's link is busy with others of its messages, which it sends first.
+TEST(ScenarioMemory, AMessageThatItsSenderPutsBehindOthersKeepsItsBuffer) {
+  run_scenario(R"(
+    0    in     DATA a length=4000 bytes=0-4000
+    0    event  request a
+    0    in     DATA b length=4000 bytes=0-4000
+    0    event  request b
+    0    in     DATA c length=4000 bytes=0-4000
+    0    event  request c
+    0    in     DATA d length=4000 bytes=0-100 incoming=4000
+    0    in     DATA e length=4000 bytes=0-100 incoming=4000 drop=no-buffer
+    300  in     DATA f length=4000 bytes=0-4000 drop=no-buffer
+    400  out    RESEND d offset=100 length=3900
+    500  in     DATA f length=4000 bytes=0-4000 drop=no-buffer
+    800  out    RESEND d offset=100 length=3900
+    801  in     DATA d length=4000 bytes=100-4000
+    801  event  request d
+    802  check  rpcs=6
+  )",
+               patient());
+}
+
 }  // namespace
 }  // namespace homa::test
