@@ -136,6 +136,10 @@ std::size_t Endpoint::poll_transmit(Time now, const LinkFeedback& link, std::spa
 }
 bool Endpoint::transmits() const { return impl_->transmitter.ready(); }
 
+std::size_t Endpoint::short_messages_waiting() const {
+  return impl_->transmitter.short_messages_waiting();
+}
+
 bool Endpoint::awaits_short() const { return impl_->lifetimes.awaits_short(); }
 std::optional<Event> Endpoint::poll_event() { return impl_->state.events.next(); }
 Time Endpoint::next_deadline() const { return impl_->next_deadline(); }

@@ -143,6 +143,8 @@ class Endpoint {
   std::size_t poll_transmit(Time now, const LinkFeedback& link, std::span<TxPacket> out);
   // False: poll_transmit() has nothing, and that is quicker to ask.
   bool transmits() const;
+  // Messages that are too short to be paced, and wait for poll_transmit().
+  std::size_t short_messages_waiting() const;
   // An RPC of ours with a request shorter than defer_bytes_min is in progress: its caller waits for
   // each packet.
   bool awaits_short() const;

@@ -5,6 +5,7 @@
 
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
+#include <cstddef>
 #include <cstdint>
 
 #include "core/message_out.h"
@@ -26,6 +27,7 @@ class SendQueue {
   MessageOut* next_resend() { return resends_.empty() ? nullptr : &resends_.front(); }
   MessageOut* next_paced();
   bool small_waiting() const { return !small_.empty(); }
+  std::size_t small_count() const { return small_.size(); }
   bool paced_waiting() const { return !srpt_.empty() || !resends_.empty(); }
 
   // The caller took message.next_packet() of a paced message: charges the FIFO share.
@@ -46,8 +48,7 @@ class SendQueue {
   template <auto Hook>
   using ListOf = boost::intrusive::list<
       MessageOut,
-      boost::intrusive::member_hook<MessageOut, boost::intrusive::list_member_hook<>, Hook>,
-      boost::intrusive::constant_time_size<false>>;
+      boost::intrusive::member_hook<MessageOut, boost::intrusive::list_member_hook<>, Hook>>;
   template <auto Hook, typename Order>
   using SetOf = boost::intrusive::set<
       MessageOut, boost::intrusive::compare<Order>,

@@ -21,6 +21,12 @@ class Transmitter {
   // Endpoint::poll_transmit(), transmits().
   std::size_t transmit(Time now, const LinkFeedback& feedback, std::span<TxPacket> out);
   bool ready() const;
+  // Endpoint::short_messages_waiting().
+  std::size_t short_messages_waiting() const {
+    std::size_t all = 0;
+    for (const Uplink& link : uplinks_) all += link.queue.small_count();
+    return all;
+  }
   // When transmit() next has something to send, as far as that depends on messages and links alone.
   Time next_deadline() const;
 

@@ -19,7 +19,9 @@ namespace {
 
 // Submissions and buffers of an application that is gone.
 constexpr std::size_t kTakenBackPerStep = 256;
-constexpr std::uint32_t kStatusPerStep = 512;  // places in the endpoint's table
+constexpr std::size_t kCloseCost = 64;        // of kTakenBackPerStep: its RPCs are looked through
+constexpr std::uint32_t kStatusAtOnce = 512;  // places in the endpoint's table
+constexpr std::size_t kStatusCost = 256;      // nothing else in this step
 
 }  // namespace
 
@@ -34,15 +36,18 @@ std::size_t Attachment::take_submissions(Time now, std::size_t at_most) {
 std::size_t Attachment::take_some(Time now, std::size_t at_most) {
   Submission submission;
   std::size_t count = 0;
-  if (status_) {
-    continue_status();
-    ++count;
+  while (count < at_most) {
+    if (status_) {
+      continue_status();
+      count += kStatusCost;
+    } else if (channel_.next(&submission)) {
+      take(now, submission);
+      ++count;
+    } else {
+      break;
+    }
   }
-  while (count < at_most && !status_ && channel_.next(&submission)) {
-    take(now, submission);
-    ++count;
-  }
-  return count;
+  return std::min(count, at_most);
 }
 
 bool Attachment::has_work() {
@@ -287,7 +292,6 @@ channel::StatusRecord Attachment::record_of(const core::RpcInfo& info) {
 void Attachment::begin_status(const Submission& submission) {
   if (!channel_.transmit(submission.memory, submission.length)) return refuse();
   status_ = Status{submission, 0, 0};
-  continue_status();
 }
 
 void Attachment::continue_status() {
@@ -297,7 +301,7 @@ void Attachment::continue_status() {
   Completion completion;
   std::vector<core::RpcInfo> infos;
   try {
-    status_->next = context_.endpoint.rpcs(status_->next, kStatusPerStep, infos);
+    status_->next = context_.endpoint.rpcs(status_->next, kStatusAtOnce, infos);
   } catch (const std::bad_alloc&) {
     infos.clear();
     status_->next = 0;
@@ -385,34 +389,33 @@ void Attachment::close(Time now) {
   started_.clear();
 }
 
-void Attachment::end(Time now) {
+std::size_t Attachment::end(Time now, std::size_t at_most) {
   if (left()) {
     if (channel_.broken()) note(&Incidents::channels_broken);
     state_ = State::kLeaving;
     last_submissions_ = channel_.submission_entries();
   }
-  if (state_ == State::kLeaving) {
-    leave(now);
-  } else {
-    close(now);
-  }
+  if (state_ == State::kLeaving) return leave(now, std::min(at_most, kTakenBackPerStep));
+  close(now);
+  return std::min(at_most, kCloseCost);
 }
 
 // What the application submitted last is done, and sent, before its RPCs end.
-void Attachment::leave(Time now) {
-  const std::size_t taken = take_some(now, std::min(last_submissions_, kTakenBackPerStep));
+std::size_t Attachment::leave(Time now, std::size_t at_most) {
+  const std::size_t taken = take_some(now, std::min(last_submissions_, at_most));
   last_submissions_ -= taken;
-  if (taken > 0) return;
+  if (taken > 0) return taken;
   close(now);
-  for (std::size_t i = 0; i < kTakenBackPerStep; ++i) {
+  for (std::size_t i = 0; i < at_most; ++i) {
     const auto buffer = context_.program.receive.take_any(index_, buffers_);
     if (!buffer) {
       state_ = State::kLeft;
-      return;
+      return std::min(at_most, i + kCloseCost);
     }
     context_.endpoint.release(now, context_.program.account, core::BufferOffset{buffer->offset},
                               buffer->length);
   }
+  return at_most;
 }
 
 std::span<const std::byte> Attachment::transmit(std::uint64_t offset, std::uint32_t length) const {

@@ -47,7 +47,8 @@ class Attachment {
   Attachment(const AttachmentContext& context, std::shared_ptr<channel::Region> region,
              std::uint16_t index);
 
-  // Takes up to `at_most` submissions; returns how many there were.
+  // Takes up to `at_most` submissions; returns how many there were. One that takes long counts as
+  // several.
   std::size_t take_submissions(Time now, std::size_t at_most);
   // A step would find something to do here.
   bool has_work();
@@ -69,8 +70,9 @@ class Attachment {
   // The application asked for close(), or has left its channel or broken it: end(), after
   // everything that was taken from it so far has been sent.
   bool ending() const { return state_ == State::kClosing || state_ == State::kLeaving || left(); }
-  // Closes, or takes back a bounded part of what the application held that is gone.
-  void end(Time now);
+  // Closes, or takes back a part of what the application held that is gone. How much that was: at
+  // most `at_most` (> 0).
+  std::size_t end(Time now, std::size_t at_most);
   // Ends every RPC and frees the ports; completions but kTransmitDone end.
   void close(Time now);
   // Nothing is left: neither the application nor the endpoint refers to the channel.
@@ -131,7 +133,7 @@ class Attachment {
     return state_ < State::kLeaving &&
            (abandoned_ || channel_.application_gone() || channel_.broken());
   }
-  void leave(Time now);
+  std::size_t leave(Time now, std::size_t at_most);
 
   AttachmentContext context_;
   channel::EngineEnd channel_;

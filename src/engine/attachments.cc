@@ -18,7 +18,8 @@ constexpr std::size_t kQuietChannelsMax = 16;
 // In one step, so that neither many channels nor busy ones keep packets waiting.
 constexpr std::size_t kDoorbellsPerStep = 16;
 constexpr std::size_t kBellsPerStep = 64;
-constexpr std::size_t kSubmissionsInAll = 2'048;
+// Submissions and buffers of channels that end.
+constexpr std::size_t kTakenBackInAll = 512;
 
 }  // namespace
 
@@ -228,21 +229,23 @@ Attachments::Taken Attachments::take_submissions(Time now) {
   Taken taken;
   const std::size_t channels = active_.size();
   if (channels == 0) return taken;
-  std::size_t budget = kSubmissionsInAll;
-  if (turn_ >= channels) turn_ = 0;
+  budget_.begin(programs_size_ == 1, endpoint_.short_messages_waiting());
+  const std::size_t first = turn_ < channels ? turn_ : 0;
+  turn_ = first + 1;
   for (std::size_t i = 0; i < channels; ++i) {
-    const std::size_t at = turn_ + i < channels ? turn_ + i : turn_ + i - channels;
+    const std::size_t at = first + i < channels ? first + i : first + i - channels;
     Place& place = places_[active_[at]];
     Attachment& attachment = *place.attachment;
+    StepShare& share = attachment.program().share;
     const std::size_t count =
-        attachment.take_submissions(now, std::min(budget, kSubmissionsPerStep));
+        attachment.take_submissions(now, std::min(budget_.left(share), kSubmissionsPerStep));
     if (attachment.ending()) taken.ending = true;
     if (attachment.opening()) taken.opening = true;
     if (count == 0) continue;
     place.quiet_steps = 0;
     taken.count += count;
-    budget -= count;
-    if (budget == 0) {
+    budget_.take(share, count);
+    if (budget_.used_up()) {
       turn_ = at + 1;
       break;
     }
@@ -252,8 +255,10 @@ Attachments::Taken Attachments::take_submissions(Time now) {
 }
 
 void Attachments::end(Time now) {
+  std::size_t left = kTakenBackInAll;
   for (const std::uint16_t index : active_) {
-    if (places_[index].attachment->ending()) places_[index].attachment->end(now);
+    if (left == 0) return;  // those that are still ending come in the next step
+    if (places_[index].attachment->ending()) left -= places_[index].attachment->end(now, left);
   }
 }
 

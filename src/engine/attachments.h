@@ -17,6 +17,7 @@
 #include "channel/doorbell.h"
 #include "engine/attachment.h"
 #include "engine/program.h"
+#include "engine/step_budget.h"
 
 namespace homa::engine {
 
@@ -76,10 +77,10 @@ class Attachments {
     bool ending = false;    // call end()
     bool opening = false;   // call open()
   };
-  // Takes submissions from channels that have some: bounded in all, by turns.
+  // Takes submissions from channels that have some, by turns: bounded in all and for each program.
   Taken take_submissions(Time now);
   // Closes the channels whose application asked for it, and goes on with taking back what those
-  // hold whose application is gone: bounded for each.
+  // hold whose application is gone: bounded in all.
   void end(Time now);
   // Opens the ports that were asked for. After end(): a port that was closed just before is free.
   void open();
@@ -162,6 +163,7 @@ class Attachments {
   PortOwners port_owners_;
   std::vector<std::uint16_t> active_;  // indices
   std::size_t turn_ = 0;               // in active_: who submits first in the next step
+  StepBudget budget_;
 };
 
 }  // namespace homa::engine

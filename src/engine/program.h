@@ -12,6 +12,7 @@
 #include "core/packets.h"
 #include "engine/bell_group.h"
 #include "engine/receive_region.h"
+#include "engine/step_budget.h"
 
 namespace homa::engine {
 
@@ -41,6 +42,7 @@ struct Program {
   std::size_t channels = 0;
   std::uint32_t rpcs = 0;  // started and in progress
   bool leaving = false;    // it is gone, and what it had is taken back
+  StepShare share;         // of what steps take
   Incidents incidents;
 };
 

@@ -21,9 +21,6 @@
 namespace homa::testing {
 namespace {
 
-// Known, and open: on an idle machine the others' P99 grows by more than ten times.
-constexpr const char* kHurts = "not mended yet: others are held up; ./check --long shows how much";
-
 using channel::ControlKind;
 using channel::Submission;
 using channel::SubmissionKind;
@@ -40,7 +37,9 @@ class Hostility : public ::testing::Test {
     const std::size_t descriptors = homad_.descriptors();
     for (int attempt = 0;; ++attempt) {
       const auto& calm = beside([](const Homad&) {
-        for (test::Random random(1); random.next() != 0;) {
+        test::Random random(1);
+        while (random.next() != 0) {
+          asm volatile("");  // else the compiler may leave the loop out
         }
       });
       const auto& attacked = beside(attack);
@@ -121,7 +120,6 @@ TEST_F(Hostility, WritesRandomBytesOverAllThatItShares) {
 
 // It sends, to a port that nobody serves, and never looks at what comes of it.
 TEST_F(Hostility, DoesNotReadCompletions) {
-  if (!test::long_tests()) GTEST_SKIP() << kHurts;
   expect_neighbours_unharmed([](const Homad& homad) {
     RawProgram program(homad.socket());
     if (!program.attach()) return;
@@ -317,7 +315,6 @@ TEST_F(Hostility, AsksForStatusWithoutEnd) {
 
 // Its clients are programs as well: they fill its port with requests.
 TEST_F(Hostility, NeverAnswersRequests) {
-  if (!test::long_tests()) GTEST_SKIP() << kHurts;
   expect_neighbours_unharmed(
       [](const Homad& homad) {
         if (::fork() == 0) {
