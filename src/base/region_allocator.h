@@ -132,7 +132,8 @@ inline std::uint32_t RegionAllocator::take_quick(unsigned order) {
   return std::exchange(quick.first, at(quick.first).next);
 }
 
-inline std::optional<std::uint64_t> RegionAllocator::allocate(std::uint64_t bytes) {
+[[gnu::always_inline]] inline std::optional<std::uint64_t> RegionAllocator::allocate(
+    std::uint64_t bytes) {
   if (bytes == 0 || bytes > capacity()) return std::nullopt;
   const unsigned order = order_of(bytes);
   std::uint32_t unit;

@@ -34,7 +34,7 @@ struct Account {
           MemoryPressure& pressure)
       : id(its_id),
         served_max(limits.served_max),
-        pool(limits.receive_bytes, longest, &pressure, &memory) {}
+        pool(limits.receive_bytes, longest, pressure, memory) {}
 
   ~Account() { ports.clear(); }
 

@@ -8,19 +8,13 @@
 
 namespace homa::core {
 namespace {
-// A port may use so many times what it leaves free: one port alone gets two thirds of a zone, the
-// next one two thirds of the rest.
-constexpr std::uint64_t kShareOfFree = 2;
 // Responses have a quarter of each zone to themselves.
 constexpr std::uint64_t kResponseReserve = 4;
 
-bool is_empty(const PortShare& share) {
-  return std::all_of(share.used.begin(), share.used.end(), [](auto bytes) { return bytes == 0; });
-}
 }  // namespace
 
-BufferPool::BufferPool(std::uint64_t bytes, std::uint32_t longest, MemoryPressure* pressure,
-                       MemoryUse* use)
+BufferPool::BufferPool(std::uint64_t bytes, std::uint32_t longest, MemoryPressure& pressure,
+                       MemoryUse& use)
     : longest_(longest),
       memory_follows_(bytes == kMemoryFollows),
       pressure_(pressure),
@@ -86,32 +80,7 @@ PortShare& BufferPool::open_share(bool responses) {
 
 void BufferPool::close_share(PortShare& share) {
   share.open = false;
-  if (is_empty(share)) unused_.push_back(&share);
-}
-
-std::uint32_t& BufferPool::owner(std::uint64_t offset) const {
-  return reinterpret_cast<std::uint32_t*>(
-      owners_.bytes().data())[offset / base::RegionAllocator::kUnit];
-}
-
-// A port's limit follows what is free, so that some is left for a port that has little.
-inline bool BufferPool::allot_in(std::uint8_t zone, MessageBuffer& buffer, std::uint64_t bytes) {
-  PortShare& share = *buffer.share;
-  Use& use = use_[zone];
-  const std::uint64_t free = share.responses ? use.free : std::min(use.free, use.requests_left);
-  if (bytes > free || share.used[zone] + bytes > kShareOfFree * free) return false;
-  if (pressure_ != nullptr && !pressure_->may_receive(*memory_use_, bytes)) return false;
-  const auto offset = zones_->allocate(zone, buffer.length);
-  if (!offset) return false;
-  buffer.offset = BufferOffset{*offset};
-  buffer.held = true;
-  owner(*offset) = share.index;
-  share.used[zone] += bytes;
-  use.free -= bytes;
-  if (!share.responses) use.requests_left -= bytes;
-  if (buffer.peer != nullptr) buffer.peer->bytes += bytes;
-  if (pressure_ != nullptr) pressure_->received(*memory_use_, bytes);
-  return true;
+  if (share.is_empty()) unused_.push_back(&share);
 }
 
 bool BufferPool::exceeds_share(const MessageBuffer& buffer, unsigned message_class,
@@ -134,11 +103,11 @@ bool BufferPool::allot(MessageBuffer& buffer, unsigned message_class, std::uint6
   return false;
 }
 
-bool BufferPool::get(MessageBuffer& buffer, PortShare& share, PeerShare* peer,
-                     std::uint32_t length) {
-  buffer.length = length;
-  buffer.share = &share;
-  buffer.peer = peer;
+// Of a message that has more than one packet or unit, or finds no room in the first zone of its
+// class.
+bool BufferPool::get_elsewhere(MessageBuffer& buffer) {
+  PortShare& share = *buffer.share;
+  PeerShare* const peer = buffer.peer;
   if (peer != nullptr) ++peer->messages;
   if (!zones_ && !memory_follows_) {
     buffer.offset = BufferOffset{};
@@ -146,17 +115,12 @@ bool BufferPool::get(MessageBuffer& buffer, PortShare& share, PeerShare* peer,
     return true;
   }
   buffer.turn = peer == nullptr ? share.turn : std::max(share.turn, peer->turn);
-  if (!zones_) {
-    wait(buffer);
-    return false;
-  }
-  const std::uint64_t bytes = MemoryZones::block_bytes(length);
-  const unsigned message_class = zones_->class_of(bytes);
-  const PortShare::Waiting& waiting = share.waiting[message_class];
-  // Those that wait may do so because of their peers alone.
-  if (waiting.empty() || buffer.turn <= waiting.begin()->turn) {
-    if (peer == nullptr && allot_in(zones_->choice(message_class)[0], buffer, bytes)) return true;
-    if (allot(buffer, message_class, bytes)) return true;
+  if (zones_) {
+    const unsigned message_class = class_of(buffer);
+    const PortShare::Waiting& waiting = share.waiting[message_class];
+    // Those that wait may do so because of their peers alone.
+    const bool may = waiting.empty() || buffer.turn <= waiting.begin()->turn;
+    if (may && allot(buffer, message_class, MemoryZones::block_bytes(buffer.length))) return true;
   }
   wait(buffer);
   return false;
@@ -166,16 +130,9 @@ void BufferPool::wait(MessageBuffer& buffer) {
   PortShare& share = *buffer.share;
   if (buffer.peer != nullptr) buffer.peer->turn = buffer.turn + 1;
   share.waiting[class_of(buffer)].insert(buffer);
-  if (!share.turn_hook.is_linked()) turns_[share.responses ? 0 : 1].push_back(share);
-}
-
-inline void BufferPool::take_back(PortShare& share, std::size_t zone, std::uint32_t length) {
-  const std::uint64_t bytes = MemoryZones::block_bytes(length);
-  share.used[zone] -= bytes;
-  use_[zone].free += bytes;
-  if (!share.responses) use_[zone].requests_left += bytes;
-  if (pressure_ != nullptr) pressure_->released(*memory_use_, bytes);
-  if (!share.open && is_empty(share)) unused_.push_back(&share);
+  if (share.turn_hook.is_linked()) return;
+  turns_[share.responses ? 0 : 1].push_back(share);
+  ++ports_waiting_;
 }
 
 void BufferPool::take_from(MessageBuffer& buffer) {
@@ -190,17 +147,7 @@ void BufferPool::take_from(MessageBuffer& buffer) {
   }
   hand_over(buffer);
   if (!zones_) return;
-  const std::uint8_t zone = zones_->free(raw(buffer.offset), buffer.length);
-  HOMA_CHECK(zone != MemoryZones::kNone);
-  take_back(*buffer.share, zone, buffer.length);
-}
-
-bool BufferPool::release(BufferOffset offset, std::uint32_t length) {
-  if (!zones_) return !memory_follows_;
-  const std::uint8_t zone = zones_->free(raw(offset), length);
-  if (zone == MemoryZones::kNone) return false;
-  take_back(*shares_[owner(raw(offset))], zone, length);
-  return true;
+  HOMA_CHECK(release(buffer.offset, buffer.length));
 }
 
 void BufferPool::leave_turns_if_served(PortShare& share) {
@@ -209,6 +156,7 @@ void BufferPool::leave_turns_if_served(PortShare& share) {
   }
   Turns& turns = turns_[share.responses ? 0 : 1];
   turns.erase(turns.iterator_to(share));
+  --ports_waiting_;
 }
 
 // The shortest of its messages that finds room; of equals, peers take turns.

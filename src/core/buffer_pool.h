@@ -3,6 +3,7 @@
 // memory itself.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
@@ -56,6 +57,10 @@ struct PortShare {
   std::array<Waiting, MemoryZones::kClasses> waiting;        // by class
   std::uint64_t turn = 0;                                    // of who was served last
   boost::intrusive::list_member_hook<> turn_hook;
+
+  bool is_empty() const {
+    return std::all_of(used.begin(), used.end(), [](auto bytes) { return bytes == 0; });
+  }
 };
 
 class BufferPool {
@@ -65,9 +70,8 @@ class BufferPool {
   // 0 bytes: unlimited, and every buffer is at offset 0 (for owners that keep no bytes).
   // kMemoryFollows: every message waits until give_memory().
   // longest: of a message, in bytes. `pressure`, `use`: who else has a say in it, and what the
-  // account uses; they outlive the pool. nullptr: nobody.
-  BufferPool(std::uint64_t bytes, std::uint32_t longest, MemoryPressure* pressure = nullptr,
-             MemoryUse* use = nullptr);
+  // account uses; they outlive the pool.
+  BufferPool(std::uint64_t bytes, std::uint32_t longest, MemoryPressure& pressure, MemoryUse& use);
   ~BufferPool();
 
   // For a pool whose memory follows: once, `bytes` > 0. Call serve_waiting() afterwards. Throws
@@ -99,7 +103,7 @@ class BufferPool {
   // such buffer: the pair may come from another process.
   bool release(BufferOffset offset, std::uint32_t length);
 
-  bool waiting() const { return !turns_[0].empty() || !turns_[1].empty(); }  // some message waits
+  bool waiting() const { return ports_waiting_ > 0; }  // some message waits
   // A waiting message that has just got its buffer; nullptr: there is no room for any. Call until
   // nullptr after drop() and release(), and after hand_over() if that says so. Looks at kLooks
   // ports at most.
@@ -116,6 +120,9 @@ class BufferPool {
   static constexpr int kLooks = 32;
   static constexpr int kPeerLooks = 8;  // at messages of one class and port
   static constexpr std::size_t kSlabLooks = 1024;
+  // A port may use so many times what it leaves free: one port alone gets two thirds of a zone, the
+  // next one two thirds of the rest.
+  static constexpr std::uint64_t kShareOfFree = 2;
   using Turns = boost::intrusive::list<
       PortShare, boost::intrusive::member_hook<PortShare, boost::intrusive::list_member_hook<>,
                                                &PortShare::turn_hook>>;
@@ -127,6 +134,7 @@ class BufferPool {
   };
 
   void take_from(MessageBuffer& buffer);
+  bool get_elsewhere(MessageBuffer& buffer);
   bool allot(MessageBuffer& buffer, unsigned message_class, std::uint64_t bytes);
   bool allot_in(std::uint8_t zone, MessageBuffer& buffer, std::uint64_t bytes);
   // Until there is memory, there is one class.
@@ -142,10 +150,14 @@ class BufferPool {
     --buffer.peer->messages;
     buffer.peer = nullptr;
   }
-  void take_back(PortShare& share, std::size_t zone, std::uint32_t length);
+  void take_back(PortShare& share, std::size_t zone, std::uint64_t bytes);
+  bool release_block(BufferOffset offset, std::uint64_t bytes);
   MessageBuffer* serve_one_of(PortShare& share);
   void leave_turns_if_served(PortShare& share);
-  std::uint32_t& owner(std::uint64_t offset) const;
+  std::uint32_t& owner(std::uint64_t offset) const {
+    return reinterpret_cast<std::uint32_t*>(
+        owners_.bytes().data())[offset / base::RegionAllocator::kUnit];
+  }
 
   const std::uint32_t longest_;
   const bool memory_follows_;
@@ -153,10 +165,75 @@ class BufferPool {
   base::Mapping owners_;  // by unit of the memory: the share that a buffer which begins there is of
   std::array<Use, MemoryZones::kZonesMax> use_{};  // by zone
   std::array<Turns, 2> turns_;  // ports with waiting messages: responses, requests
+  std::uint32_t ports_waiting_ = 0;
   std::vector<std::unique_ptr<PortShare>> shares_;  // by index
   std::vector<PortShare*> unused_;
-  MemoryPressure* pressure_;
-  MemoryUse* memory_use_;
+  MemoryPressure& pressure_;
+  MemoryUse& memory_use_;
 };
+
+// --- Inline: once for each message ---
+
+// A port's limit follows what is free, so that some is left for a port that has little.
+[[gnu::always_inline]] inline bool BufferPool::allot_in(std::uint8_t zone, MessageBuffer& buffer,
+                                                        std::uint64_t bytes) {
+  PortShare& share = *buffer.share;
+  Use& use = use_[zone];
+  const std::uint64_t free = share.responses ? use.free : std::min(use.free, use.requests_left);
+  if (bytes > free || share.used[zone] + bytes > kShareOfFree * free) return false;
+  if (!pressure_.may_receive(memory_use_, bytes)) return false;
+  const auto offset = zones_->allocate(zone, bytes);
+  if (!offset) return false;
+  buffer.offset = BufferOffset{*offset};
+  buffer.held = true;
+  owner(*offset) = share.index;
+  share.used[zone] += bytes;
+  use.free -= bytes;
+  if (!share.responses) use.requests_left -= bytes;
+  if (buffer.peer != nullptr) buffer.peer->bytes += bytes;
+  pressure_.received(memory_use_, bytes);
+  return true;
+}
+
+// A message of one packet that takes one unit, as most are, needs no look at its length.
+[[gnu::always_inline]] inline bool BufferPool::get(MessageBuffer& buffer, PortShare& share,
+                                                   PeerShare* peer, std::uint32_t length) {
+  buffer.length = length;
+  buffer.share = &share;
+  buffer.peer = peer;
+  if (zones_ && peer == nullptr && length <= base::RegionAllocator::kUnit) [[likely]] {
+    buffer.turn = share.turn;
+    if (share.waiting[zones_->unit_class()].empty() &&
+        allot_in(zones_->unit_zone(), buffer, base::RegionAllocator::kUnit)) [[likely]] {
+      return true;
+    }
+  }
+  return get_elsewhere(buffer);
+}
+
+[[gnu::always_inline]] inline void BufferPool::take_back(PortShare& share, std::size_t zone,
+                                                         std::uint64_t bytes) {
+  share.used[zone] -= bytes;
+  use_[zone].free += bytes;
+  if (!share.responses) use_[zone].requests_left += bytes;
+  pressure_.released(memory_use_, bytes);
+  if (!share.open && share.is_empty()) unused_.push_back(&share);
+}
+
+[[gnu::always_inline]] inline bool BufferPool::release_block(BufferOffset offset,
+                                                             std::uint64_t bytes) {
+  const std::uint8_t zone = zones_->free(raw(offset), bytes);
+  if (zone == MemoryZones::kNone) return false;
+  take_back(*shares_[owner(raw(offset))], zone, bytes);
+  return true;
+}
+
+[[gnu::always_inline]] inline bool BufferPool::release(BufferOffset offset, std::uint32_t length) {
+  if (!zones_) return !memory_follows_;
+  if (length == 0) return false;
+  if (length <= base::RegionAllocator::kUnit) [[likely]]
+    return release_block(offset, base::RegionAllocator::kUnit);
+  return release_block(offset, MemoryZones::block_bytes(length));
+}
 
 }  // namespace homa::core

@@ -13,6 +13,16 @@ constexpr std::uint32_t kLong = 900'000;
 constexpr std::uint32_t kLongest = 1'000'000;
 constexpr std::uint64_t kMemory = 64 << 20;
 
+// Of an account that shares its memory with nobody.
+struct Alone {
+  MemoryPressure pressure{QuotaShare::kUnlimited};
+  MemoryUse use;
+};
+struct PoolAlone : private Alone, BufferPool {
+  PoolAlone(std::uint64_t bytes, std::uint32_t longest)
+      : BufferPool(bytes, longest, pressure, use) {}
+};
+
 // How many messages of `length` the share gets now; the first that does not waits.
 std::size_t fill(BufferPool& pool, PortShare& share, std::uint32_t length,
                  std::deque<MessageBuffer>& buffers) {
@@ -22,7 +32,7 @@ std::size_t fill(BufferPool& pool, PortShare& share, std::uint32_t length,
 }
 
 TEST(BufferPool, BuffersDoNotOverlapAndComeBack) {
-  BufferPool pool(2 * kLength, kLength);
+  PoolAlone pool(2 * kLength, kLength);
   PortShare& share = pool.open_share(true);
   std::array<MessageBuffer, 2> buffers;
   for (MessageBuffer& buffer : buffers) ASSERT_TRUE(pool.get(buffer, share, nullptr, kLength));
@@ -33,7 +43,7 @@ TEST(BufferPool, BuffersDoNotOverlapAndComeBack) {
 }
 
 TEST(BufferPool, AMessageWithoutRoomWaitsAndIsServedInItsTurn) {
-  BufferPool pool(kLength, kLength);
+  PoolAlone pool(kLength, kLength);
   PortShare& share = pool.open_share(false);
   std::array<MessageBuffer, 3> buffers;
   ASSERT_TRUE(pool.get(buffers[0], share, nullptr, kLength))
@@ -53,7 +63,7 @@ TEST(BufferPool, AMessageWithoutRoomWaitsAndIsServedInItsTurn) {
 }
 
 TEST(BufferPool, WhatWasHandedOverStaysUntilItIsReleased) {
-  BufferPool pool(kLength, kLength);
+  PoolAlone pool(kLength, kLength);
   PortShare& share = pool.open_share(false);
   MessageBuffer buffer;
   ASSERT_TRUE(pool.get(buffer, share, nullptr, kLength));
@@ -68,7 +78,7 @@ TEST(BufferPool, WhatWasHandedOverStaysUntilItIsReleased) {
 }
 
 TEST(BufferPool, AnUnlimitedPoolTakesEverything) {
-  BufferPool pool(0, kLength);
+  PoolAlone pool(0, kLength);
   MessageBuffer buffer;
   EXPECT_TRUE(pool.get(buffer, pool.open_share(false), nullptr, 0xffffffff));
   EXPECT_EQ(pool.used(), 0U);
@@ -76,7 +86,7 @@ TEST(BufferPool, AnUnlimitedPoolTakesEverything) {
 }
 
 TEST(BufferPool, WithoutMemoryEveryMessageWaitsUntilItIsGiven) {
-  BufferPool pool(BufferPool::kMemoryFollows, kLongest);
+  PoolAlone pool(BufferPool::kMemoryFollows, kLongest);
   PortShare& requests = pool.open_share(false);
   PortShare& responses = pool.open_share(true);
   PeerShare peer;
@@ -104,14 +114,14 @@ TEST(BufferPool, WithoutMemoryEveryMessageWaitsUntilItIsGiven) {
 // The response that a request's handler waits for would never come otherwise.
 TEST(BufferPool, RequestsLeaveRoomForResponses) {
   std::deque<MessageBuffer> requests, responses;
-  BufferPool pool(kMemory, kLongest);
+  PoolAlone pool(kMemory, kLongest);
   for (int port = 0; port < 50; ++port) fill(pool, pool.open_share(false), kLong, requests);
   EXPECT_GE(fill(pool, pool.open_share(true), kLong, responses), 4U);
 }
 
 TEST(BufferPool, LongMessagesLeaveRoomForShortOnes) {
   std::deque<MessageBuffer> messages;
-  BufferPool pool(kMemory, kLongest);
+  PoolAlone pool(kMemory, kLongest);
   for (int port = 0; port < 50; ++port) fill(pool, pool.open_share(false), kLong, messages);
   for (int port = 0; port < 50; ++port) fill(pool, pool.open_share(true), kLong, messages);
   MessageBuffer request, response;
@@ -126,7 +136,7 @@ TEST(BufferPool, APortThatKeepsEverythingLeavesRoomForOthers) {
   for (const bool responses : {false, true}) {
     for (const std::uint32_t length : {1'000U, 100'000U, 500'000U, kLong}) {
       std::deque<MessageBuffer> kept, others;
-      BufferPool pool(kMemory, kLongest);
+      PoolAlone pool(kMemory, kLongest);
       EXPECT_GT(fill(pool, pool.open_share(responses), length, kept), 0U);
       EXPECT_GT(fill(pool, pool.open_share(responses), length, others), 0U) << length;
       EXPECT_GT(fill(pool, pool.open_share(responses), length, others), 0U) << length;
@@ -136,7 +146,7 @@ TEST(BufferPool, APortThatKeepsEverythingLeavesRoomForOthers) {
 
 TEST(BufferPool, WhoCannotBeServedHoldsUpNobody) {
   std::deque<MessageBuffer> kept, others;
-  BufferPool pool(kMemory, kLongest);
+  PoolAlone pool(kMemory, kLongest);
   PortShare& hog = pool.open_share(false);
   PortShare& other = pool.open_share(false);
   fill(pool, hog, kLong, kept);  // its last one waits
@@ -156,7 +166,7 @@ TEST(BufferPool, WhoCannotBeServedHoldsUpNobody) {
 TEST(BufferPool, TheShortestIsServedFirst) {
   std::deque<MessageBuffer> kept;
   MessageBuffer longer, shorter;
-  BufferPool pool(8 << 20, kLongest);  // few areas: one zone for all
+  PoolAlone pool(8 << 20, kLongest);  // few areas: one zone for all
   PortShare& share = pool.open_share(true);
   fill(pool, share, 500'000, kept);  // its last one waits
   for (const std::uint32_t length : {250'000U, 120'000U, 60'000U, 30'000U, 15'000U}) {
@@ -182,7 +192,7 @@ struct BufferPoolOfPeers : testing::Test {
   }
 
   std::deque<MessageBuffer> buffers;  // the pool goes before them
-  BufferPool pool{kMemory, kLongest};
+  PoolAlone pool{kMemory, kLongest};
   PortShare& port = pool.open_share(false);
   PeerShare hog, other, third;
 };

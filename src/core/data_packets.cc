@@ -10,18 +10,23 @@ constexpr int kDisplacedMost = 16;  // for one newcomer
 }  // namespace
 
 RxOutcome DataPackets::on_packet(Time now, const RxPacket& packet) {
-  const auto data = packet.same_host ? wire::parse_data(packet.bytes, packet.payload)
-                                     : wire::parse_data(packet.bytes);
-  if (!data) return state_.drop(now, DropReason::kMalformed, packet, WireId{});
-  if (raw(data->common.sender_id) < 2)
+  wire::DataHeader data;
+  auto payload = packet.payload;
+  if (!packet.same_host) {
+    payload = packet.bytes.subspan(std::min(packet.bytes.size(), wire::kDataHeaderBytes));
+  }
+  if (wire::parse_data(packet.bytes, payload, data)) [[unlikely]]
+    return state_.drop(now, DropReason::kMalformed, packet, WireId{});
+  if (raw(data.common.sender_id) < 2)
     return state_.drop(now, DropReason::kMismatch, packet, WireId{});
-  trace::add(state_.counters.bytes_received, data->payload.size());
-  if (packet.same_host) trace::add(state_.counters.bytes_same_host, data->payload.size());
-  return is_client_id(data->common.sender_id) ? on_request(now, packet, *data)
-                                              : on_response(now, packet, *data);
+  trace::add(state_.counters.bytes_received, payload.size());
+  if (packet.same_host) trace::add(state_.counters.bytes_same_host, payload.size());
+  return is_client_id(data.common.sender_id) ? on_request(now, packet, data)
+                                             : on_response(now, packet, data);
 }
 
-RxOutcome DataPackets::on_request(Time now, const RxPacket& packet, const wire::DataHeader& data) {
+[[gnu::always_inline]] inline RxOutcome DataPackets::on_request(Time now, const RxPacket& packet,
+                                                                const wire::DataHeader& data) {
   const Port port = data.common.destination_port;
   LocalPort* local = state_.admission.find(port);
   if (local == nullptr) return on_request_to_closed_port(now, packet, data);
@@ -88,8 +93,8 @@ RxOutcome DataPackets::refuse(Time now, const RxPacket& packet, const wire::Data
   return state_.drop(now, refusal.reason, packet, data.common.sender_id);
 }
 
-Result<Rpc*, Admission::Refusal> DataPackets::admit(Time now, Peer& peer, LocalPort& port,
-                                                    const wire::DataHeader& data) {
+[[gnu::always_inline]] inline Result<Rpc*, Admission::Refusal> DataPackets::admit(
+    Time now, Peer& peer, LocalPort& port, const wire::DataHeader& data) {
   const WireId id = data.common.sender_id;
   if (const auto refusal = state_.admission.refusal(port, data)) return Unexpected(*refusal);
   if (const auto refusal = state_.admission.refusal_of_peer(port, peer, data)) {
@@ -146,7 +151,8 @@ bool DataPackets::make_room_for(Time now, const LocalPort& port, const Peer& new
 }
 
 // The first packet of a message is here: its buffer, its place among those that want grants.
-void DataPackets::announce(Time now, Rpc& rpc, const wire::DataHeader& data) {
+[[gnu::always_inline]] inline void DataPackets::announce(Time now, Rpc& rpc,
+                                                         const wire::DataHeader& data) {
   rpc.in.start(data.message_length);
   rpc.silence.last_heard = now;
   rpc.silence.repair = rpc.peer->repairs.whole();
@@ -180,7 +186,8 @@ void DataPackets::answer_cutoffs(Time now, const RxPacket& packet, Peer& peer,
   state_.controls.cutoffs(now, identities_.way_back(packet, &peer), data.common, state_.priorities);
 }
 
-RxOutcome DataPackets::on_response(Time now, const RxPacket& packet, const wire::DataHeader& data) {
+[[gnu::always_inline]] inline RxOutcome DataPackets::on_response(Time now, const RxPacket& packet,
+                                                                 const wire::DataHeader& data) {
   const Parties who = identities_.parties(now, packet, data.common);
   if (who.refused)
     return state_.drop(now, DropReason::kOtherIdentity, packet, data.common.sender_id);
@@ -210,8 +217,9 @@ RxOutcome DataPackets::on_response(Time now, const RxPacket& packet, const wire:
   return take(now, *rpc, packet, data);
 }
 
-RxOutcome DataPackets::take(Time now, Rpc& rpc, const RxPacket& packet,
-                            const wire::DataHeader& data) {
+[[gnu::always_inline]] inline RxOutcome DataPackets::take(Time now, Rpc& rpc,
+                                                          const RxPacket& packet,
+                                                          const wire::DataHeader& data) {
   const WireId id = data.common.sender_id;
   rpc.path = packet.path;
   if (data.message_length != rpc.in.length())
@@ -245,7 +253,7 @@ RxOutcome DataPackets::take(Time now, Rpc& rpc, const RxPacket& packet,
   return outcome;
 }
 
-void DataPackets::complete(Time now, Rpc& rpc) {
+[[gnu::always_inline]] inline void DataPackets::complete(Time now, Rpc& rpc) {
   state_.grants.remove(rpc.grant);
   if (!rpc.is_client) {
     state_.timers.disarm(rpc.timer);

@@ -26,12 +26,16 @@ FinishedIds::Entry& FinishedIds::next_entry() {
 }
 
 void FinishedIds::add(Peer& peer, WireId client_id) {
-  if (set_.find(Key{peer.name, client_id}, Hash{key_}, Equal{}) != set_.end()) return;
+  const Key key{peer.name, client_id};
+  const auto hash = [hash = Hash{key_}(key)](const Key&) { return hash; };
+  if (set_.find(key, hash, Equal{}) != set_.end()) return;
   Entry& entry = next_entry();
   entry.peer = &peer;
   entry.name = peer.name;
   entry.id = client_id;
-  set_.insert(entry);
+  Set::insert_commit_data place;
+  set_.insert_check(key, hash, Equal{}, place);
+  set_.insert_commit(entry, place);
 }
 
 bool FinishedIds::may_have_run(const Peer& peer, WireId client_id) const {

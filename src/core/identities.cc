@@ -55,8 +55,9 @@ Parties Identities::parties(Time now, const RxPacket& packet, const wire::Common
 
 // A packet about an RPC of ours must come from its server. Only who gets what we send to the server
 // knows the id.
-Parties Identities::answered(Time now, Rpc& rpc, const RxPacket& packet,
-                             const wire::CommonHeader& common) {
+[[gnu::always_inline]] inline Parties Identities::answered(Time now, Rpc& rpc,
+                                                           const RxPacket& packet,
+                                                           const wire::CommonHeader& common) {
   constexpr Parties kRefused{nullptr, nullptr, true};
   if (rpc.local_port != common.destination_port || rpc.peer_port != common.source_port) {
     return kRefused;
@@ -129,15 +130,27 @@ void Identities::note_packet_of(Time now, Peer& peer, const RxPacket& packet,
                                 const wire::CommonHeader& common) {
   if (!state_.config.canary_deaf) peer.liveness.heard(now);
   peer.replaced.reset();
-  if (packet.source == peer.address) {
+  if (packet.source == peer.address) [[likely]] {
     peer.path = packet.path;
-    if (packet.same_host && !peer.proved) return address_proved(now, peer);  // that is us
-    if (!peer.proved) peer.credit.received(packet.size());
-    const bool answers = common.type == wire::PacketType::kAnswer;
-    if (!peer.settled() && !peer.proved && !answers) claim(now, peer, common);
+    if (!peer.proved) [[unlikely]]
+      note_stranger(now, peer, packet, common);
     return;
   }
-  // It seems to have moved. What was sent to where it was will be asked for again.
+  note_move(now, peer, packet, common);
+}
+
+// A packet of a host that has not proved its address came from there.
+void Identities::note_stranger(Time now, Peer& peer, const RxPacket& packet,
+                               const wire::CommonHeader& common) {
+  if (packet.same_host) return address_proved(now, peer);  // that is us
+  peer.credit.received(packet.size());
+  const bool answers = common.type == wire::PacketType::kAnswer;
+  if (!peer.settled() && !answers) claim(now, peer, common);
+}
+
+// It seems to have moved. What was sent to where it was will be asked for again.
+void Identities::note_move(Time now, Peer& peer, const RxPacket& packet,
+                           const wire::CommonHeader& common) {
   const Duration interval = state_.config.tick * state_.config.resend_interval;
   if (const auto nonce = peer.move.ask(now, packet.source, interval, state_.random())) {
     const Way there = way_back(packet, &peer);

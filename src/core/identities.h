@@ -49,6 +49,9 @@ class Identities {
   void on_answer(Time now, const RxPacket& packet, Peer* peer, const wire::AnswerHeader& answer);
 
  private:
+  void note_stranger(Time now, Peer& peer, const RxPacket& packet,
+                     const wire::CommonHeader& common);
+  void note_move(Time now, Peer& peer, const RxPacket& packet, const wire::CommonHeader& common);
   Parties answered(Time now, Rpc& rpc, const RxPacket& packet, const wire::CommonHeader& common);
   bool is_called_at(Identity identity, const Address& address);
   Parties answered_by_another(Time now, Rpc& rpc, const wire::CommonHeader& common);

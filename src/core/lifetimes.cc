@@ -201,16 +201,22 @@ void Lifetimes::end(Time now, Rpc& rpc) {
   }
   account.pool.drop(rpc.buffer);
   state_.rpcs.remove(rpc);
-  if (account.pool.waiting()) serve_waiting(now, account.pool);
-  if (state_.accounts.pressure().wants_retry()) serve_waiting_accounts(now);
+  serve_if_waited(now, account.pool);
 }
 
 bool Lifetimes::release(Time now, AccountId id, BufferOffset buffer, std::uint32_t length) {
   Account* account = state_.accounts.find(id);
   if (account == nullptr || !account->pool.release(buffer, length)) return false;
-  if (account->pool.waiting()) serve_waiting(now, account->pool);
-  if (state_.accounts.pressure().wants_retry()) serve_waiting_accounts(now);
+  serve_if_waited(now, account->pool);
   return true;
+}
+
+// Memory was given back.
+[[gnu::always_inline]] inline void Lifetimes::serve_if_waited(Time now, BufferPool& pool) {
+  if (pool.waiting()) [[unlikely]]
+    serve_waiting(now, pool);
+  if (state_.accounts.pressure().wants_retry()) [[unlikely]]
+    serve_waiting_accounts(now);
 }
 
 // What its sender sent unasked was dropped meanwhile: it is granted and asked for again, so that

@@ -62,6 +62,7 @@ class Lifetimes {
   bool serves_accounts() const { return accounts_to_serve_ > 0; }
 
  private:
+  void serve_if_waited(Time now, BufferPool& pool);
   bool may_send(Account& account, std::uint32_t length);
 
   EndpointState& state_;

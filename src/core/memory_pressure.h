@@ -108,16 +108,17 @@ class MemoryPressure {
   }
   void count_receive(MemoryUse& use, std::uint64_t bytes) {
     receive_bytes_ += bytes - use.receive_bytes;
-    crowded_ -= use.crowded() ? 1U : 0U;
+    const bool was_crowded = use.crowded();
     use.receive_bytes = bytes;
-    crowded_ += use.crowded() ? 1U : 0U;
+    if (use.crowded() != was_crowded) [[unlikely]]
+      crowded_ += was_crowded ? -1 : 1;
   }
   void update();
   PressureLevel next_level() const;
 
   Quota quota_;
   std::uint64_t receive_bytes_ = 0;
-  std::uint32_t crowded_ = 0;  // accounts
+  std::int32_t crowded_ = 0;  // accounts
   PressureLevel level_ = PressureLevel::kNone;
   bool refuses_ = false;    // sends of accounts beyond their guarantee
   bool held_back_ = false;  // some message got no buffer

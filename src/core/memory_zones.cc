@@ -16,8 +16,14 @@ MemoryZones::MemoryZones(std::uint64_t bytes, std::uint32_t longest) {
   if (bytes / longest_block < kLongestForZones) {
     add_zone(bytes);
     for (Choice& choice : choices_) choice[0] = 0;
-    return;
+  } else {
+    divide(bytes, longest_block);
   }
+  unit_class_ = class_of(block_bytes(1));
+  unit_zone_ = choices_[unit_class_][0];
+}
+
+void MemoryZones::divide(std::uint64_t bytes, std::uint64_t longest_block) {
   // An eighth for short messages, and less than a quarter for zones of the other classes.
   const std::uint64_t eighth = bytes / longest_block / 8 * longest_block;
   add_zone(eighth);

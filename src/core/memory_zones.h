@@ -41,20 +41,24 @@ class MemoryZones {
     const int halvings = longest_order_ - std::countr_zero(block_bytes);
     return halvings < 0 ? 0 : std::min(static_cast<unsigned>(halvings), kClasses - 1);
   }
+  // Of messages that take one unit: their class, and the first of its zones.
+  unsigned unit_class() const { return unit_class_; }
+  std::uint8_t unit_zone() const { return unit_zone_; }
   // The zones that the class may use, best first, then kNone.
   using Choice = std::array<std::uint8_t, 4>;
   const Choice& choice(unsigned message_class) const { return choices_[message_class]; }
 
-  std::optional<std::uint64_t> allocate(std::size_t zone, std::uint32_t length) {
-    const auto offset = zones_[zone].allocator->allocate(length);
+  [[gnu::always_inline]] std::optional<std::uint64_t> allocate(std::size_t zone,
+                                                               std::uint64_t bytes) {
+    const auto offset = zones_[zone].allocator->allocate(bytes);
     if (!offset) return std::nullopt;
     return zones_[zone].begin + *offset;
   }
   // The zone of the buffer that was freed; kNone, and nothing happens: there is no such buffer.
-  std::uint8_t free(std::uint64_t offset, std::uint32_t length) {
+  std::uint8_t free(std::uint64_t offset, std::uint64_t bytes) {
     std::uint8_t zone = 0;
     while (zone + 1U < zones_.size() && offset >= zones_[zone + 1U].begin) ++zone;
-    return zones_[zone].allocator->free(offset - zones_[zone].begin, length) ? zone : kNone;
+    return zones_[zone].allocator->free(offset - zones_[zone].begin, bytes) ? zone : kNone;
   }
   // As RegionAllocator has it, over all zones.
   void begin_pass();
@@ -69,11 +73,15 @@ class MemoryZones {
     std::unique_ptr<base::RegionAllocator> allocator;
   };
 
+  // A zone for each class, and a common one.
+  void divide(std::uint64_t bytes, std::uint64_t longest_block);
   void add_zone(std::uint64_t bytes);
 
   int longest_order_;        // binary logarithm of the longest message's block
   std::vector<Zone> zones_;  // by address
   std::array<Choice, kClasses> choices_;
+  unsigned unit_class_ = 0;
+  std::uint8_t unit_zone_ = 0;
   std::size_t pass_zone_ = kZonesMax;  // where the pass is
 };
 

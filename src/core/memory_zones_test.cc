@@ -75,6 +75,17 @@ TEST(MemoryZones, ShortMessagesHaveAZoneOfTheirOwn) {
   EXPECT_EQ(fill(zones, 1'000).size(), 8 * kArea / 1'024);
 }
 
+TEST(MemoryZones, ThePlaceOfOneUnitIsThatOfItsClass) {
+  for (const std::uint32_t longest : {100U, 1'000U, 10'000U, 1'000'000U}) {
+    for (const std::uint64_t bytes : {4 << 10, 1 << 20, 64 << 20}) {
+      const MemoryZones zones(bytes, longest);
+      const unsigned message_class = zones.class_of(MemoryZones::block_bytes(1));
+      EXPECT_EQ(zones.unit_class(), message_class);
+      EXPECT_EQ(zones.unit_zone(), zones.choice(message_class)[0]) << longest << " of " << bytes;
+    }
+  }
+}
+
 TEST(MemoryZones, WhatIsNoBufferIsNotFreed) {
   MemoryZones zones(64 * kArea, kLongest);
   EXPECT_EQ(MemoryZones::kNone, zones.free(0, 1'000));

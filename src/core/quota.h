@@ -49,18 +49,15 @@ class Quota {
 
   // May the account have so much more?
   bool has_room(const QuotaShare& share, std::uint64_t amount) const {
-    if (!share.may_grow(amount)) return false;
-    const std::uint64_t more = share.beyond(amount) - share.beyond();
-    return more == 0 || more <= common() - std::min(common(), beyond_);
+    return share.may_grow(amount) && more_beyond(share, amount) <= left();
   }
   void take(QuotaShare& share, std::uint64_t amount) {
-    beyond_ += share.beyond(amount) - share.beyond();
+    beyond_ += more_beyond(share, amount);
     share.used += amount;
   }
   void give_back(QuotaShare& share, std::uint64_t amount) {
-    const std::uint64_t before = share.beyond();
     share.used -= amount;
-    beyond_ -= before - share.beyond();
+    beyond_ -= more_beyond(share, amount);
   }
 
   bool unlimited() const { return total_ == QuotaShare::kUnlimited; }
@@ -70,6 +67,14 @@ class Quota {
   std::uint64_t beyond() const { return beyond_; }  // used of the common part
 
  private:
+  // What `amount` more takes of the common part: all of it, unless something is guaranteed.
+  static std::uint64_t more_beyond(const QuotaShare& share, std::uint64_t amount) {
+    if (share.guaranteed == 0) [[likely]]
+      return amount;
+    return share.beyond(amount) - share.beyond();
+  }
+  std::uint64_t left() const { return common() - std::min(common(), beyond_); }
+
   std::uint64_t total_;
   std::uint64_t guaranteed_ = 0;
   std::uint64_t beyond_ = 0;

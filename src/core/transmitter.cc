@@ -19,10 +19,12 @@ std::size_t Transmitter::transmit(Time now, const LinkFeedback& feedback, std::s
   std::size_t count = 0;
   if (!state_.controls.empty()) count = transmit_controls(now, out);
   if (state_.grants.wanted()) count += transmit_grants(now, out.subspan(count));
+  bool paced = false;
   for (Uplink& link : uplinks_) {
     if (link.queue.small_waiting()) count += transmit_small(now, link, out.subspan(count));
+    paced |= link.queue.paced_waiting();
   }
-  count += transmit_paced(now, feedback, out.subspan(count));
+  if (paced) count += transmit_paced(now, feedback, out.subspan(count));
   if (count > 0) trace::add(state_.counters.packets_sent, count);
   return count;
 }
@@ -70,7 +72,8 @@ Uplink& Transmitter::link_to(const Address& destination) {
 
 // Before a message's first packet: the way to its peer may not have been known when it was handed
 // over. False: it waits for another link now.
-bool Transmitter::begin_message(Time now, Uplink& link, MessageOut& message) {
+[[gnu::always_inline]] inline bool Transmitter::begin_message(Time now, Uplink& link,
+                                                              MessageOut& message) {
   Uplink& own = link_of(*message.rpc->peer);
   if (&own == &link) {
     if (message.rpc->is_client) state_.rpcs.freshen(*message.rpc);
@@ -83,7 +86,8 @@ bool Transmitter::begin_message(Time now, Uplink& link, MessageOut& message) {
   return false;
 }
 
-std::size_t Transmitter::transmit_small(Time now, Uplink& link, std::span<TxPacket> out) {
+[[gnu::always_inline]] inline std::size_t Transmitter::transmit_small(Time now, Uplink& link,
+                                                                      std::span<TxPacket> out) {
   std::size_t count = 0;
   while (count < out.size()) {
     MessageOut* message = link.queue.next_small();
@@ -138,8 +142,9 @@ std::size_t Transmitter::transmit_paced(Time now, const LinkFeedback& feedback,
   return count;
 }
 
-void Transmitter::data_packet(Time now, MessageOut& message, ByteRange bytes, Priority priority,
-                              bool retransmission, TxPacket& out) {
+[[gnu::always_inline]] inline void Transmitter::data_packet(Time now, MessageOut& message,
+                                                            ByteRange bytes, Priority priority,
+                                                            bool retransmission, TxPacket& out) {
   Rpc& rpc = *message.rpc;
   wire::DataHeader header;
   header.common = ControlQueue::header_for(rpc);

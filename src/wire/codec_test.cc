@@ -443,13 +443,14 @@ TEST(Data, ItsPayloadMayBeElsewhere) {
   HeaderBuffer buffer;
   const auto header = std::span(buffer).first(encode(data, buffer));
   const std::array<std::byte, 11> elsewhere{};
-  const auto got = parse_data(header, std::span(elsewhere).first(10));
-  ASSERT_TRUE(got);
-  EXPECT_EQ(got->payload.data(), elsewhere.data());
-  EXPECT_EQ(got->payload_length(), 10U);
-  EXPECT_EQ(parse_data(header, elsewhere).error(), ParseError::kBeyondMessage);
-  EXPECT_EQ(parse_data(header, {}).error(), ParseError::kEmptyData);
-  EXPECT_EQ(parse_data(header.first(20), elsewhere).error(), ParseError::kTooShort);
+  DataHeader got;
+  ASSERT_EQ(parse_data(header, std::span(elsewhere).first(10), got), std::nullopt);
+  EXPECT_EQ(got.message_length, 10U);
+  EXPECT_EQ(got.payload.data(), elsewhere.data());
+  EXPECT_EQ(got.payload_length(), 10U);
+  EXPECT_EQ(parse_data(header, elsewhere, got), ParseError::kBeyondMessage);
+  EXPECT_EQ(parse_data(header, {}, got), ParseError::kEmptyData);
+  EXPECT_EQ(parse_data(header.first(20), elsewhere, got), ParseError::kTooShort);
 }
 
 TEST(Words, EveryTypeAndEveryReasonHasItsOwn) {
