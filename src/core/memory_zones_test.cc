@@ -77,7 +77,7 @@ TEST(MemoryZones, ShortMessagesHaveAZoneOfTheirOwn) {
 
 TEST(MemoryZones, ThePlaceOfOneUnitIsThatOfItsClass) {
   for (const std::uint32_t longest : {100U, 1'000U, 10'000U, 1'000'000U}) {
-    for (const std::uint64_t bytes : {4 << 10, 1 << 20, 64 << 20}) {
+    for (const std::uint64_t bytes : {4U << 10, 1U << 20, 64U << 20}) {
       const MemoryZones zones(bytes, longest);
       const unsigned message_class = zones.class_of(MemoryZones::block_bytes(1));
       EXPECT_EQ(zones.unit_class(), message_class);
