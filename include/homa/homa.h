@@ -64,6 +64,12 @@ typedef struct homa_socket_s homa_socket_t; /* sends requests, or receives them 
 
 /* --- Hosts --- */
 
+enum homa_engine {
+  HOMA_ENGINE_AUTO = 0,  /* homad's where it answers and can do what is asked for; else our own */
+  HOMA_ENGINE_OWN = 1,   /* one in this process */
+  HOMA_ENGINE_DAEMON = 2 /* homad's; an error where there is none */
+};
+
 /* "udp", "127.0.0.1", ...: what is 0 or NULL has its default. Set size to sizeof(struct). */
 struct homa_host_config {
   size_t size;
@@ -77,12 +83,17 @@ struct homa_host_config {
   uint64_t receive_bytes;      /* memory for incoming messages */
   uint64_t transmit_bytes;     /* per socket, for outgoing ones */
   const char* parameters;      /* protocol parameters: "name=value name=value ..." */
+  const char* daemon_socket;   /* where homad listens; default: HOMA_DAEMON, else its usual place */
+  int32_t engine;              /* enum homa_engine */
 };
 
 /* `config` may be NULL. NULL: see `error` (may be NULL) and homa_last_error(). */
 homa_host* homa_host_open(const struct homa_host_config* config, int* error);
 /* Shuts its sockets down, tells the peers, stops the engine. Sockets still have to be closed. */
 void homa_host_close(homa_host* host);
+/* Writes what the engine is, "homad, udp ..." for homad's; returns its length, or -HOMA_EINVALID if
+   it does not fit. */
+int homa_host_description(const homa_host* host, char* text, size_t size);
 /* Writes "10.0.0.1%7000" and the like; returns its length, or -HOMA_EINVALID if it does not fit. */
 int homa_host_address(const homa_host* host, char* text, size_t size);
 /* Does what is due now, without waiting; returns how much that was. Nobody needs to call it. */

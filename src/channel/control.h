@@ -3,7 +3,8 @@
 // way.
 //
 //   program                                    engine
-//   kHello     receive_bytes (wanted)     ->
+//   kHello     receive_bytes and          ->
+//              transmit_bytes, as wanted
 //                                         <-   kWelcome  what is granted; the engine's state and
 //                                                        the eventfd that ends its sleep
 //   kMemory    doorbell, receive memory   ->

@@ -32,6 +32,8 @@ static_assert(HOMA_EDRAINING == static_cast<int>(ErrorCode::kDraining), "homa_er
 static_assert(HOMA_ESTALE == static_cast<int>(ErrorCode::kStale));
 static_assert(HOMA_EXECUTED == static_cast<int>(homa::Executed::kYes));
 static_assert(HOMA_EWOULDBLOCK == static_cast<int>(ErrorCode::kWouldBlock));
+static_assert(HOMA_ENGINE_OWN == static_cast<int>(homa::EngineChoice::kOwn));
+static_assert(HOMA_ENGINE_DAEMON == static_cast<int>(homa::EngineChoice::kDaemon));
 static_assert(HOMA_FAILURE == static_cast<int>(homa::Message::Kind::kFailure));
 
 thread_local Error last_error;
@@ -100,6 +102,12 @@ std::string text_or_empty(const char* text) { return text == nullptr ? "" : text
 
 homa::Result<homa::HostConfig, Error> config_of(const homa_host_config& from) {
   homa::HostConfig config;
+  if (from.engine < HOMA_ENGINE_AUTO || from.engine > HOMA_ENGINE_DAEMON) {
+    return homa::Unexpected(
+        Error{ErrorCode::kInvalidArgument, "engine is one of enum homa_engine"});
+  }
+  config.engine = static_cast<homa::EngineChoice>(from.engine);
+  config.daemon_socket = text_or_empty(from.daemon_socket);
   if (from.backend != nullptr) config.backend = from.backend;
   config.address = text_or_empty(from.address);
   config.interface = text_or_empty(from.interface);
@@ -227,6 +235,10 @@ void homa_host_close(homa_host* host) { delete host; }
 
 int homa_host_address(const homa_host* host, char* text, size_t size) {
   return guarded([&] { return write_text(host->host.address().to_string(), text, size); });
+}
+
+int homa_host_description(const homa_host* host, char* text, size_t size) {
+  return guarded([&] { return write_text(host->host.description(), text, size); });
 }
 
 size_t homa_host_poll(homa_host* host) { return host->host.poll(); }

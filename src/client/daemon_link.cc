@@ -94,6 +94,7 @@ Result<void, Error> DaemonLink::introduce() {
   ControlHead hello;
   hello.kind = ControlKind::kHello;
   hello.receive_bytes = config_.receive_bytes;
+  hello.transmit_bytes = config_.transmit_bytes;
   auto welcome = ask(hello);
   if (!welcome) return Unexpected(welcome.error());
   const ControlHead& granted = welcome->head;

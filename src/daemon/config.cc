@@ -65,6 +65,7 @@ void read_limits(ConfigSection& section, Limits& limits) {
   section.whole("requests", limits.requests, 1, 1 << 20);
   section.whole("programs", limits.programs, 1, 4'096);
   section.bytes("memory_guaranteed", limits.memory_guaranteed, 0, kMost);
+  section.bytes("memory_default", limits.memory_default, kLeast, kMost);
   section.bytes("memory_maximum", limits.memory_maximum, kLeast, kMost);
   section.whole("rpcs_guaranteed", limits.rpcs_guaranteed, 0, 1 << 20);
   if (limits.memory_guaranteed > limits.memory_maximum) {

@@ -93,8 +93,9 @@ TEST(Config, PortsAreForThoseWhomARuleNames) {
 
 TEST(Config, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_EQ(error_of("[limits]\nsokets = 3"),
-            "homad.toml: line 2: limits.sokets: is not known here; there are: memory_guaranteed, "
-            "memory_maximum, programs, receive_memory, requests, rpcs, rpcs_guaranteed, sockets, "
+            "homad.toml: line 2: limits.sokets: is not known here; there are: memory_default, "
+            "memory_guaranteed, memory_maximum, programs, receive_memory, requests, rpcs, "
+            "rpcs_guaranteed, sockets, "
             "transmit_memory");
   EXPECT_EQ(error_of("[limits]\nmemory_maximum = \"2mib\"\nmemory_guaranteed = \"3mib\""),
             "homad.toml: line 3: limits.memory_guaranteed: is more than memory_maximum");
@@ -145,6 +146,7 @@ TEST(Config, MemoryIsGuaranteedByUserAndBoundedForTheHost) {
     memory = "1gib"
     [limits]
     memory_guaranteed = "1mib"
+    memory_default = "20mib"
     memory_maximum = "32mib"
     [[limits_of]]
     group = "root"
@@ -155,10 +157,13 @@ TEST(Config, MemoryIsGuaranteedByUserAndBoundedForTheHost) {
   EXPECT_EQ(config.memory, 1U << 30);
   const Limits usual = config.policy.limits({1, 1000, {1000}});
   EXPECT_EQ(usual.memory_guaranteed, 1U << 20);
-  EXPECT_EQ(usual.memory_maximum, 32U << 20);
+  EXPECT_EQ(usual.memory_of(0), 20U << 20);
+  EXPECT_EQ(usual.memory_of(25 << 20), 25U << 20) << "it asks for more than the default";
+  EXPECT_EQ(usual.memory_of(100 << 20), 32U << 20);
   const Limits root = config.policy.limits({1, 1000, {1000, 0}});
   EXPECT_EQ(root.memory_guaranteed, 100U << 20);
-  EXPECT_EQ(root.memory_maximum, 1U << 30);
+  EXPECT_EQ(root.memory_of(0), 20U << 20) << "as for all";
+  EXPECT_EQ(root.memory_of(std::uint64_t{2} << 30), 1U << 30);
   EXPECT_EQ(root.requests, 7U);
 }
 

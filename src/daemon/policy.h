@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,11 +25,17 @@ struct Limits {
   std::uint32_t rpcs = 8'192;               // that a program has started and that are in progress
   std::uint32_t requests = 4'096;           // that a program serves and that are in progress
   std::uint32_t programs = 256;             // of a user
-  // Of the host's memory for messages, what a program has whatever others use, and at most.
+  // Of the host's memory for messages: what a program has whatever others use, what it may use if
+  // it asks for no more, and what it may use at most.
   std::uint64_t memory_guaranteed = 4 << 20;
+  std::uint64_t memory_default = 128 << 20;
   std::uint64_t memory_maximum = 256 << 20;
   std::uint32_t rpcs_guaranteed = 16;  // started or served, whatever others have
 
+  // What a program may use that asks for memory for so many bytes of messages.
+  std::uint64_t memory_of(std::uint64_t asked) const {
+    return std::min(std::max(asked, memory_default), memory_maximum);
+  }
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 

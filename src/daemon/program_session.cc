@@ -24,10 +24,10 @@ Unexpected<Error> invalid(std::string text) {
   return failure(ErrorCode::kInvalidArgument, std::move(text));
 }
 
-core::AccountLimits account_limits(const Limits& limits) {
+core::AccountLimits account_limits(const Limits& limits, std::uint64_t memory_max) {
   core::AccountLimits account;
   account.memory_guaranteed = limits.memory_guaranteed;
-  account.memory_max = limits.memory_maximum;
+  account.memory_max = memory_max;
   account.rpcs_guaranteed = limits.rpcs_guaranteed;
   account.served_max = limits.requests;
   return account;
@@ -129,7 +129,8 @@ bool ProgramSession::take(ControlMessage message, const Policy& policy) {
       context_.log.write(LogLevel::kInfo, "attached",
                          {{"pid", std::to_string(who_.pid)},
                           {"user", std::to_string(who_.user)},
-                          {"receive_bytes", std::to_string(receive_bytes_)}});
+                          {"receive_bytes", std::to_string(receive_bytes_)},
+                          {"memory_max", std::to_string(memory_max_)}});
       return done();
     }
     case ControlKind::kOpen:
@@ -162,6 +163,8 @@ bool ProgramSession::welcome(const ControlHead& hello) {
   }
   const core::CoreConfig& core = context_.engine.endpoint().config();
   receive_bytes_ = std::min(hello.receive_bytes, limits_.receive_bytes);
+  memory_max_ =
+      limits_.memory_of(receive_bytes_ + std::min(hello.transmit_bytes, limits_.transmit_bytes));
   ControlHead head;
   head.kind = ControlKind::kWelcome;
   head.receive_bytes = receive_bytes_;
@@ -200,7 +203,7 @@ Result<void, Error> ProgramSession::share_memory(ControlMessage& message) {
   auto* const doorbell = reinterpret_cast<channel::Doorbell*>(owner->bytes().data());
   const auto added = context_.engine.add_program(
       std::move(region).value(), std::shared_ptr<channel::Doorbell>(owner, doorbell),
-      {limits_.sockets, limits_.rpcs, account_limits(limits_)});
+      {limits_.sockets, limits_.rpcs, account_limits(limits_, memory_max_)});
   if (!added) return Unexpected(added.error());
   program_ = *added;
   return {};

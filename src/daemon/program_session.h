@@ -81,6 +81,7 @@ class ProgramSession {
   const Limits limits_;
   bool welcomed_ = false;
   std::uint64_t receive_bytes_ = 0;  // granted
+  std::uint64_t memory_max_ = 0;     // for its messages
   engine::Program* program_ = nullptr;
   std::map<std::uint32_t, std::weak_ptr<channel::Region>> channels_;  // by number
   engine::Incidents incidents_;                                       // as they were logged

@@ -5,6 +5,7 @@
 
 #include "daemon/homad.h"
 #include "endtoend/hosts.h"
+#include "homa/homa.h"
 
 namespace homa::testing {
 namespace {
@@ -50,6 +51,36 @@ class Programs : public ::testing::Test {
   Homad homad_;
   Flag ready_;
 };
+
+TEST_F(Programs, InCChooseAnEngineAsWell) {
+  const std::string socket = homad_.socket();
+  homa_host_config config{};
+  config.size = sizeof(config);
+  config.udp_port = -1;
+  config.receive_bytes = 4 << 20;
+  config.daemon_socket = socket.c_str();
+  const auto begins_with_homad = [&](int32_t engine) {
+    config.engine = engine;
+    homa_host* const host = homa_host_open(&config, nullptr);
+    EXPECT_NE(host, nullptr) << homa_last_error();
+    char text[200] = "";
+    EXPECT_GT(homa_host_description(host, text, sizeof text), 0);
+    homa_host_close(host);
+    return std::string(text).starts_with("homad, ");
+  };
+  EXPECT_TRUE(begins_with_homad(HOMA_ENGINE_DAEMON));
+  EXPECT_TRUE(begins_with_homad(HOMA_ENGINE_AUTO));
+  EXPECT_FALSE(begins_with_homad(HOMA_ENGINE_OWN));
+  homad_.kill(SIGTERM);
+  EXPECT_FALSE(begins_with_homad(HOMA_ENGINE_AUTO));
+  config.engine = HOMA_ENGINE_DAEMON;
+  int error = 0;
+  EXPECT_EQ(homa_host_open(&config, &error), nullptr);
+  EXPECT_EQ(error, -HOMA_ESYSTEM) << homa_last_error();
+  config.engine = HOMA_ENGINE_DAEMON + 1;
+  EXPECT_EQ(homa_host_open(&config, &error), nullptr);
+  EXPECT_EQ(error, -HOMA_EINVALID);
+}
 
 TEST_F(Programs, ShareOneEngine) {
   const Child server([&] { return serve(homad_.client_config(), ready_); });

@@ -42,11 +42,25 @@ TEST_F(Restart, ServersServeAgainWithoutBeingTold) {
     EXPECT_TRUE(client.is_open());
     EXPECT_TRUE(server.socket().is_open());
     start_again();
-    const auto ready = std::chrono::steady_clock::now();
     EXPECT_TRUE(calls_again(client)) << homad_.log();
-    RecordProperty("milliseconds",
-                   static_cast<int>((std::chrono::steady_clock::now() - ready) / 1ms));
   }
+}
+
+// Programs look for homad every 20 ms, so a call succeeds after about 50 ms. A busy machine may
+// take longer, but not each time.
+TEST_F(Restart, ProgramsCallAgainWithin200Milliseconds) {
+  EchoServer server(host_, kPort);
+  Socket client = host_.client().value();
+  ASSERT_TRUE(call(client, "before"));
+  auto best = std::chrono::steady_clock::duration::max();
+  for (int attempt = 0; attempt < 20 && best > 200ms; ++attempt) {
+    homad_.kill(SIGKILL);
+    start_again();
+    const auto ready = std::chrono::steady_clock::now();
+    ASSERT_TRUE(calls_again(client)) << homad_.log();
+    best = std::min(best, std::chrono::steady_clock::now() - ready);
+  }
+  EXPECT_LE(best, 200ms) << best / 1ms << " ms";
 }
 
 TEST_F(Restart, ASocketThatDrainsStillRefusesAfterwards) {
