@@ -51,7 +51,9 @@ struct HostConfig {
   // threads, and a call returns without having sent anything itself.
   bool run_in_callers = true;
   // Who runs the engine looks for packets so long after the last work before it sleeps. 0: sleeps
-  // at once. A thread that waits for another one's engine looks so long for its message, too.
+  // at once. It also does where looking does not pay: because the peer waits for the same
+  // processor, for instance. A thread that waits for another one's engine looks so long for its
+  // message, too.
   std::chrono::microseconds poll{50};
   // Without run_in_callers: threads that may look so at one socket at once; the others sleep.
   std::uint32_t pollers_max = 1;
@@ -66,6 +68,9 @@ struct HostConfig {
   // --- Memory ---
   std::uint64_t receive_bytes = 64 << 20;   // region for incoming messages
   std::uint64_t transmit_bytes = 64 << 20;  // per socket: copies of outgoing messages
+  // A message that comes and finds no room waits as long as its peer lives, until the application
+  // has released others. False: after buffer_wait_max (docs/operating.md) its RPC fails.
+  bool wait_for_memory = false;
 
   // --- Protocol: any field of core::CoreConfig by name, for instance {"unscheduled_bytes",
   // "20000"}; docs/operating.md lists them. An unknown name or a value out of range is refused.

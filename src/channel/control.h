@@ -4,7 +4,8 @@
 //
 //   program                                    engine
 //   kHello     receive_bytes and          ->
-//              transmit_bytes, as wanted
+//              transmit_bytes, as wanted;
+//              wait_for_memory
 //                                         <-   kWelcome  what is granted; the engine's state and
 //                                                        the eventfd that ends its sleep
 //   kMemory    doorbell, receive memory   ->
@@ -48,7 +49,7 @@
 namespace homa::channel {
 
 inline constexpr std::uint64_t kControlMagic = 0x6c74636c616d6f68;  // "homalctl"
-inline constexpr std::uint32_t kControlVersion = 1;
+inline constexpr std::uint32_t kControlVersion = 2;
 inline constexpr const char* kDefaultDaemonSocket = "/run/homa/homad.sock";
 
 enum class ControlKind : std::uint32_t {
@@ -77,9 +78,11 @@ struct ControlHead {
   std::uint64_t transmit_bytes = 0;  // of a channel, at most
   std::uint32_t rpcs_max = 0;        // that the program has in progress
   std::uint32_t message_bytes_max = 0;
-  PeerRecord engine{};  // its address; the port that the program asks for, or has got
+  PeerRecord engine{};                // its address; the port that the program asks for, or has got
+  std::uint32_t wait_for_memory = 0;  // kHello: messages wait for room as long as their peers live
+  std::uint32_t reserved = 0;
 };
-static_assert(sizeof(ControlHead) == 72 && std::is_trivially_copyable_v<ControlHead>);
+static_assert(sizeof(ControlHead) == 80 && std::is_trivially_copyable_v<ControlHead>);
 
 struct ControlMessage {
   ControlHead head;

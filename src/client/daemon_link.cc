@@ -95,6 +95,7 @@ Result<void, Error> DaemonLink::introduce() {
   hello.kind = ControlKind::kHello;
   hello.receive_bytes = config_.receive_bytes;
   hello.transmit_bytes = config_.transmit_bytes;
+  hello.wait_for_memory = config_.wait_for_memory ? 1 : 0;
   auto welcome = ask(hello);
   if (!welcome) return Unexpected(welcome.error());
   const ControlHead& granted = welcome->head;

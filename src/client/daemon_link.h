@@ -29,6 +29,7 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
     std::string path;
     std::uint64_t receive_bytes = 0;   // wanted; homad may grant less
     std::uint64_t transmit_bytes = 0;  // of each socket; the same
+    bool wait_for_memory = false;      // HostConfig's
     Duration poll{0};                  // a thread looks so long at its ring before it sleeps
     std::uint32_t pollers_max = 1;     // at once, at one socket's
   };

@@ -90,8 +90,9 @@ Result<std::shared_ptr<EngineLink>, Error> find_engine(const HostConfig& config)
                                                     " is for an engine of one's own; homad's " +
                                                     "configuration says it for all programs");
   }
-  auto link = DaemonLink::connect({path, config.receive_bytes, config.transmit_bytes,
-                                   Duration(config.poll), config.pollers_max});
+  auto link =
+      DaemonLink::connect({path, config.receive_bytes, config.transmit_bytes,
+                           config.wait_for_memory, Duration(config.poll), config.pollers_max});
   if (!link) return Unexpected(link.error());
   if (*link) return std::shared_ptr<EngineLink>(std::move(*link));
   if (!insists) return own_engine(config);

@@ -34,6 +34,7 @@ Result<core::CoreConfig, Error> make_core_config(const HostConfig& config,
                                                  const io::IoCapabilities& capabilities) {
   core::CoreConfig core = engine::defaults_for(capabilities);
   core.receive_region_bytes = config.receive_bytes;
+  core.wait_for_memory = config.wait_for_memory;
   if (auto set = core::set_fields(core, config.parameters); !set) return Unexpected(set.error());
   if (core.receive_region_bytes < core.message_bytes_max) {
     return Unexpected(Error{ErrorCode::kInvalidArgument,

@@ -34,6 +34,7 @@ struct Account {
           MemoryPressure& pressure)
       : id(its_id),
         served_max(limits.served_max),
+        waits_for_memory(limits.waits_for_memory),
         pool(limits.receive_bytes, longest, pressure, memory) {}
 
   ~Account() { ports.clear(); }
@@ -41,6 +42,7 @@ struct Account {
   AccountId id;
   bool closing = false;
   const std::uint32_t served_max;
+  const bool waits_for_memory;
   std::uint32_t served = 0;  // requests in progress, over all its ports
   QuotaShare rpcs;           // in progress, its own and served
   MemoryUse memory;          // before the pool, which refers to it

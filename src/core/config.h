@@ -63,6 +63,7 @@ struct CoreConfig {
   std::uint32_t served_rpcs_per_port_max = 16'384;  // unanswered requests per port (overloaded)
   std::uint64_t receive_region_bytes = 64 << 20;    // message buffers; 0: unlimited and unallocated
   Duration buffer_wait_max{5'000'000'000};  // a message without room in it waits; then it fails
+  bool wait_for_memory = false;             // if so, it does not fail as long as its peer lives
   // While others wait for room, a message of which less arrives gives way; bytes a second, 0: none.
   std::uint32_t receive_rate_min = 64'000;
   std::uint32_t finished_ids_max = 65'536;  // remembered, so that no request runs twice

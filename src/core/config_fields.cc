@@ -48,6 +48,7 @@ namespace {
   FIELD(served_rpcs_per_port_max, "RPCs", "unanswered requests per port")                       \
   FIELD(receive_region_bytes, "bytes", "memory for incoming messages")                          \
   FIELD(buffer_wait_max, "duration", "a message that finds no room fails after this")           \
+  FIELD(wait_for_memory, "switch", "or, if 1, not as long as its peer lives")                   \
   FIELD(receive_rate_min, "bytes", "a second, or a message gives way to others that wait")      \
   FIELD(finished_ids_max, "ids", "remembered, so that no request runs twice")                   \
   FIELD(peers_max, "peers", "above this, those without RPCs are forgotten")                     \

@@ -41,6 +41,7 @@ struct AccountLimits {
   std::uint64_t memory_max = kUnlimited;
   std::uint32_t rpcs_guaranteed = 0;  // in progress, its own and served
   std::uint32_t served_max = ~0U;     // requests in progress
+  bool waits_for_memory = false;      // as CoreConfig::wait_for_memory, for this account
 };
 
 // Where a packet goes, from which of our addresses, and as whose it goes there.

@@ -61,7 +61,9 @@ void Timeouts::check(Time now, Rpc& rpc) {
   if (rpc.buffer.waits()) {
     if (waited_too_long(now, rpc)) return;
     if (!rpc.is_client) {  // its client asks
-      return state_.timers.arm(now, rpc.timer, rpc.waiting_since + state_.config.buffer_wait_max);
+      const Time limit = rpc.waiting_since + state_.config.buffer_wait_max;
+      const Duration later = std::max(state_.config.buffer_wait_max, state_.config.tick);
+      return state_.timers.arm(now, rpc.timer, limit > now ? limit : now + later);
     }
   }
   if (rpc.is_client || rpc.state == Rpc::State::kReceiving) {
@@ -74,6 +76,11 @@ void Timeouts::check(Time now, Rpc& rpc) {
 // There was no room for its message. Who waits long for that learns why.
 bool Timeouts::waited_too_long(Time now, Rpc& rpc) {
   if (now - rpc.waiting_since < state_.config.buffer_wait_max) return false;
+  if (state_.config.wait_for_memory || rpc.port->account->waits_for_memory) {
+    // A server that is silent is asked; the client of a request is expected to ask.
+    const Duration silence = now - rpc.peer->liveness.last_heard();
+    if (rpc.is_client || silence < state_.config.need_ack_give_up) return false;
+  }
   trace::add(state_.counters.buffer_waits_given_up);
   strangers_.tell_end(now, rpc, rpc.is_client ? ErrorCode::kCancelled : ErrorCode::kOverloaded);
   lifetimes_.fail(now, rpc, ErrorCode::kNoMemory, true);

@@ -24,12 +24,14 @@ Unexpected<Error> invalid(std::string text) {
   return failure(ErrorCode::kInvalidArgument, std::move(text));
 }
 
-core::AccountLimits account_limits(const Limits& limits, std::uint64_t memory_max) {
+core::AccountLimits account_limits(const Limits& limits, std::uint64_t memory_max,
+                                   bool waits_for_memory) {
   core::AccountLimits account;
   account.memory_guaranteed = limits.memory_guaranteed;
   account.memory_max = memory_max;
   account.rpcs_guaranteed = limits.rpcs_guaranteed;
   account.served_max = limits.requests;
+  account.waits_for_memory = waits_for_memory;
   return account;
 }
 
@@ -165,6 +167,7 @@ bool ProgramSession::welcome(const ControlHead& hello) {
   receive_bytes_ = std::min(hello.receive_bytes, limits_.receive_bytes);
   memory_max_ =
       limits_.memory_of(receive_bytes_ + std::min(hello.transmit_bytes, limits_.transmit_bytes));
+  waits_for_memory_ = hello.wait_for_memory != 0;
   ControlHead head;
   head.kind = ControlKind::kWelcome;
   head.receive_bytes = receive_bytes_;
@@ -203,7 +206,7 @@ Result<void, Error> ProgramSession::share_memory(ControlMessage& message) {
   auto* const doorbell = reinterpret_cast<channel::Doorbell*>(owner->bytes().data());
   const auto added = context_.engine.add_program(
       std::move(region).value(), std::shared_ptr<channel::Doorbell>(owner, doorbell),
-      {limits_.sockets, limits_.rpcs, account_limits(limits_, memory_max_)});
+      {limits_.sockets, limits_.rpcs, account_limits(limits_, memory_max_, waits_for_memory_)});
   if (!added) return Unexpected(added.error());
   program_ = *added;
   return {};

@@ -82,6 +82,7 @@ class ProgramSession {
   bool welcomed_ = false;
   std::uint64_t receive_bytes_ = 0;  // granted
   std::uint64_t memory_max_ = 0;     // for its messages
+  bool waits_for_memory_ = false;    // its messages do, as long as they have to
   engine::Program* program_ = nullptr;
   std::map<std::uint32_t, std::weak_ptr<channel::Region>> channels_;  // by number
   engine::Incidents incidents_;                                       // as they were logged

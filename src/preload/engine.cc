@@ -11,6 +11,7 @@ namespace homa::preload {
 // client, and bind() says why it cannot be a server.
 Result<std::shared_ptr<Engine>, Failure> Engine::open(const HostConfig& config) {
   HostConfig own = config;
+  own.wait_for_memory = true;  // as with the module
   // The port of homad's engine is homad's affair.
   if (config.engine == EngineChoice::kDaemon) own.udp_port = kDefaultUdpPort;
   auto host = Host::open(own);

@@ -142,6 +142,32 @@ TEST_F(Programs, PollTheirSocketsDescriptors) {
   }
 }
 
+// The programs of one homad choose for themselves whether messages wait longer than
+// buffer_wait_max.
+TEST(ProgramsMemory, MessagesWaitForItWhereTheProgramSaysSo) {
+  const Homad homad("buffer_wait_max = \"100ms\"\n");
+  for (const bool wait : {false, true}) {
+    HostConfig config = homad.client_config();
+    config.wait_for_memory = wait;
+    Host server = open_host(config);
+    config.transmit_bytes = 16 << 20;
+    Host outside = open_host(config);
+    Socket slow = server.serve(kPort).value();
+    Socket client = outside.client().value();
+    constexpr int kRequests = 8;  // more than there is room for
+    for (int i = 0; i < kRequests; ++i) {
+      ASSERT_TRUE(client.send({server.address(), kPort}, pattern(900'000, 1)));
+    }
+    const auto failed = client.receive(wait ? 1s : 20s);
+    EXPECT_EQ(failed.has_value(), !wait);
+    if (!wait) continue;
+    for (int i = 0; i < kRequests; ++i) {
+      const auto request = slow.receive(20s);
+      ASSERT_TRUE(request) << request.error().text;
+    }
+  }
+}
+
 TEST_F(Programs, LearnThatAServerWasKilled) {
   Child server([&] {
     Host host = open_host(homad_.client_config());

@@ -126,5 +126,24 @@ TEST(FullMemory, WhoWaitsLongLearnsThatTheServerIsOverloaded) {
   EXPECT_EQ(kept + ended.overloaded, kRequests) << nonzero_counters(server);
 }
 
+TEST(FullMemory, WhereMessagesMayWaitNoneFails) {
+  HostConfig config = loopback_config();
+  config.parameters["buffer_wait_max"] = "100ms";
+  config.wait_for_memory = true;
+  Host server = open_host(config);
+  Host outside = open_host(large_config());
+  Socket slow = server.serve(kPort).value();
+  Socket client = outside.client().value();
+  constexpr std::size_t kRequests = 100;  // more than there is room for
+  send_many(client, {server.address(), kPort}, kRequests, 900'000);
+  EXPECT_FALSE(client.receive(1s)) << "nothing fails meanwhile";
+  for (std::size_t i = 0; i < kRequests; ++i) {
+    const auto request = slow.receive(60s);
+    ASSERT_TRUE(request) << request.error().text << nonzero_counters(server);
+    ASSERT_TRUE(slow.reply(request->rpc(), bytes_of("done")));
+  }
+  EXPECT_EQ(receive_many(client, kRequests, 60s).answered, kRequests);
+}
+
 }  // namespace
 }  // namespace homa::testing

@@ -83,6 +83,39 @@ TEST(ScenarioMemory, WhoWaitsLongLearnsThatTheServerIsOverloaded) {
                options);
 }
 
+// With wait_for_memory a message waits as long as its sender shows that it lives.
+ScenarioOptions with_time() {
+  ScenarioOptions options = small_memory();
+  options.config.buffer_wait_max = std::chrono::milliseconds(300);
+  options.config.need_ack_give_up = std::chrono::milliseconds(1'000);
+  options.config.wait_for_memory = true;
+  return options;
+}
+
+TEST(ScenarioMemory, AMessageMayWaitAsLongAsItsSenderLives) {
+  run_scenario(std::string(kFourRequests) + R"(
+    1    in     DATA e length=4000 bytes=0-1424 incoming=4000 drop=no-buffer
+    900  in     RESEND e offset=0 length=all
+    900  out    BUSY e
+    1800 check  rpcs=5
+    1800 app    release a
+    1800 out    RESEND e offset=0 length=4000
+    1801 in     DATA e length=4000 bytes=0-4000 again
+    1801 event  request e
+  )",
+               with_time());
+}
+
+TEST(ScenarioMemory, AMessageDoesNotWaitForASenderThatIsGone) {
+  run_scenario(std::string(kFourRequests) + R"(
+    1    in     DATA e length=4000 bytes=0-1424 incoming=4000 drop=no-buffer
+    1000 check  rpcs=5
+    1201 out    ERROR e error=overloaded executed=no
+    1202 check  rpcs=4
+  )",
+               with_time());
+}
+
 // A half-sent message keeps its buffer as long as nobody wants it, and it is asked for.
 ScenarioOptions patient() {
   ScenarioOptions options = small_memory();
