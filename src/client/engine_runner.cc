@@ -40,18 +40,15 @@ void EngineRunner::end() {
 }
 
 void EngineRunner::drive(const Watch& watch, Time now, Time until) {
-  Time last_work = now;
   std::uint32_t idle_steps = 0;
+  callers_poll_.begin(now);
   while (!watch.ready() && engine_.running()) {
-    if (step(now) > 0) {
-      last_work = now;
-    } else if (now - last_work < config_.poll && ++idle_steps % kStepsPerClock != 0) {
-      continue;
-    }
+    const bool worked = step(now) > 0;
+    if (worked) callers_poll_.worked(callers_poll_.sure() ? now : engine::clock_now());
+    const bool looks = callers_poll_.looks(now);
+    if (!worked && looks && ++idle_steps % kStepsPerClock != 0) continue;
     if (watch.ready() || now >= until) break;
-    if (now - last_work >= config_.poll && sleep(watch, now, until) > 0) {
-      last_work = engine::clock_now();
-    }
+    if (!looks && sleep(watch, now, until) > 0) callers_poll_.worked(engine::clock_now());
     now = engine::clock_now();
   }
   end();
@@ -92,6 +89,7 @@ std::size_t EngineRunner::sleep(const Watch& watch, Time now, Time until) {
   asleep_ = true;
   asleep_until_ = std::min(until, engine_.next_deadline());
   asleep_watch_ = &watch;
+  callers_poll_.goes_to_sleep(now);
   engine_.sleep(now, until, &hold);
   asleep_ = false;
   asleep_watch_ = nullptr;

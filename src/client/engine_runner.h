@@ -27,13 +27,15 @@
 #include "client/guard.h"
 #include "client/housekeeping.h"
 #include "engine/engine.h"
+#include "engine/poll_worth.h"
 #include "homa/error.h"
 #include "homa/result.h"
 
 namespace homa::client {
 
 struct RunnerConfig {
-  Duration poll{0};           // who drives goes on looking so long before it sleeps
+  // Who drives goes on looking so long before it sleeps, where that pays (engine/poll_worth.h).
+  Duration poll{0};
   Duration takeover{0};       // nobody drives for so long: the library's thread does
   bool callers_drive = true;  // false: the library's thread always drives
 };
@@ -44,7 +46,7 @@ class EngineRunner {
 
   // Who drives the engine does the housekeeping before it sleeps.
   EngineRunner(engine::Engine& engine, const RunnerConfig& config, Housekeeping& housekeeping)
-      : engine_(engine), config_(config), housekeeping_(housekeeping) {}
+      : engine_(engine), config_(config), housekeeping_(housekeeping), callers_poll_(config.poll) {}
   ~EngineRunner() { stop(Duration::zero()); }
   EngineRunner(const EngineRunner&) = delete;
   EngineRunner& operator=(const EngineRunner&) = delete;
@@ -118,7 +120,8 @@ class EngineRunner {
 
   engine::Engine& engine_;
   const RunnerConfig config_;
-  Housekeeping& housekeeping_;  // by who drives
+  Housekeeping& housekeeping_;      // by who drives
+  engine::PollWorth callers_poll_;  // of the caller that drives
 
   channel::Mutex mutex_;
   // Under mutex_: a thread is asleep in the engine, which it has given up meanwhile.

@@ -98,21 +98,23 @@ void EngineRunner::park() {
 
 void EngineRunner::drive_as_library() {
   Duration wake_latency{0};
-  Time last_work = engine::clock_now();
+  engine::PollWorth poll(config_.poll);
+  poll.begin(engine::clock_now());
   const auto drives = [this] { return state_.load(std::memory_order_seq_cst) == State::kLibrary; };
   while (drives() && !stopping_.load(std::memory_order_seq_cst)) {
     const Time now = engine::clock_now();
     if (step(now) > 0) {
-      last_work = now;
+      poll.worked(now);
       continue;
     }
     Time until = kNever;
-    if (now - last_work >= config_.poll && tidies(now, &until)) continue;
+    const bool looks = poll.looks(now);
+    if (!looks && tidies(now, &until)) continue;
     Hold hold(mutex_);
     const Time deadline = engine_.next_deadline();
     const bool soon = config_.poll > Duration::zero() && wake_latency <= kSpinAtMost &&
                       deadline - now <= wake_latency;
-    if (soon || now - last_work < config_.poll) {
+    if (soon || looks) {
       hold.unlock();
       channel::yield();  // the thread that we spin for may need this very core
       continue;
@@ -121,6 +123,7 @@ void EngineRunner::drive_as_library() {
     if (waiting_.load(std::memory_order_seq_cst) != 0) continue;
     asleep_ = true;
     asleep_until_ = deadline;
+    poll.goes_to_sleep(now);
     engine_.sleep(now, until, &hold);
     asleep_ = false;
     const Time woken = engine::clock_now();

@@ -19,6 +19,7 @@
 #include "client/counters.h"
 #include "client/signals_blocked.h"
 #include "daemon/sandbox.h"
+#include "engine/poll_worth.h"
 
 namespace homa::daemon {
 namespace {
@@ -153,18 +154,19 @@ void Daemon::run() {
   log_.write(LogLevel::kInfo, "ready",
              {{"socket", config_.socket}, {"engine", context_.description}});
   supervisor_.ready(context_.description);
-  const Duration poll(config_.host.poll);
-  Time last_work = engine::clock_now();
+  engine::PollWorth poll{Duration(config_.host.poll)};
+  poll.begin(engine::clock_now());
   while (!stopping_ && engine_->running()) {
     const Time now = engine::clock_now();
     const std::size_t done = engine_->step(now);
     if (now >= look_again_) look_around(now);
     if (done > 0) {
-      last_work = now;
-    } else if (now - last_work < poll) {
+      poll.worked(now);
+    } else if (poll.looks(now)) {
       channel::yield();  // a program that we wait for may need this very core
     } else {
       server_->look_at_engine(now);
+      poll.goes_to_sleep(now);
       engine_->sleep(now, next_deadline(now));
       look_around(engine::clock_now());
     }
