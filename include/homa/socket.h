@@ -138,10 +138,11 @@ class Socket {
   Result<void, Error> drain(Timeout timeout = std::nullopt);
 
   // A descriptor for poll, select or epoll: readable while there are messages to receive (or the
-  // socket was shut down). Level-triggered; owned by the socket; never read or written by the
-  // caller. After it reports readable, receive with timeout 0 until kWouldBlock. When a thread has
-  // waited in a call of this host, it may follow twice HostConfig::takeover later. -1: the socket
-  // is not open, or the process may open no more descriptors (status() says so).
+  // socket was shut down); writable while a message of any length finds transmit memory, and again
+  // when some came back since then. Owned by the socket; never read or written by the caller. After
+  // it reports readable, receive with timeout 0 until kWouldBlock. When a thread has waited in a
+  // call of this host, it may follow twice HostConfig::takeover later. -1: the socket is not open,
+  // or the process may open no more descriptors (status() says so).
   int descriptor() const;
   // The same descriptor before anybody polls it: it becomes readable only once descriptor() has
   // been called. Until then it costs nothing, and after that a system call for most messages.

@@ -41,6 +41,21 @@ std::optional<std::uint32_t> RegionAllocator::take(unsigned order) {
   return unit;
 }
 
+bool RegionAllocator::can_take(unsigned order) const {
+  const std::uint64_t unit = (frontier_ + size_of(order) - 1) & ~(size_of(order) - 1);
+  return (unit <= units_ && size_of(order) <= units_ - unit) ||
+         std::any_of(heads_.begin() + order, heads_.end(),
+                     [](std::uint32_t head) { return head != kNone; });
+}
+
+bool RegionAllocator::has_room(std::uint64_t bytes) {
+  if (bytes == 0 || bytes > capacity()) return false;
+  const unsigned order = order_of(bytes);
+  if (has_quick(order) || can_take(order)) return true;
+  flush_quick();
+  return can_take(order);
+}
+
 // The smallest free block that is large enough, its lower part.
 std::optional<std::uint32_t> RegionAllocator::split(unsigned order) {
   unsigned from = order;

@@ -32,6 +32,8 @@ class RegionAllocator {
 
   // Offset of `bytes` (> 0) contiguous bytes; nullopt: no such block is free.
   std::optional<std::uint64_t> allocate(std::uint64_t bytes);
+  // allocate(bytes) would give some.
+  bool has_room(std::uint64_t bytes);
   // Gives back what allocate(bytes) gave. False, and nothing happens, when that is no such block
   // (offset and size may come from another process).
   bool free(std::uint64_t offset, std::uint64_t bytes);
@@ -104,6 +106,7 @@ class RegionAllocator {
   void give_back(std::uint32_t unit, unsigned order);
   void put(std::uint32_t unit, unsigned order);
   void retract();
+  bool can_take(unsigned order) const;
   void link(std::uint32_t unit, unsigned order);
   void unlink(std::uint32_t unit, unsigned order);
   void flush_quick();

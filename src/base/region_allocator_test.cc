@@ -17,6 +17,27 @@ TEST(RegionAllocator, RefusesMoreThanThereIs) {
   EXPECT_FALSE(region.allocate(1));
 }
 
+TEST(RegionAllocator, KnowsWhetherThereIsRoom) {
+  RegionAllocator region(1 << 20);
+  EXPECT_TRUE(region.has_room(1 << 20));
+  EXPECT_FALSE(region.has_room((1 << 20) + 1));
+  std::mt19937_64 random(1);
+  std::vector<std::uint64_t> held;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::uint64_t bytes = 1 + random() % (std::uint64_t{1} << (random() % 19));
+    const bool room = region.has_room(bytes);
+    const auto block = region.allocate(bytes);
+    ASSERT_EQ(room, block.has_value()) << bytes;
+    if (block) held.push_back(*block);
+    while (!held.empty() && (!block || random() % 3 == 0)) {
+      std::swap(held[random() % held.size()], held.back());
+      ASSERT_TRUE(region.free(held.back()));
+      held.pop_back();
+      if (random() % 2 == 0) break;
+    }
+  }
+}
+
 TEST(RegionAllocator, RefusesToFreeWhatItNeverGave) {
   RegionAllocator region(1 << 20);
   const auto block = region.allocate(1000);

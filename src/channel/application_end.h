@@ -71,6 +71,7 @@ class ApplicationEnd {
     unpassed_ = true;
     return allocator_.allocate(bytes);
   }
+  bool has_room(std::uint64_t bytes) { return allocator_.has_room(bytes); }
   std::span<std::byte> memory(std::uint64_t offset, std::uint32_t bytes) const;
   // False: no block of this channel begins at `offset`, which may be any number.
   [[nodiscard]] bool free(std::uint64_t offset) {
@@ -101,6 +102,10 @@ class ApplicationEnd {
   bool disarm_descriptor() {
     return header_.descriptor_armed.exchange(0, std::memory_order_seq_cst) != 0;
   }
+  // The same for making descriptor() writable when transmit memory comes back.
+  void want_room() { header_.room_wanted.store(1, std::memory_order_seq_cst); }
+  bool wants_room() const { return header_.room_wanted.load(std::memory_order_seq_cst) != 0; }
+  bool want_no_room() { return header_.room_wanted.exchange(0, std::memory_order_seq_cst) != 0; }
   Region& region() { return *region_; }
   // The engine is lost, and the region is for the next one: whatever the former one had is free.
   // Throws std::bad_alloc before it changes anything.
@@ -113,6 +118,12 @@ class ApplicationEnd {
   Result<int, Error> open_descriptor() { return region_->open_descriptor(); }
   void signal_descriptor() {
     if (const Signal* signal = region_->signal()) signal->raise();
+  }
+  void block_descriptor() {
+    if (const Signal* signal = region_->signal()) signal->block();
+  }
+  void unblock_descriptor() {
+    if (const Signal* signal = region_->signal()) signal->unblock();
   }
   // Whether it was readable.
   bool clear_descriptor() {

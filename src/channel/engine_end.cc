@@ -56,7 +56,17 @@ void EngineEnd::publish_completions() {
     }
   }
   if (!completions_.publish() && !message_) return;
+  if (std::exchange(room_, false)) tell_of_room();
   if (std::exchange(message_, false)) wake_application();
+}
+
+// What is held does not count: the application cannot see it yet.
+void EngineEnd::tell_of_room() {
+  if (header_.room_wanted.load(std::memory_order_seq_cst) == 0 ||
+      header_.room_wanted.exchange(0, std::memory_order_seq_cst) == 0) {
+    return;
+  }
+  if (const Signal* signal = region_->signal()) signal->unblock();
 }
 
 void EngineEnd::wake_application() {

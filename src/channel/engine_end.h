@@ -33,6 +33,14 @@ class EngineEnd {
   void complete(const Completion& completion, bool message) { place(message) = completion; }
   // The same, to be filled in place, all of it, before anything else is called.
   Completion& place(bool message);
+  // A block of transmit memory is the application's again.
+  void give_back(std::uint64_t memory) {
+    Completion& completion = place(false);
+    completion = Completion{};
+    completion.kind = CompletionKind::kTransmitDone;
+    completion.memory = memory;
+    room_ = true;
+  }
   // Makes what was completed visible, gives the places of submissions back, wakes who asked for it.
   void publish() {
     submissions_.publish_some();
@@ -57,6 +65,7 @@ class EngineEnd {
   Completion& hold();
   void flush_held();
   void wake_application();
+  void tell_of_room();
 
   // Submissions wait while more completions than these are held. An application that reads
   // completions whenever it submits owes far fewer.
@@ -72,6 +81,7 @@ class EngineEnd {
   bool lost_ = false;           // a completion, for want of memory
   Completion lost_completion_;  // where such a one goes
   bool message_ = false;        // one was completed since the last publish()
+  bool room_ = false;           // transmit memory came back since then
 };
 
 }  // namespace homa::channel

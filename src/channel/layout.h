@@ -25,7 +25,7 @@
 namespace homa::channel {
 
 inline constexpr std::uint64_t kMagic = 0x6c6e6863616d6f68;  // "homachnl"
-inline constexpr std::uint32_t kVersion = 4;
+inline constexpr std::uint32_t kVersion = 5;
 inline constexpr std::size_t kCacheLine = 64;
 
 // Threads of an application that can sleep on one channel with a wake word of their own.
@@ -143,6 +143,8 @@ struct Header {
   alignas(kCacheLine) Atomic<std::uint32_t> sleeper{0};
   // Both. 1: write the descriptor when a message comes; whoever exchanges it for 0 writes.
   Atomic<std::uint32_t> descriptor_armed{0};
+  // Both. 1: make it writable when transmit memory comes back; whoever exchanges it for 0 does.
+  Atomic<std::uint32_t> room_wanted{0};
 };
 
 // RPCs of ours carry the application's own handles: even, never 0, and with the place in a table of

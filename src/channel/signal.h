@@ -1,7 +1,9 @@
-// A descriptor that one side makes readable and another, which need not be trusted, polls.
+// A descriptor that one side makes readable, or writable again, and another, which need not be
+// trusted, polls.
 //
-// It is one end of a pair of connected sockets. Whatever its holder does to it (fill it, empty it,
-// make it blocking, shut it down, close it), raise() and clear() never block: unlike for an
+// It is one end of a pair of connected sockets: readable when something was sent to it, and
+// writable when little that was sent by it waits at the other end. Whatever its holder does to it
+// (fill it, empty it, make it blocking, shut it down, close it), no call here blocks: unlike for an
 // eventfd, the flags of a call decide that, and not those of a descriptor that others can change.
 #pragma once
 
@@ -24,6 +26,8 @@ class Signal {
   void close_reader() { reader_ = base::Descriptor(); }  // nobody polls it any more
   void raise() const;                                    // makes it readable
   bool clear() const;                                    // and unreadable; whether it was readable
+  void block() const;                                    // makes it not writable; needs both ends
+  void unblock() const;                                  // and writable
 
  private:
   Signal(base::Descriptor reader, base::Descriptor writer)

@@ -31,6 +31,26 @@ TEST_F(SignalTest, IsReadableFromRaiseToClear) {
   EXPECT_FALSE(readable());
 }
 
+TEST_F(SignalTest, IsWritableButFromBlockToUnblock) {
+  const auto writable = [&] {
+    pollfd polled{signal_.reader(), POLLOUT, 0};
+    return ::poll(&polled, 1, 0) == 1;
+  };
+  EXPECT_TRUE(writable());
+  for (int i = 0; i < 2; ++i) {
+    signal_.block();
+    EXPECT_FALSE(writable());
+    signal_.block();  // again, which changes nothing
+    signal_.raise();
+    EXPECT_TRUE(readable()) << "the one has nothing to do with the other";
+    EXPECT_TRUE(signal_.clear());
+    EXPECT_FALSE(writable());
+    signal_.unblock();
+    EXPECT_TRUE(writable());
+    EXPECT_FALSE(readable());
+  }
+}
+
 // None of these may block: the test would hang.
 TEST_F(SignalTest, ItsReaderCannotMakeItBlock) {
   ASSERT_EQ(::fcntl(signal_.reader(), F_SETFL, 0), 0) << "a blocking descriptor from now on";

@@ -12,8 +12,8 @@ Inbox::Slot* Inbox::find(RpcHandle rpc) {
 }
 
 std::optional<RpcHandle> Inbox::start(std::uint64_t cookie, bool is_private) {
+  if (full()) return std::nullopt;
   if (free_slots_.empty()) {
-    if (slots_.size() >= rpcs_max_) return std::nullopt;
     if (slots_.size() == free_slots_.capacity()) {
       free_slots_.reserve(std::max<std::size_t>(16, 2 * slots_.size()));  // enough for free_slot()
     }

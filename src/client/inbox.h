@@ -31,6 +31,8 @@ class Inbox {
   // --- RPCs of ours ---
   // A handle for a new one; nullopt: as many as may be are in progress.
   std::optional<RpcHandle> start(std::uint64_t cookie, bool is_private);
+  // start() would give none.
+  bool full() const { return free_slots_.empty() && slots_.size() >= rpcs_max_; }
   // In progress, or answered and not received yet.
   bool knows(RpcHandle rpc) const { return find(rpc) != nullptr; }
   // Its answer did not come yet.

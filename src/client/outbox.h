@@ -89,6 +89,8 @@ class Outbox {
     return memory;
   }
   void end_prepared() { --prepared_; }
+  // A message of `bytes` that began now would find room.
+  bool has_room(std::uint64_t bytes) { return channel_.has_room(std::min(bytes, longest())); }
   // Longer messages never fit.
   std::uint64_t longest() const { return channel_.longest(); }
   // A block that was never submitted, or that the engine gave back. False: there is no such block.

@@ -27,6 +27,28 @@ bool ReadyDescriptor::update(bool readable) {
   return true;
 }
 
+bool ReadyDescriptor::update_room(bool room) {
+  if (!used() || (room && !blocked_)) return false;
+  if (room) {
+    channel_.want_no_room();
+    channel_.unblock_descriptor();
+    blocked_ = false;
+    return false;
+  }
+  if (blocked_ && channel_.wants_room()) return false;
+  channel_.block_descriptor();
+  channel_.want_room();
+  blocked_ = true;
+  return true;
+}
+
+// The engine may have made it writable a second time, for a request of before the last one.
+void ReadyDescriptor::no_room_was_there() {
+  if (!blocked_) return;
+  channel_.block_descriptor();
+  if (!channel_.wants_room()) channel_.unblock_descriptor();  // room came just now
+}
+
 void ReadyDescriptor::nothing_was_there() {
   if (state_ != State::kQuiet || !channel_.clear_descriptor()) return;
   // The write may have been for a message that came just now.

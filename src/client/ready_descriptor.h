@@ -1,8 +1,12 @@
-// A socket's descriptor for poll() and epoll: readable while there is something to receive.
+// A socket's descriptor for poll() and epoll: readable while there is something to receive, and
+// writable while there is room to send.
 //
 // The descriptor is a signal of the channel. Two raise it: the engine, once for each time that it
 // was armed, when a message comes; and this side, when it finds messages before the engine did.
-// Only this side makes it unreadable again. One thread at a time (the socket's lock).
+// Only this side makes it unreadable again. In the same way this side makes it not writable, and
+// the engine, once for each time that it was asked, writable when transmit memory came back.
+//
+// One thread at a time (the socket's lock).
 #pragma once
 
 #include <cstdint>
@@ -21,6 +25,10 @@ class ReadyDescriptor {
   // `readable`: there is something to receive, or the socket has ended. True: the engine was asked
   // anew to write it when something comes, so look for completions once more.
   bool update(bool readable);
+  // `room`: the longest message would find transmit memory. True: look once more, as above.
+  bool update_room(bool room);
+  // The application found no room although the descriptor may have told it to send.
+  void no_room_was_there();
   // The application found nothing although the descriptor may have told it to look: a write that
   // the engine was about to do when update() last looked has come since. Undoes it.
   void nothing_was_there();
@@ -34,6 +42,7 @@ class ReadyDescriptor {
 
   channel::ApplicationEnd& channel_;
   State state_ = State::kUnused;
+  bool blocked_ = false;  // not writable; the engine was asked to change that
 };
 
 }  // namespace homa::client

@@ -71,6 +71,54 @@ TEST_F(ReadyDescriptorTest, ALateWriteIsUndoneWhenThereIsNothing) {
   EXPECT_FALSE(readable());
 }
 
+class RoomTest : public ReadyDescriptorTest {
+ protected:
+  bool writable() {
+    pollfd one{application_.open_descriptor().value(), POLLOUT, 0};
+    return ::poll(&one, 1, 0) == 1;
+  }
+  void transmit_memory_comes_back() {
+    engine_.give_back(0);
+    engine_.publish();
+  }
+};
+
+TEST_F(RoomTest, TheSocketMakesItUnwritableAndTheEngineWritable) {
+  EXPECT_FALSE(descriptor_.update_room(false)) << "nobody asked for the descriptor";
+  ASSERT_TRUE(descriptor_.use());
+  EXPECT_FALSE(descriptor_.update_room(true));
+  EXPECT_TRUE(writable());
+  EXPECT_TRUE(descriptor_.update_room(false)) << "the engine is asked";
+  EXPECT_FALSE(writable());
+  EXPECT_FALSE(descriptor_.update_room(false)) << "it was asked already";
+  message();
+  EXPECT_FALSE(writable());
+  transmit_memory_comes_back();
+  EXPECT_TRUE(writable());
+  EXPECT_TRUE(descriptor_.update_room(false)) << "that was too little";
+  EXPECT_FALSE(writable());
+  descriptor_.update_room(true);
+  EXPECT_TRUE(writable());
+  transmit_memory_comes_back();
+  EXPECT_TRUE(descriptor_.update_room(false));
+  EXPECT_FALSE(writable());
+}
+
+// The engine took the request, but fulfils it only when the socket is unwritable once more.
+TEST_F(RoomTest, ALateSignOfRoomIsUndoneWhenThereIsNone) {
+  ASSERT_TRUE(descriptor_.use());
+  descriptor_.update_room(false);
+  ASSERT_TRUE(application_.want_no_room());  // as the engine does before it tells
+  descriptor_.update_room(false);
+  application_.unblock_descriptor();
+  EXPECT_TRUE(writable());
+  descriptor_.no_room_was_there();
+  EXPECT_FALSE(writable());
+  transmit_memory_comes_back();
+  descriptor_.no_room_was_there();
+  EXPECT_TRUE(writable()) << "room that came since is not hidden";
+}
+
 TEST_F(ReadyDescriptorTest, AWriteForANewMessageIsNotUndone) {
   ASSERT_TRUE(descriptor_.use());
   message();

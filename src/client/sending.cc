@@ -76,6 +76,7 @@ Result<PreparedMessage, Error> SocketState::prepare(std::size_t bytes) {
 }
 
 Unexpected<Error> SocketState::no_room() {
+  descriptor_.no_room_was_there();
   return fail(ErrorCode::kNoMemory,
               "the socket's transmit memory (" + std::to_string(link_->limits().transmit_bytes) +
                   " bytes) is full of messages on their way; receive, then try again");
@@ -117,6 +118,7 @@ void SocketState::transmit(Lock& lock, Submission& message, PreparedMessage& pre
 Result<RpcHandle, Error> SocketState::start(const SendOptions& options) {
   if (!usable()) return closed();
   if (const auto rpc = inbox_.start(options.cookie, options.is_private)) return *rpc;
+  descriptor_.no_room_was_there();
   return fail(ErrorCode::kNoMemory,
               "there are as many RPCs in progress as may be (rpcs_max); receive, then try again");
 }

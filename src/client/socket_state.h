@@ -132,6 +132,8 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
     }
   }
   bool starved() const { return kept_.has_value(); }
+  // No message that is sent now fails for want of it.
+  bool has_room() { return !inbox_.full() && outbox_.has_room(link_->limits().message_bytes_max); }
   void take_completions();
   void take_completion(const channel::Completion& completion);
   void take_request(channel::Completion request);

@@ -103,9 +103,10 @@ void SocketState::tell() {
   for (;;) {
     waiters_.notify_any(inbox_.ready());
     const bool armed = descriptor_.update(ended() || inbox_.ready() > 0);
+    const bool asked = descriptor_.used() && descriptor_.update_room(ended() || has_room());
     const bool named = waiters_.name_sleeper();
     // Completions that came before the engine was told of the sleeper did not wake it.
-    if (!(armed || named) || !channel_.has_completions()) return;
+    if (!(armed || asked || named) || !channel_.has_completions()) return;
     drain();
   }
 }

@@ -369,10 +369,7 @@ void Attachment::on_transmit_done(std::uint64_t offset) {
   HOMA_CHECK(transmits_ > 0);
   --transmits_;
   if (state_ >= State::kLeaving) return;
-  Completion& completion = channel_.place(false);
-  completion = Completion{};
-  completion.kind = CompletionKind::kTransmitDone;
-  completion.memory = offset;
+  channel_.give_back(offset);
 }
 
 void Attachment::close(Time now) {

@@ -188,6 +188,9 @@ int getpeername(int fd, sockaddr* name, socklen_t* length) noexcept {
 
 int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept {
   const auto socket = find_to_use(fd);
+  // The send buffer of the descriptor decides whether poll() calls it writable.
+  const bool tunes = level == SOL_SOCKET && (option == SO_SNDBUF || option == SO_SNDBUFFORCE);
+  if (socket && tunes) return 0;
   if (!socket || level == SOL_SOCKET) return real_setsockopt(fd, level, option, value, length);
   if (level != IPPROTO_HOMA) {
     return static_cast<int>(refuse_call(*socket, ENOPROTOOPT, "the level is not IPPROTO_HOMA"));
@@ -197,7 +200,7 @@ int setsockopt(int fd, int level, int option, const void* value, socklen_t lengt
 }
 
 int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept {
-  const auto socket = find_socket(fd);
+  const auto socket = find_to_use(fd);
   if (!socket) return real_getsockopt(fd, level, option, value, length);
   if (level == SOL_SOCKET) return socket_option(*socket, option, value, length, fd);
   if (level != IPPROTO_HOMA) {

@@ -28,10 +28,13 @@ void expect_polls(const pollfd* descriptors, nfds_t count) {
   for (nfds_t i = 0; i < count; ++i) expect_poll(descriptors[i].fd);
 }
 
-void expect_selects(int count, const fd_set* readable) {
-  if (Process::get().table().empty() || readable == nullptr) return;
+void expect_selects(int count, const fd_set* readable, const fd_set* writable) {
+  if (Process::get().table().empty()) return;
   for (int fd = 0; fd < count && fd < FD_SETSIZE; ++fd) {
-    if (FD_ISSET(fd, readable)) expect_poll(fd);
+    if ((readable != nullptr && FD_ISSET(fd, readable)) ||
+        (writable != nullptr && FD_ISSET(fd, writable))) {
+      expect_poll(fd);
+    }
   }
 }
 
@@ -64,13 +67,13 @@ int __ppoll_chk(pollfd* descriptors, nfds_t count, const timespec* timeout, cons
 }
 
 int select(int count, fd_set* readable, fd_set* writable, fd_set* special, timeval* timeout) {
-  expect_selects(count, readable);
+  expect_selects(count, readable, writable);
   return real_select(count, readable, writable, special, timeout);
 }
 
 int pselect(int count, fd_set* readable, fd_set* writable, fd_set* special, const timespec* timeout,
             const sigset_t* signals) {
-  expect_selects(count, readable);
+  expect_selects(count, readable, writable);
   return real_pselect(count, readable, writable, special, timeout, signals);
 }
 
