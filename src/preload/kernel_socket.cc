@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "preload/socket_addresses.h"
@@ -16,6 +18,8 @@ constexpr std::uint64_t kSystemPage = 4096;
 // As the module wants it, for one processor. Offsets of bpages have 32 bits.
 constexpr std::uint64_t kMemoryLeast = HOMA_BPAGE_SIZE + 2 * HOMA_MAX_MESSAGE_LENGTH;
 constexpr std::uint64_t kMemoryMost = std::uint64_t{1} << 32;
+
+constexpr std::chrono::milliseconds kPortFreeAfter{500}, kPortLook{2};
 
 // Copies a structure that the program points to.
 template <typename T>
@@ -41,7 +45,36 @@ KernelSocket::KernelSocket(std::shared_ptr<Engine> engine, Engine::Client client
       places_messages_(client.places_messages),
       family_(family) {}
 
+KernelSocket::KernelSocket(const SocketNote& note)
+    : places_messages_(false),
+      family_(note.family),
+      before_(note),
+      nonblocking_(note.nonblocking),
+      inherited_(true),
+      takes_requests_(note.takes_requests) {}
+
 KernelSocket::~KernelSocket() = default;
+
+SocketNote KernelSocket::note() const {
+  const std::uint16_t port = before_ ? before_->port : socket_.port();
+  return {family_, port < HOMA_MIN_DEFAULT_PORT ? port : std::uint16_t{0}, nonblocking(),
+          takes_requests_.load(std::memory_order_relaxed)};
+}
+
+// Once: somebody else may have it for long.
+bool KernelSocket::waits_for_port() {
+  const Lock lock(mutex_);
+  return before_ && !not_succeeded_;
+}
+
+void KernelSocket::note_no_successor(const Failure& why) {
+  const Lock lock(mutex_);
+  not_succeeded_ = why;
+}
+
+void KernelSocket::keep_note() const {
+  if (!inherited()) write_note(descriptor(), note());
+}
 
 Unexpected<Failure> KernelSocket::refuse_child() {
   const Lock lock(mutex_);
@@ -63,11 +96,20 @@ Result<std::shared_ptr<KernelSocket>, Failure> KernelSocket::succeed(
 
 // The bpages that the program has stay its own.
 Result<void, Failure> KernelSocket::take_over(KernelSocket& before) {
-  if (const std::uint16_t port = before.socket_.port(); port < HOMA_MIN_DEFAULT_PORT) {
-    if (auto bound = socket_.bind(port); !bound) return refuse(bound.error());
+  const SocketNote note = before.note();
+  if (note.port != 0) {
+    auto served = serve(note.port);
+    // homad learns only now that the program before has gone.
+    for (auto left = kPortFreeAfter; before.waits_for_port() && !served && left.count() > 0;
+         left -= kPortLook) {
+      std::this_thread::sleep_for(kPortLook);
+      served = serve(note.port);
+    }
+    if (!served) return served;
   }
-  nonblocking_ = before.nonblocking_.load();
-  takes_requests_ = before.takes_requests_.load();
+  nonblocking_ = note.nonblocking;
+  takes_requests_ = note.takes_requests;
+  keep_note();
   memory_begin_ = before.memory_begin_.load();
   memory_end_ = before.memory_end_.load();
   const Lock lock(before.mutex_);
@@ -101,10 +143,16 @@ KernelSocket::Done KernelSocket::bind(const sockaddr* name, socklen_t length) {
   }
   if (!socket_.is_open()) return refuse(ESHUTDOWN, "the socket was shut down");
   if (address->port == 0) return 0;
-  if (const char* why = engine_->cannot_serve()) return refuse(EADDRINUSE, why);
-  if (auto bound = socket_.bind(address->port); !bound) return refuse(bound.error());
+  if (auto served = serve(address->port); !served) return Unexpected(served.error());
   takes_requests_.store(true, std::memory_order_relaxed);
+  keep_note();
   return 0;
+}
+
+Result<void, Failure> KernelSocket::serve(std::uint16_t port) {
+  if (const char* why = engine_->cannot_serve()) return refuse(EADDRINUSE, why);
+  if (auto bound = socket_.bind(port); !bound) return refuse(bound.error());
+  return {};
 }
 
 // Sends have a destination of their own all the same.
@@ -122,7 +170,7 @@ KernelSocket::Done KernelSocket::name(sockaddr* name, socklen_t* length) {
   if (name == nullptr || length == nullptr) return refuse(EFAULT, "no address for the name");
   SocketAddress own;
   if (family_ == AF_INET) own.host = Address::v4(0, 0, 0, 0);
-  own.port = socket_.port();
+  own.port = before_ ? before_->port : socket_.port();
   write_address(own, family_, name, length);
   return 0;
 }
@@ -188,6 +236,7 @@ KernelSocket::Done KernelSocket::set_server(const void* value, socklen_t length)
                   "requests");
   }
   takes_requests_.store(*on != 0, std::memory_order_relaxed);
+  keep_note();
   return 0;
 }
 

@@ -1,7 +1,8 @@
 // A socket of the kernel's interface, over a homa::Socket: what each system call on it does.
 //
-// Threads: every member may be called by any thread at any time. In a forked child every call
-// fails, with ESHUTDOWN or what succeed() gave.
+// Threads: every member may be called by any thread at any time. In a forked child, and in a
+// program that was executed, every call on a socket of before fails, with ESHUTDOWN or what
+// succeed() gave.
 #pragma once
 
 #include <sys/socket.h>
@@ -23,6 +24,7 @@
 #include "preload/engine.h"
 #include "preload/failure.h"
 #include "preload/receive_memory.h"
+#include "preload/socket_note.h"
 
 namespace homa::preload {
 
@@ -33,6 +35,8 @@ class KernelSocket {
   // `family`: AF_INET or AF_INET6.
   static Result<std::shared_ptr<KernelSocket>, Failure> open(std::shared_ptr<Engine> engine,
                                                              int family);
+  // One of the program that executed this one, of which there is the descriptor.
+  explicit KernelSocket(const SocketNote& note);
   KernelSocket(std::shared_ptr<Engine> engine, Engine::Client client, int family);
   ~KernelSocket();
 
@@ -58,7 +62,10 @@ class KernelSocket {
 
   int family() const { return family_; }
   bool nonblocking() const { return nonblocking_.load(std::memory_order_relaxed); }
-  void set_nonblocking(bool on) { nonblocking_.store(on, std::memory_order_relaxed); }
+  void set_nonblocking(bool on) {
+    nonblocking_.store(on, std::memory_order_relaxed);
+    keep_note();
+  }
 
   // Descriptors that refer to the socket; the last one that goes ends it.
   void add_descriptor() { descriptors_.fetch_add(1, std::memory_order_relaxed); }
@@ -67,22 +74,28 @@ class KernelSocket {
   // What HOMAIOCINFO tells.
   void remember(const std::string& error);
 
-  // --- fork() ---
+  // --- fork(), exec() ---
   // Around it, so that the child finds the socket whole.
   void lock() { mutex_.lock(); }
   void unlock() { mutex_.unlock(); }
   // The calling process is a child of the one that opened the socket.
   void note_fork() { inherited_.store(true, std::memory_order_relaxed); }
   bool inherited() const { return inherited_.load(std::memory_order_relaxed); }
-  // In a child: a socket of its own at its own engine, with the port, the options and the receive
-  // memory of this one. Fails with what later calls on this one then give.
+  bool is_of_program_before() const { return before_.has_value(); }
+  SocketNote note() const;
+  // In a child, or of the program before: a socket of its own at its own engine, with the port, the
+  // options and the receive memory of this one. Fails with what later calls on this one then give.
   Result<std::shared_ptr<KernelSocket>, Failure> succeed(std::shared_ptr<Engine> engine);
+  void note_no_successor(const Failure& why);
 
  private:
   using Lock = std::lock_guard<std::mutex>;
 
   Unexpected<Failure> refuse_child();
   Result<void, Failure> take_over(KernelSocket& before);
+  Result<void, Failure> serve(std::uint16_t port);
+  void keep_note() const;
+  bool waits_for_port();
 
   // --- Sending ---
   Done send_request(const msghdr& message, homa_sendmsg_args& args, Pieces bytes, bool wait);
@@ -113,6 +126,7 @@ class KernelSocket {
   Socket socket_;
   const bool places_messages_;  // the engine does, in the program's receive memory
   const int family_;
+  const std::optional<SocketNote> before_;  // of the program that executed this one
   std::atomic<bool> nonblocking_{false};
   std::atomic<bool> inherited_{false};
   std::atomic<bool> polled_{false};
@@ -128,7 +142,7 @@ class KernelSocket {
   std::unordered_set<std::uint64_t> served_;   // requests received, not answered
   std::unordered_map<std::uint64_t, int> aborted_;  // RPCs of ours: the errno that they get
   std::string last_error_;
-  std::optional<Failure> not_succeeded_;  // in a child: why
+  std::optional<Failure> not_succeeded_;  // why
 };
 
 }  // namespace homa::preload

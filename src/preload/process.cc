@@ -1,12 +1,18 @@
 #include "preload/process.h"
 
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <map>
 #include <new>
+#include <string>
+#include <system_error>
 
 #include "preload/settings.h"
 
@@ -47,11 +53,15 @@ Result<std::shared_ptr<Engine>, Failure> Process::open_engine() {
 
 SocketTable::Entry Process::find_to_use(int fd, void (*replace)(int fd, int by)) {
   const SocketTable::Entry socket = table_.find(fd);
-  if (!socket || !socket->inherited() || !parent_used_homad_) return socket;
+  if (!socket || !socket->inherited()) return socket;
+  if (!parent_used_homad_ && !socket->is_of_program_before()) return socket;
   const std::lock_guard one_at_a_time(succession_mutex_);
   if (const SocketTable::Entry now = table_.find(fd); now != socket) return now;
   auto own = engine();
-  if (!own) return socket;
+  if (!own) {
+    socket->note_no_successor(own.error());
+    return socket;
+  }
   const auto successor = socket->succeed(std::move(own).value());
   if (!successor) return socket;
   const int descriptor = (*successor)->descriptor();
@@ -81,17 +91,42 @@ void Process::after_fork() {
   succession_mutex_.unlock();
 }
 
-void Process::after_fork_in_child(void (*replace)(int fd)) {
+void Process::after_fork_in_child(int (*make)(const SocketNote& note),
+                                  void (*replace)(int fd, int by), int (*close)(int fd)) {
   pid_.store(current_pid(), std::memory_order_relaxed);
   // The parent's engine stays as it is: its locks may be held by threads that do not exist here.
   static_cast<void>(new (std::nothrow) std::shared_ptr<Engine>(engine_));
   if (engine_) parent_used_homad_ = engine_->is_homads();
   engine_.reset();
-  for (const auto& [fd, socket] : table_.entries()) {
+  for (KernelSocket* const socket : forking_) {
+    const int descriptor = make(socket->note());
     socket->note_fork();
-    replace(fd);
+    if (descriptor < 0) continue;
+    for (const auto& [fd, entry] : table_.entries()) {
+      if (entry.get() == socket) replace(fd, descriptor);
+    }
+    close(descriptor);
   }
   after_fork();
+}
+
+// Descriptors of one socket are one file.
+void Process::find_sockets_of_program_before() {
+  std::map<ino_t, SocketTable::Entry> found;
+  std::error_code failed;
+  for (std::filesystem::directory_iterator entry("/proc/self/fd", failed), end;
+       !failed && entry != end; entry.increment(failed)) {
+    const std::string name = entry->path().filename().string();
+    int fd = -1;
+    std::from_chars(name.data(), name.data() + name.size(), fd);
+    struct stat file {};
+    const auto note = read_note(fd);
+    if (!note || ::fstat(fd, &file) != 0) continue;
+    SocketTable::Entry& socket = found[file.st_ino];
+    if (!socket) socket = std::make_shared<KernelSocket>(*note);
+    socket->add_descriptor();
+    table_.add(fd, socket);
+  }
 }
 
 void Process::end() {

@@ -23,8 +23,9 @@ class Process {
 
   SocketTable& table() { return table_; }
   // The socket for a call that uses it; null: none of ours. `replace(fd, by)` puts another
-  // descriptor in the place of one. In a forked child of a program that uses homad, the first such
-  // call opens a socket of the child's own.
+  // descriptor in the place of one. In a forked child of a program that uses homad, and for a
+  // socket of the program that executed this one, the first such call opens a socket of this
+  // process's own.
   SocketTable::Entry find_to_use(int fd, void (*replace)(int fd, int by));
   // Opened at the first call, as the environment says. What is wrong also goes to standard error,
   // because an errno value says little.
@@ -37,8 +38,14 @@ class Process {
   // --- fork() ---
   void before_fork();
   void after_fork();  // in the parent
-  // `replace(fd)` makes the descriptor one that is readable, so that a child that polls is told.
-  void after_fork_in_child(void (*replace)(int fd));
+  // `make(note)` gives a descriptor that is readable, so that a child that polls is told, and -1 if
+  // there is none to be had; `replace` is as above.
+  void after_fork_in_child(int (*make)(const SocketNote& note), void (*replace)(int fd, int by),
+                           int (*close)(int fd));
+
+  // --- exec() ---
+  // Takes over the descriptors of Homa sockets that the program has from the beginning.
+  void find_sockets_of_program_before();
 
   // --- exit() ---
   void end();

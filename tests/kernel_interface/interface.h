@@ -60,6 +60,11 @@ inline void PrintTo(const Outcome& outcome, std::ostream* out) {
 }
 inline Outcome failed(int error) { return {-1, error}; }
 
+// A descriptor that the program has from another one.
+struct Existing {
+  int fd;
+};
+
 class HomaSocket {
  public:
   static constexpr std::size_t kMemory = 64 * HOMA_BPAGE_SIZE;
@@ -68,6 +73,7 @@ class HomaSocket {
       : family_(family), fd_(::socket(family, SOCK_DGRAM | flags, IPPROTO_HOMA)) {
     EXPECT_GE(fd_, 0) << std::strerror(errno);
   }
+  HomaSocket(int family, Existing existing) : family_(family), fd_(existing.fd) {}
   ~HomaSocket() {
     if (fd_ >= 0) ::close(fd_);
     if (memory_ != nullptr) ::munmap(memory_, memory_bytes_);

@@ -263,6 +263,28 @@ TEST_P(Messages, UsedUpMemoryLosesNoMessage) {
   }
 }
 
+// However long its memory is used up. The test runs with a limit of 300 ms where there is one.
+TEST_P(Messages, AMessageWaitsForMemoryAsLongAsTheReceiverWants) {
+  constexpr int kMessages = 6;  // more than the memory holds
+  HomaSocket small(GetParam());
+  ASSERT_EQ(small.give_memory(40 * HOMA_BPAGE_SIZE), kOk);
+  ASSERT_EQ(small.bind(4001), kOk);
+  const std::string text = pattern(1'000'000, 3);
+  for (int i = 0; i < kMessages; ++i) client_.request(4001, text);
+  auto first = small.receive_keeping();
+  ASSERT_TRUE(first.text == text);
+  ::usleep(1'500'000);
+  EXPECT_EQ(client_.receive(0, MSG_DONTWAIT).outcome, failed(EAGAIN)) << "nothing fails meanwhile";
+  small.give_back(first);
+  ASSERT_EQ(small.respond(first, "thanks"), kOk);
+  for (int i = 1; i < kMessages; ++i) {
+    const auto request = small.receive();
+    ASSERT_TRUE(request.text == text) << small.info().error_msg;
+    ASSERT_EQ(small.respond(request, "thanks"), kOk);
+  }
+  for (int i = 0; i < kMessages; ++i) EXPECT_EQ(client_.receive().text, "thanks");
+}
+
 TEST_P(Messages, SeveralAreSentAndReceivedByOneCall) {
   constexpr unsigned kCount = 3;
   Place to = server_place();

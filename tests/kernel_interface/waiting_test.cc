@@ -70,6 +70,45 @@ TEST_P(Waits, ShutdownMakesReadable) {
   EXPECT_EQ(readable(client_.fd(), 0), 1);
 }
 
+// Sends until there is no room: not one message more than the descriptor promised.
+TEST_P(Waits, WritableSaysThatASendWouldNotBlock) {
+  const std::string text = pattern(1'000'000, 1);
+  const auto writable = [&](int timeout) {
+    pollfd waiting{client_.fd(), POLLOUT, 0};
+    return ::poll(&waiting, 1, timeout) == 1;
+  };
+  homa_sendmsg_args args{};
+  int sent = 0;
+  while (writable(0)) {
+    args = {};
+    ASSERT_EQ(client_.send(server_place(), text, args, MSG_DONTWAIT), kOk) << sent;
+    ASSERT_LT(++sent, 2'000);
+  }
+  fd_set set;
+  FD_ZERO(&set);
+  FD_SET(client_.fd(), &set);
+  timeval none{};
+  EXPECT_EQ(::select(client_.fd() + 1, nullptr, &set, nullptr, &none), 0);
+  while (args = {}, client_.send(server_place(), text, args, MSG_DONTWAIT) == kOk) ++sent;
+  EXPECT_FALSE(writable(0));
+  // Nothing but the descriptor tells the client when there is room again.
+  std::thread receiver([&] {
+    for (int i = 0; i < sent + 1; ++i) {
+      const auto request = server_.receive();
+      ASSERT_EQ(request.text, text);
+      ASSERT_EQ(server_.respond(request, "thanks"), kOk);
+    }
+  });
+  for (;;) {
+    ASSERT_TRUE(writable(kSoon));
+    args = {};
+    if (client_.send(server_place(), text, args, MSG_DONTWAIT) == kOk) break;
+  }
+  for (int i = 0; i < sent + 1; ++i) EXPECT_EQ(client_.receive().text, "thanks");
+  receiver.join();
+  EXPECT_TRUE(writable(kSoon));
+}
+
 TEST_P(Waits, SelectAndPpollDoTheSame) {
   const auto select = [&](int ms) {
     fd_set set;
@@ -144,6 +183,35 @@ TEST_P(Epoll, EdgeTellsAgainAfterTheSocketWasEmptied) {
     ASSERT_EQ(wait(kSoon), server_.fd()) << i;
     EXPECT_EQ(server_.receive(0, MSG_DONTWAIT).text, "x");
     EXPECT_EQ(server_.receive(0, MSG_DONTWAIT).outcome, failed(EAGAIN));
+  }
+}
+
+TEST_P(Epoll, EdgeTellsOfRoomOnceEachTime) {
+  const std::string text = pattern(1'000'000, 1);
+  ASSERT_EQ(add(client_.fd(), EPOLLOUT | EPOLLET), 0);
+  EXPECT_EQ(wait(0), client_.fd());
+  EXPECT_EQ(wait(0), -1);
+  const auto fill = [&] {
+    int sent = 0;
+    for (homa_sendmsg_args args{}; client_.send(server_place(), text, args, MSG_DONTWAIT) == kOk;
+         args = {}) {
+      ++sent;
+    }
+    return sent;
+  };
+  int sent = fill();
+  ASSERT_GT(sent, 0);
+  EXPECT_EQ(wait(0), -1);
+  for (int round = 0; round < 3; ++round) {
+    for (; sent > 0; --sent) {
+      const auto request = server_.receive();
+      ASSERT_EQ(server_.respond(request, "thanks"), kOk);
+      ASSERT_EQ(client_.receive().text, "thanks");
+    }
+    EXPECT_EQ(wait(kSoon), client_.fd()) << round;
+    sent = fill();
+    ASSERT_GT(sent, 0);
+    while (wait(0) == client_.fd()) continue;
   }
 }
 

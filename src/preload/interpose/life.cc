@@ -1,10 +1,12 @@
 // The program's beginning, its forks, its signals and its end.
 #include <fcntl.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
+#include <new>
 
 #include "preload/interpose/calls.h"
 #include "preload/interpose/real.h"
@@ -18,19 +20,31 @@ constinit Real<decltype(::sigaction)> real_sigaction("sigaction");
 constinit Real<decltype(::fcntl)> next_fcntl("fcntl");
 constinit Real<decltype(::dup3)> next_dup3("dup3");
 constinit Real<decltype(::close)> next_close("close");
+constinit Real<decltype(::send)> next_send("send");
 
-// Puts a descriptor that is always readable in the place of a child's copy.
-void make_readable(int fd) {
-  const int readable = ::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (readable < 0) return;
-  put_in_place(fd, readable);
-  next_close(readable);
+// For a child: a descriptor that is always readable, and that says of which socket it is to a
+// program that the child executes.
+int make_readable(const SocketNote& note) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) return -1;
+  const char one = 1;
+  next_send(ends[1], &one, sizeof(one), MSG_NOSIGNAL);
+  next_close(ends[1]);
+  write_note(ends[0], note);
+  return ends[0];
 }
 
 [[gnu::constructor]] void begin() {
-  Process::get();
+  try {
+    Process::get().find_sockets_of_program_before();
+  } catch (const std::bad_alloc&) {
+    std::fputs("homa: no memory for the sockets of the program before\n", stderr);
+  }
   ::pthread_atfork([] { Process::get().before_fork(); }, [] { Process::get().after_fork(); },
-                   [] { Process::get().after_fork_in_child(make_readable); });
+                   [] {
+                     Process::get().after_fork_in_child(make_readable, put_in_place,
+                                                        [](int fd) { return next_close(fd); });
+                   });
 }
 
 [[gnu::destructor]] void end() { Process::get().end(); }
