@@ -334,11 +334,11 @@ KernelSocket::Done KernelSocket::info(homa_info& info) {
   info.num_rpcs = static_cast<std::uint32_t>(status->rpcs.size());
   const std::uint64_t room = info.rpc_info_length / sizeof(homa_rpc_info);
   auto* at = reinterpret_cast<std::byte*>(info.rpc_info);
+  const Lock lock(mutex_);
   for (std::size_t i = 0; at != nullptr && i < status->rpcs.size() && i < room; ++i) {
     const homa_rpc_info record = record_of(status->rpcs[i]);
     std::memcpy(at + i * sizeof(record), &record, sizeof(record));
   }
-  const Lock lock(mutex_);
   info.bpool_avail_bytes = memory_ ? memory_->free_bytes() : 0;
   say(last_error_);
   return 0;
@@ -359,6 +359,10 @@ homa_rpc_info KernelSocket::record_of(const RpcStatus& rpc) const {
   record.rx_gaps = rpc.gaps;
   record.rx_granted = rpc.receive_granted;
   if (rpc.is_private) record.flags |= HOMA_RPC_PRIVATE;
+  const bool is_whole = rpc.receive_length > 0 && rpc.received >= rpc.receive_length;
+  if (is_whole && rpc.rpc % 2 != 0 && no_response_yet && served_.count(rpc.rpc) == 0) {
+    record.flags |= HOMA_RPC_RX_READY;
+  }
   return record;
 }
 

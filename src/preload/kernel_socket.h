@@ -116,7 +116,7 @@ class KernelSocket {
   // --- ioctl ---
   Done abort(const homa_abort_args& args);
   Done info(homa_info& info);
-  homa_rpc_info record_of(const RpcStatus& rpc) const;
+  homa_rpc_info record_of(const RpcStatus& rpc) const;  // with mutex_
 
   Done set_memory(const void* value, socklen_t length);
   Done use_memory(const homa_rcvbuf_args& args);

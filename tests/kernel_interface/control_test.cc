@@ -1,4 +1,6 @@
 // ioctl: what it tells of RPCs, and aborts.
+#include <poll.h>
+
 #include <thread>
 
 #include "interface.h"
@@ -50,6 +52,24 @@ TEST_P(Control, InfoTellsOfEachRpc) {
   info.rpc_info_length = 0;
   ASSERT_EQ(::ioctl(server_.fd(), HOMAIOCINFO, &info), 0);
   EXPECT_EQ(info.num_rpcs, 1U) << "also without room for its record";
+}
+
+TEST_P(Control, InfoTellsWhetherARequestWaitsToBeReceived) {
+  client_.request(kPort, "x");
+  pollfd waiting{server_.fd(), POLLIN, 0};
+  ASSERT_EQ(::poll(&waiting, 1, 10'000), 1);
+  const auto flags = [&] {
+    homa_rpc_info record{};
+    homa_info info{};
+    info.rpc_info = reinterpret_cast<std::uint64_t>(&record);
+    info.rpc_info_length = sizeof(record);
+    EXPECT_EQ(::ioctl(server_.fd(), HOMAIOCINFO, &info), 0);
+    EXPECT_EQ(info.num_rpcs, 1U);
+    return record.flags;
+  };
+  EXPECT_EQ(flags(), HOMA_RPC_RX_READY);
+  EXPECT_EQ(server_.receive().text, "x");
+  EXPECT_EQ(flags(), 0);
 }
 
 TEST_P(Control, TheLastErrorHasASentence) {

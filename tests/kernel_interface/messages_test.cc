@@ -1,5 +1,6 @@
 // Messages: sendmsg and recvmsg, each row of the interface's tables.
 #include <fcntl.h>
+#include <poll.h>
 
 #include <atomic>
 #include <csignal>
@@ -400,6 +401,31 @@ TEST_P(Messages, ASignalInterruptsABlockedReceive) {
   struct sigaction ours {};
   ASSERT_EQ(::sigaction(SIGUSR1, &before, &ours), 0);
   EXPECT_EQ(ours.sa_handler, action.sa_handler) << "sigaction tells the handler that was given";
+}
+
+TEST_P(Messages, ASignalInterruptsASendThatWaitsForRoom) {
+  const std::string text = pattern(1'000'000, 1);
+  pollfd room{client_.fd(), POLLOUT, 0};
+  while (::poll(&room, 1, 300) == 1) {  // until the server's memory is full as well
+    homa_sendmsg_args args{};
+    static_cast<void>(client_.send(server_place(), text, args, MSG_DONTWAIT));
+  }
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  struct sigaction before {};
+  ASSERT_EQ(::sigaction(SIGUSR1, &action, &before), 0);
+  std::atomic<bool> done{false};
+  std::thread sender([&] {
+    homa_sendmsg_args waiting{};
+    EXPECT_EQ(client_.send(server_place(), text, waiting), failed(EINTR));
+    done = true;
+  });
+  while (!done) {
+    ::usleep(5'000);
+    if (!done) ::pthread_kill(sender.native_handle(), SIGUSR1);
+  }
+  sender.join();
+  ASSERT_EQ(::sigaction(SIGUSR1, &before, nullptr), 0);
 }
 
 TEST_P(Messages, MoreThanTheSendMemoryHoldsAreSentInTime) {

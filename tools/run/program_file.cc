@@ -44,17 +44,35 @@ Result<void, Error> check_privileges(const std::string& path) {
                      "a copy of it without that");
 }
 
+// The note of the Go compiler. Such programs make system calls themselves, also where they are
+// linked with the C library.
+bool is_go_note(std::ifstream& file, const Elf64_Phdr& part) {
+  struct {
+    Elf64_Nhdr head;
+    char name[4];
+  } note{};
+  return part.p_type == PT_NOTE && read_at(file, part.p_offset, note) && note.head.n_namesz == 4 &&
+         std::memcmp(note.name, "Go\0", sizeof(note.name)) == 0;
+}
+
 Result<void, Error> check_elf(std::ifstream& file, const std::string& path) {
   Elf64_Ehdr header{};
   if (!read_at(file, 0, header) || header.e_ident[EI_CLASS] != ELFCLASS64 ||
       header.e_ident[EI_DATA] != ELFDATA2LSB) {
     return refuse(path, "is not for this machine (64 bits, little-endian)");
   }
+  bool has_loader = false;
   for (std::size_t i = 0; i < header.e_phnum && i < kProgramHeadersMost; ++i) {
     Elf64_Phdr part{};
     if (!read_at(file, header.e_phoff + i * header.e_phentsize, part)) break;
-    if (part.p_type == PT_INTERP) return {};
+    has_loader = has_loader || part.p_type == PT_INTERP;
+    if (is_go_note(file, part)) {
+      return refuse(path,
+                    "is a Go program, which makes its system calls without the C library, and "
+                    "nothing can be put in front of them");
+    }
   }
+  if (has_loader) return {};
   return refuse(path,
                 "is statically linked, and nothing can be put in front of its system calls; "
                 "link it dynamically");

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -54,6 +55,19 @@ TEST_F(ProgramFile, AStaticProgramCannot) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
   EXPECT_NE(refused.error().text.find("statically linked"), std::string::npos);
+}
+
+TEST_F(ProgramFile, AProgramThatMakesItsOwnSystemCallsCannot) {
+  std::string content = elf({PT_INTERP, PT_NOTE});
+  const Elf64_Off note = content.size();
+  std::memcpy(&content[sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_offset)],
+              &note, sizeof(note));
+  const Elf64_Nhdr head{4, 0, 4};
+  content.append(reinterpret_cast<const char*>(&head), sizeof(head));
+  const auto refused = can_preload(write("go", content + std::string("Go\0\0", 4)));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text.find("Go program"), std::string::npos);
+  EXPECT_TRUE(can_preload(write("gnu", content + std::string("GNU\0", 4))));
 }
 
 TEST_F(ProgramFile, AScriptIsAsGoodAsItsInterpreter) {
