@@ -107,7 +107,7 @@ Result<void, Error> DaemonLink::introduce() {
   if (!state) return Unexpected(state.error());
   if (limits_.rpcs_max == 0) {
     limits_ = {granted.rpcs_max, granted.message_bytes_max,
-               std::min(config_.transmit_bytes, granted.transmit_bytes)};
+               std::min(config_.transmit_bytes, granted.transmit_bytes), config_.poll};
   }
   {
     const std::lock_guard lock(mutex_);
@@ -314,8 +314,8 @@ Result<void, Error> DaemonLink::share_signal(channel::Region& region) {
   return {};
 }
 
-void DaemonLink::watch(const Watch& watch, Time now, Time until) {
-  look_until_ready(watch, std::min(until, now + config_.poll));
+Duration DaemonLink::watch(const Watch& watch, Time now, Time until) {
+  return look_until_ready(watch, std::min(until, now + config_.poll));
 }
 
 void DaemonLink::sleep(const Watch& watch, Time until) { sleep_until_woken(watch.word(), until); }

@@ -66,7 +66,7 @@ class DaemonLink : public EngineLink, public std::enable_shared_from_this<Daemon
   bool begin_watch(std::uint32_t watching, Duration waited) override {
     return watching < config_.pollers_max && waited < config_.poll;
   }
-  void watch(const Watch& watch, Time now, Time until) override;
+  Duration watch(const Watch& watch, Time now, Time until) override;
   void sleep(const Watch& watch, Time until) override;
   void interrupt() override {}
   void end_wait() override {}

@@ -31,6 +31,8 @@ struct LinkLimits {
   std::uint32_t rpcs_max = 0;           // that one socket has in progress
   std::uint32_t message_bytes_max = 0;  // of a request or a response
   std::uint64_t transmit_bytes = 0;     // of each socket
+  // A thread watches the ring so long before it sleeps; 0: watching is driving the engine.
+  Duration look{0};
 };
 
 // What a waiting thread looks at: its socket's completion ring, and its wake word. Made under the
@@ -142,8 +144,9 @@ class EngineLink {
   // Under the socket's lock.
   virtual bool begin_watch(std::uint32_t watching, Duration waited) = 0;
   // Without the socket's lock, after begin_watch() was true. Returns when the watch is ready, at
-  // `until`, or earlier when it is no use to watch longer. `now` is the present time.
-  virtual void watch(const Watch& watch, Time now, Time until) = 0;
+  // `until`, or earlier when it is no use to watch longer. `now` is the present time. Returns for
+  // how long the thread lost the processor, if it only looks: the longest such time.
+  virtual Duration watch(const Watch& watch, Time now, Time until) = 0;
   // Without the socket's lock. Returns when the word is woken, at `until`, or when begin_watch()
   // may be true.
   virtual void sleep(const Watch& watch, Time until) = 0;

@@ -49,7 +49,10 @@ class FakeLink : public EngineLink {
   }
   void make_room() override { engine(); }
   bool begin_watch(std::uint32_t, Duration) override { return true; }
-  void watch(const Watch&, Time, Time) override { engine(); }
+  Duration watch(const Watch&, Time, Time) override {
+    engine();
+    return Duration::zero();
+  }
   void sleep(const Watch&, Time) override { engine(); }
   void interrupt() override { ++interrupts; }
   void end_wait() override {}

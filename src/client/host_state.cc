@@ -70,7 +70,8 @@ Result<std::shared_ptr<EngineLink>, Error> own_engine(const HostConfig& config) 
     facts.cpu_latency = std::move(limit).value();
   }
   const core::CoreConfig& core = made->engine->endpoint().config();
-  const LinkLimits limits{core.rpcs_max, core.message_bytes_max, config.transmit_bytes};
+  const LinkLimits limits{core.rpcs_max, core.message_bytes_max, config.transmit_bytes,
+                          config.run_in_callers ? Duration::zero() : Duration(config.poll)};
   auto link = InProcessLink::start(
       std::move(made->engine), std::move(wake), limits,
       RunnerConfig{Duration(config.poll), Duration(config.takeover), config.run_in_callers},

@@ -94,9 +94,12 @@ bool InProcessLink::begin_watch(std::uint32_t watching, Duration waited) {
   return watching < pollers_max_ && waited < config_.poll;
 }
 
-void InProcessLink::watch(const Watch& watch, Time now, Time until) {
-  if (config_.callers_drive) return runner_->drive(watch, now, until);
-  look_until_ready(watch, std::min(until, now + config_.poll));
+Duration InProcessLink::watch(const Watch& watch, Time now, Time until) {
+  if (config_.callers_drive) {
+    runner_->drive(watch, now, until);
+    return Duration::zero();
+  }
+  return look_until_ready(watch, std::min(until, now + config_.poll));
 }
 
 void InProcessLink::sleep(const Watch& watch, Time until) {

@@ -53,7 +53,7 @@ class InProcessLink : public EngineLink {
   void make_room() override;
 
   bool begin_watch(std::uint32_t watching, Duration waited) override;
-  void watch(const Watch& watch, Time now, Time until) override;
+  Duration watch(const Watch& watch, Time now, Time until) override;
   void sleep(const Watch& watch, Time until) override;
   void interrupt() override { runner_->interrupt(); }
   void end_wait() override { runner_->pass_on(); }

@@ -1,5 +1,7 @@
 #include "client/sleeping.h"
 
+#include <algorithm>
+
 #include "base/relax.h"
 #include "channel/wake.h"
 #include "engine/engine.h"
@@ -21,14 +23,21 @@ void sleep_until_woken(channel::WakeWord& word, Time until) {
   }
 }
 
-void look_until_ready(const Watch& watch, Time until) {
+Duration look_until_ready(const Watch& watch, Time until) {
+  Duration lost{0};
+  Time before = kNever;
   for (std::uint32_t looks = 1; !watch.ready(); ++looks) {
     if (looks % kLooksPerClock == 0) {
-      if (engine::clock_now() >= until) return;
+      const Time now = engine::clock_now();
+      if (before != kNever) lost = std::max(lost, now - before);
+      before = now;
+      if (now >= until) break;
       channel::yield();  // the engine may need this very core to get our message
     }
     base::relax();
   }
+  if (before != kNever) lost = std::max(lost, engine::clock_now() - before);
+  return lost;
 }
 
 }  // namespace homa::client

@@ -53,6 +53,7 @@ SocketState::SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<chann
       outbox_(channel_),
       waiters_(channel_, *link_),
       descriptor_(channel_),
+      look_(link_->limits().look),
       memory_(own_memory_ ? EngineLink::ReceiveMemory{} : link_->receive_memory()) {}
 
 SocketState::~SocketState() {

@@ -25,6 +25,7 @@
 #include "client/outbox.h"
 #include "client/ready_descriptor.h"
 #include "client/wait_queue.h"
+#include "engine/poll_worth.h"
 #include "homa/message.h"
 #include "homa/socket.h"
 
@@ -132,6 +133,8 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
     }
   }
   bool starved() const { return kept_.has_value(); }
+  // Threads look at the ring before they sleep, and another one runs the engine.
+  bool looks() const { return link_->limits().look > Duration::zero(); }
   // No message that is sent now fails for want of it.
   bool has_room() { return !inbox_.full() && outbox_.has_room(link_->limits().message_bytes_max); }
   void take_completions();
@@ -212,6 +215,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   Outbox outbox_;
   WaitQueue waiters_;
   ReadyDescriptor descriptor_;
+  engine::PollWorth look_;
   bool closed_ = false;
   bool draining_ = false;    // new requests are refused
   std::string_view broken_;  // what the engine did that it cannot do, a literal; empty: nothing

@@ -25,6 +25,7 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
   if (timeout && *timeout <= Timeout::value_type::zero()) return look_once(lock, take);
   const Time start = engine::clock_now();
   const Time until = deadline_after(start, timeout);
+  look_.begin(start);
   waiters_.enter(waiter);
   Rollback leave([&] { waiters_.leave(waiter); });
   Waited result = Waited::kTimedOut;
@@ -34,6 +35,7 @@ SocketState::Waited SocketState::wait(Lock& lock, Waiter& waiter, Timeout timeou
     drain();
     if (take()) {
       result = Waited::kTaken;
+      if (looks()) look_.worked(engine::clock_now());
     } else if (ended()) {
       result = Waited::kClosed;
     } else if (starved()) {
@@ -55,22 +57,26 @@ void SocketState::watch_or_sleep(Lock& lock, Waiter& waiter, Time now, Duration 
                                  Time until) {
   WaitQueue::rearm(waiter);
   if (channel_.has_completions()) return;
-  const bool watches = link_->begin_watch(waiters_.watching(), waited);
+  const bool pays = !looks() || look_.pays(now);
+  const bool watches = pays && link_->begin_watch(waiters_.watching(), waited);
   if (watches) {
     waiters_.begin_watch(waiter);
     outbox_.handed_over();  // this thread runs the engine now
   } else if (outbox_.holds_back()) {
     let_held_back_go();
   }
+  if (!watches) look_.goes_to_sleep(now);
   settle();
   const Watch watch(channel_, *waiter.word);
+  Duration lost{0};
   lock.unlock();
   if (watches) {
-    link_->watch(watch, now, until);
+    lost = link_->watch(watch, now, until);
   } else {
     link_->sleep(watch, until);
   }
   lock.lock();
+  look_.lost(lost);
   if (watches) waiters_.end_watch(waiter);
 }
 

@@ -7,7 +7,8 @@
 // engine sleeps at once, and tries anew from time to time. What comes much later says nothing: the
 // machine was idle. What was found at once says nothing either, because it was there before. Nor
 // does what was found after the looking thread had lost its processor for a while: it may have come
-// because of that.
+// because of that. If it was lost for longer than a look lasts, the looking was in vain, too:
+// others want the processor, and one who sleeps gets it back sooner when a message comes.
 #pragma once
 
 #include <algorithm>
@@ -23,14 +24,22 @@ class PollWorth {
 
   // The caller begins to wait.
   void begin(Time now) {
-    since_ = looked_ = now;
-    sleeps_ = interrupted_ = false;
+    since_ = now;
+    looked_ = kNever;
+    sleeps_ = interrupted_ = crowded_ = false;
   }
   // Nothing is there. True: look again. False: go to sleep.
   bool looks(Time now) {
-    interrupted_ = interrupted_ || lost_processor(now);
+    if (looked_ != kNever) lost(now - looked_);
     looked_ = now;
-    return now - since_ < (resting_ > 0 ? Duration::zero() : poll_);
+    return pays(now);
+  }
+  // The same for who looks many times between two calls, and notes what it lost by itself.
+  bool pays(Time now) const { return now - since_ < (resting_ > 0 ? Duration::zero() : poll_); }
+  // Between two looks something else ran for so long.
+  void lost(Duration time) {
+    interrupted_ = interrupted_ || time > kBetweenLooks;
+    crowded_ = crowded_ || time > poll_;
   }
   void goes_to_sleep(Time now) {
     if (sleeps_) return;  // it was woken for nothing
@@ -39,9 +48,10 @@ class PollWorth {
   }
   // Something came, and the wait begins anew.
   void worked(Time now) {
-    if (sleeps_) {
-      came_after(now - since_);
-    } else if (now - since_ > kAtOnce && !interrupted_ && !lost_processor(now)) {
+    if (looked_ != kNever && !sleeps_) lost(now - looked_);
+    if (sleeps_ || crowded_) {
+      came_after(crowded_ ? Duration::zero() : now - since_);
+    } else if (now - since_ > kAtOnce && !interrupted_) {
       found();
     }
     begin(now);
@@ -59,7 +69,6 @@ class PollWorth {
   // Two looks are no further apart, unless something else ran in between.
   static constexpr Duration kBetweenLooks{8'000};
 
-  bool lost_processor(Time now) const { return now - looked_ > kBetweenLooks; }
   void found() {
     if (credit_ < kCreditMost && ++credit_ == kCreditMost) rest_ = kRestLeast;
   }
@@ -75,10 +84,11 @@ class PollWorth {
   }
 
   Duration poll_;
-  Time since_{};   // it looks, or sleeps
-  Time looked_{};  // when it looked last
+  Time since_{};          // it looks, or sleeps
+  Time looked_ = kNever;  // when it looked last
   bool sleeps_ = false;
   bool interrupted_ = false;  // it lost the processor since it began to look
+  bool crowded_ = false;      // for longer than poll_
   int credit_ = kCreditMost;
   int resting_ = 0;
   int rest_ = kRestLeast;

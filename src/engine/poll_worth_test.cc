@@ -99,6 +99,33 @@ TEST_F(PollWorthTest, WhatCameWhileTheProcessorWasLostIsNotFound) {
   EXPECT_LT(looks, 80);
 }
 
+TEST_F(PollWorthTest, WhoLosesTheProcessorForLongLooksInVain) {
+  worth_.begin(now_);
+  int looks = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    if (worth_.looks(now_)) {
+      ++looks;
+      worth_.looks(now_ += 20 * kPoll);
+    } else {
+      worth_.goes_to_sleep(now_);
+      now_ += kLate;
+    }
+    worth_.worked(now_ += kLook);
+  }
+  EXPECT_LT(looks, 40);
+}
+
+// Between the beginning of a wait and the first look there may be work to finish.
+TEST_F(PollWorthTest, TheWorkItselfIsNoLoss) {
+  worth_.begin(now_);
+  for (int i = 0; i < 3; ++i) wait_in_vain();
+  for (int i = 0; i < 10; ++i) {  // these make up for it
+    EXPECT_TRUE(worth_.looks(now_ += kPoll / 2));
+    worth_.worked(now_ += kLook);
+  }
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(wait_in_vain());
+}
+
 TEST_F(PollWorthTest, ItPaysAgainSoonAfterThingsChanged) {
   worth_.begin(now_);
   for (int i = 0; i < 10'000; ++i) wait_in_vain();
