@@ -6,12 +6,14 @@
 #include "tools/call/command.h"
 #endif
 #include "tools/demo/command.h"
+#include "tools/doctor/command.h"
 #include "tools/dump/command.h"
 #include "tools/exporter/command.h"
 #include "tools/lab/command.h"
 #include "tools/manual/command.h"
 #include "tools/options/command.h"
 #include "tools/options/parse.h"
+#include "tools/parameters/command.h"
 #include "tools/ping/command.h"
 #include "tools/run/command.h"
 #include "tools/serve/command.h"
@@ -24,13 +26,14 @@ namespace {
 
 // One line per subcommand, in the order --help shows them.
 constexpr std::array kCommands = {
-    add_serve_command,    add_ping_command,  add_run_command,
+    add_serve_command,  add_ping_command,   add_run_command,
 #ifdef HOMA_RPC
     add_call_command,
 #endif
-    add_stat_command,     add_top_command,   add_rpcs_command,   add_errors_command,
-    add_exporter_command, add_bench_command, add_demo_command,   add_dump_command,
-    add_lab_command,      add_sim_command,   add_manual_command,
+    add_stat_command,   add_top_command,    add_rpcs_command, add_errors_command,
+    add_doctor_command, add_get_command,    add_set_command,  add_exporter_command,
+    add_bench_command,  add_demo_command,   add_dump_command, add_lab_command,
+    add_sim_command,    add_manual_command,
 };
 
 int main(int argc, char** argv) {

@@ -12,6 +12,7 @@
 
 #include "homa/address.h"
 #include "homa/error.h"
+#include "homa/log.h"
 #include "homa/result.h"
 #include "homa/socket.h"
 
@@ -80,6 +81,11 @@ struct HostConfig {
   double loss = 0, duplication = 0, reordering = 0;
   std::uint64_t fault_seed = 1;
   std::string pcap{};  // write every packet to this file; empty: no
+
+  // What an operator wants to know of an engine in this process: parameters that were changed,
+  // RPCs that failed with a new error or peer. Empty: nobody is told. What happens in homad is in
+  // homad's log.
+  LogFunction log{};
 };
 
 struct Counter {

@@ -68,7 +68,13 @@ Result<std::unique_ptr<engine::Published>, Error> publish(const std::string& des
   const std::string folder = trace::state_folder();
   if (!folder.empty()) {
     auto published = engine::Published::in_folder(folder, description);
-    if (published) return published;
+    if (published) {
+      if (auto requests = (*published)->take_requests(); !requests) {
+        note +=
+            (note.empty() ? "" : "; ") + ("parameters stay as they are: " + requests.error().text);
+      }
+      return published;
+    }
     note += (note.empty() ? "" : "; ") + ("tools do not see it: " + published.error().text);
   }
   return engine::Published::in_private_memory();
@@ -99,6 +105,7 @@ Result<MadeEngine, Error> make_engine(const HostConfig& config, int wake_fd,
       config.coalesce ? Duration(*config.coalesce) : engine::coalesce_for(*core), std::move(state),
       std::move(published).value());
   if (!engine) return Unexpected(engine.error());
+  (*engine)->set_log(config.log);
   return MadeEngine{std::move(engine).value(), capabilities.local, description, std::move(note)};
 }
 

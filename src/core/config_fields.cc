@@ -9,54 +9,68 @@
 namespace homa::core {
 namespace {
 
-// FIELD(name, unit, meaning): one line per field of CoreConfig; a field without a line here cannot
-// be set by name, which config_fields_test notices.
-#define HOMA_CORE_FIELDS(FIELD)                                                                 \
-  FIELD(link_bits_per_second, "bit/s", "rate of the link; 0: packets are not paced")            \
-  FIELD(max_link_usage_percent, "percent", "share of the link's rate that pacing reckons with") \
-  FIELD(nic_backlog_max, "duration", "most data waiting in the NIC by the link model")          \
-  FIELD(device_queue_bytes_max, "bytes", "most data waiting by the device's reports; 0: 40 us") \
-  FIELD(packet_overhead_bytes, "bytes", "on the wire per packet beyond Homa's")                 \
-  FIELD(payload_bytes_max, "bytes", "payload per DATA packet")                                  \
-  FIELD(defer_bytes_min, "bytes", "shorter packets are never held back by pacing")              \
-  FIELD(pacer_fifo_per_mille, "per mille", "share of sent bytes for the oldest message")        \
-  FIELD(unscheduled_bytes, "bytes", "sent of a message without waiting for a grant")            \
-  FIELD(max_incoming, "bytes", "most bytes granted and not received, over all messages")        \
-  FIELD(max_incoming_most, "bytes", "to which max_incoming grows with the rate of arrivals")    \
-  FIELD(overcommit, "messages", "most messages granted at once")                                \
-  FIELD(window, "bytes", "granted ahead per message; 0: max_incoming / (active + 1)")           \
-  FIELD(grant_fifo_per_mille, "per mille", "share of granted bytes for the oldest message")     \
-  FIELD(fifo_grant_increment, "bytes", "granted to the oldest message at a time")               \
-  FIELD(grant_increment_min, "bytes", "a grant advances by no less, but at the end")            \
-  FIELD(grant_tail_bytes, "bytes", "the last of a message, granted at an unscheduled level")    \
-  FIELD(priorities, "levels", "network priorities in use")                                      \
-  FIELD(cutoffs, "bytes", "by priority 0..7: longest message with that unscheduled priority")   \
-  FIELD(cutoff_interval, "duration", "recompute the cutoffs this often; 0: never")              \
-  FIELD(cutoff_messages_min, "messages", "fewer received in an interval: leave the cutoffs")    \
-  FIELD(cutoffs_reply_interval, "duration", "CUTOFFS at most this often to a peer")             \
-  FIELD(tick, "duration", "unit of the timers below")                                           \
-  FIELD(resend_ticks, "ticks", "silence before the first RESEND")                               \
-  FIELD(resend_interval, "ticks", "silence between later RESENDs")                              \
-  FIELD(timeout_ticks, "ticks", "a host that is asked for so long without an answer is dead")   \
-  FIELD(timeout_questions, "questions", "and was asked so often")                               \
-  FIELD(question_interval_max, "duration", "an RPC that waits is asked about this often")       \
-  FIELD(request_ack_ticks, "ticks", "after the last response byte: NEED_ACK")                   \
-  FIELD(need_ack_backoff_max, "duration", "intervals between NEED_ACKs double up to this")      \
-  FIELD(need_ack_give_up, "duration", "then an unacked response is dropped")                    \
-  FIELD(message_bytes_max, "bytes", "longest message sent or taken")                            \
-  FIELD(rpcs_max, "RPCs", "in progress, ours and served")                                       \
-  FIELD(served_rpcs_per_port_max, "RPCs", "unanswered requests per port")                       \
-  FIELD(receive_region_bytes, "bytes", "memory for incoming messages")                          \
-  FIELD(buffer_wait_max, "duration", "a message that finds no room fails after this")           \
-  FIELD(wait_for_memory, "switch", "or, if 1, not as long as its peer lives")                   \
-  FIELD(receive_rate_min, "bytes", "a second, or a message gives way to others that wait")      \
-  FIELD(finished_ids_max, "ids", "remembered, so that no request runs twice")                   \
-  FIELD(peers_max, "peers", "above this, those without RPCs are forgotten")                     \
-  FIELD(trust_kernel_peers, "switch", "kernel peers need not prove their address")              \
-  FIELD(incast_bytes_max, "bytes", "unscheduled bytes over all awaited responses; 0: no limit") \
-  FIELD(canary_no_grants, "switch", "planted fault for the test bench: never grant")            \
-  FIELD(canary_deaf, "switch", "planted fault: packets do not show that their host lives")      \
-  FIELD(canary_no_questions, "switch", "planted fault: never ask about an RPC that waits")
+// FIELD(name, unit, kAnyTime or kAtStart, meaning): one line per field of CoreConfig; a field
+// without a line here cannot be set by name, which config_fields_test notices. kAtStart: a part of
+// the endpoint keeps what it made of the value when it was built.
+#define HOMA_CORE_FIELDS(FIELD)                                                                    \
+  FIELD(link_bits_per_second, "bit/s", kAtStart, "rate of the link; 0: packets are not paced")     \
+  FIELD(max_link_usage_percent, "percent", kAtStart,                                               \
+        "share of the link's rate that pacing reckons with")                                       \
+  FIELD(nic_backlog_max, "duration", kAtStart, "most data waiting in the NIC by the link model")   \
+  FIELD(device_queue_bytes_max, "bytes", kAtStart,                                                 \
+        "most data waiting by the device's reports; 0: 40 us")                                     \
+  FIELD(packet_overhead_bytes, "bytes", kAtStart, "on the wire per packet beyond Homa's")          \
+  FIELD(payload_bytes_max, "bytes", kAtStart, "payload per DATA packet")                           \
+  FIELD(defer_bytes_min, "bytes", kAtStart, "shorter packets are never held back by pacing")       \
+  FIELD(pacer_fifo_per_mille, "per mille", kAtStart, "share of sent bytes for the oldest message") \
+  FIELD(unscheduled_bytes, "bytes", kAnyTime, "sent of a message without waiting for a grant")     \
+  FIELD(max_incoming, "bytes", kAtStart, "most bytes granted and not received, over all messages") \
+  FIELD(max_incoming_most, "bytes", kAtStart,                                                      \
+        "to which max_incoming grows with the rate of arrivals")                                   \
+  FIELD(overcommit, "messages", kAtStart, "most messages granted at once")                         \
+  FIELD(window, "bytes", kAnyTime, "granted ahead per message; 0: max_incoming / (active + 1)")    \
+  FIELD(grant_fifo_per_mille, "per mille", kAnyTime,                                               \
+        "share of granted bytes for the oldest message")                                           \
+  FIELD(fifo_grant_increment, "bytes", kAnyTime, "granted to the oldest message at a time")        \
+  FIELD(grant_increment_min, "bytes", kAnyTime, "a grant advances by no less, but at the end")     \
+  FIELD(grant_tail_bytes, "bytes", kAnyTime,                                                       \
+        "the last of a message, granted at an unscheduled level")                                  \
+  FIELD(priorities, "levels", kAtStart, "network priorities in use")                               \
+  FIELD(cutoffs, "bytes", kAtStart,                                                                \
+        "by priority 0..7: longest message with that unscheduled priority")                        \
+  FIELD(cutoff_interval, "duration", kAnyTime, "recompute the cutoffs this often; 0: never")       \
+  FIELD(cutoff_messages_min, "messages", kAnyTime,                                                 \
+        "fewer received in an interval: leave the cutoffs")                                        \
+  FIELD(cutoffs_reply_interval, "duration", kAnyTime, "CUTOFFS at most this often to a peer")      \
+  FIELD(tick, "duration", kAtStart, "unit of the timers below")                                    \
+  FIELD(resend_ticks, "ticks", kAnyTime, "silence before the first RESEND")                        \
+  FIELD(resend_interval, "ticks", kAnyTime, "silence between later RESENDs")                       \
+  FIELD(timeout_ticks, "ticks", kAnyTime,                                                          \
+        "a host that is asked for so long without an answer is dead")                              \
+  FIELD(timeout_questions, "questions", kAnyTime, "and was asked so often")                        \
+  FIELD(question_interval_max, "duration", kAnyTime,                                               \
+        "an RPC that waits is asked about this often")                                             \
+  FIELD(request_ack_ticks, "ticks", kAnyTime, "after the last response byte: NEED_ACK")            \
+  FIELD(need_ack_backoff_max, "duration", kAnyTime,                                                \
+        "intervals between NEED_ACKs double up to this")                                           \
+  FIELD(need_ack_give_up, "duration", kAnyTime, "then an unacked response is dropped")             \
+  FIELD(message_bytes_max, "bytes", kAtStart, "longest message sent or taken")                     \
+  FIELD(rpcs_max, "RPCs", kAtStart, "in progress, ours and served")                                \
+  FIELD(served_rpcs_per_port_max, "RPCs", kAnyTime, "unanswered requests per port")                \
+  FIELD(receive_region_bytes, "bytes", kAtStart, "memory for incoming messages")                   \
+  FIELD(buffer_wait_max, "duration", kAnyTime, "a message that finds no room fails after this")    \
+  FIELD(wait_for_memory, "switch", kAnyTime, "or, if 1, not as long as its peer lives")            \
+  FIELD(receive_rate_min, "bytes", kAnyTime,                                                       \
+        "a second, or a message gives way to others that wait")                                    \
+  FIELD(finished_ids_max, "ids", kAtStart, "remembered, so that no request runs twice")            \
+  FIELD(peers_max, "peers", kAnyTime, "above this, those without RPCs are forgotten")              \
+  FIELD(trust_kernel_peers, "switch", kAnyTime, "kernel peers need not prove their address")       \
+  FIELD(incast_bytes_max, "bytes", kAnyTime,                                                       \
+        "unscheduled bytes over all awaited responses; 0: no limit")                               \
+  FIELD(canary_no_grants, "switch", kAtStart, "planted fault for the test bench: never grant")     \
+  FIELD(canary_deaf, "switch", kAtStart,                                                           \
+        "planted fault: packets do not show that their host lives")                                \
+  FIELD(canary_no_questions, "switch", kAtStart, "planted fault: never ask about an RPC that waits")
 
 // How the text of a whole number is read, by the field's unit.
 enum class NumberKind : std::uint8_t { kCount, kBytes, kRate };
@@ -153,8 +167,12 @@ std::string get_member(const CoreConfig& config) {
 }
 
 constexpr ConfigField kFields[] = {
-#define HOMA_CORE_FIELD(name, unit, meaning)                                \
-  {#name, unit, meaning, &set_member<&CoreConfig::name, number_kind(unit)>, \
+#define HOMA_CORE_FIELD(name, unit, settable, meaning) \
+  {#name,                                              \
+   unit,                                               \
+   Settable::settable,                                 \
+   meaning,                                            \
+   &set_member<&CoreConfig::name, number_kind(unit)>,  \
    &get_member<&CoreConfig::name>},
     HOMA_CORE_FIELDS(HOMA_CORE_FIELD)
 #undef HOMA_CORE_FIELD
@@ -176,6 +194,23 @@ Result<void, Error> set_field(CoreConfig& config, std::string_view name, std::st
   }
   return Unexpected(
       Error{ErrorCode::kInvalidArgument, "there is no parameter named " + std::string(name)});
+}
+
+Result<void, Error> change_field(CoreConfig& config, std::string_view name,
+                                 std::string_view value) {
+  CoreConfig changed = config;
+  if (auto set = set_field(changed, name, value); !set) return set;
+  for (const ConfigField& field : kFields) {
+    if (field.name != name || field.settable == Settable::kAnyTime) continue;
+    return Unexpected(Error{
+        ErrorCode::kInvalidArgument,
+        "parameter " + std::string(name) +
+            " counts from the start of an engine; set it there (HostConfig::parameters, --set, "
+            "[parameters] of homad's configuration)"});
+  }
+  if (auto valid = changed.validate(); !valid) return valid;
+  config = changed;
+  return {};
 }
 
 Result<void, Error> set_fields(CoreConfig& config,

@@ -16,9 +16,12 @@
 
 namespace homa::core {
 
+enum class Settable { kAnyTime, kAtStart };
+
 struct ConfigField {
   std::string_view name;
   std::string_view unit;  // "bytes", "bit/s", "duration", ...
+  Settable settable;
   std::string_view meaning;
   Result<void, Error> (*set)(CoreConfig& config, std::string_view value);
   std::string (*get)(const CoreConfig& config);
@@ -29,6 +32,9 @@ std::span<const ConfigField> config_fields();
 
 // kInvalidArgument names the field and what was expected. Ranges are CoreConfig::validate()'s.
 Result<void, Error> set_field(CoreConfig& config, std::string_view name, std::string_view value);
+// The same for the configuration of an endpoint that works. kInvalidArgument also for a field that
+// is set only at the start; then nothing has changed.
+Result<void, Error> change_field(CoreConfig& config, std::string_view name, std::string_view value);
 Result<void, Error> set_fields(CoreConfig& config,
                                const std::map<std::string, std::string>& values);
 

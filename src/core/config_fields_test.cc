@@ -29,6 +29,31 @@ TEST(ConfigFields, SetsEachKindOfField) {
   EXPECT_EQ(config.priorities, 4);
 }
 
+TEST(ConfigFields, WhatCountsFromTheStartIsNotChangedLater) {
+  CoreConfig config;
+  ASSERT_TRUE(change_field(config, "unscheduled_bytes", "20k"));
+  EXPECT_EQ(config.unscheduled_bytes, 20'000U);
+  const auto late = change_field(config, "rpcs_max", "64");
+  ASSERT_FALSE(late);
+  EXPECT_NE(late.error().text.find("rpcs_max counts from the start"), std::string::npos);
+  EXPECT_EQ(config.rpcs_max, CoreConfig{}.rpcs_max);
+}
+
+TEST(ConfigFields, AChangeThatWouldBeInvalidChangesNothing) {
+  CoreConfig config;
+  for (const auto& [name, value] : std::map<std::string, std::string>{{"unscheduled_bytes", "0"},
+                                                                      {"window", "2G"},
+                                                                      {"resend_ticks", "100"},
+                                                                      {"no_such_thing", "1"}}) {
+    const auto refused = change_field(config, name, value);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  }
+  EXPECT_EQ(config.unscheduled_bytes, CoreConfig{}.unscheduled_bytes);
+  EXPECT_EQ(config.window, CoreConfig{}.window);
+  EXPECT_EQ(config.resend_ticks, CoreConfig{}.resend_ticks);
+}
+
 TEST(ConfigFields, RefusesWhatIsNotAValueAndSaysWhatIs) {
   CoreConfig config;
   for (const auto& [name, value] :

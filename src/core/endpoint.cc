@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/config_fields.h"
 #include "core/control_packets.h"
 #include "core/data_packets.h"
 #include "core/endpoint_state.h"
@@ -152,6 +153,9 @@ UnusedMemory Endpoint::memory_pass_step(AccountId id, std::uint64_t bytes_max) {
 }
 
 const CoreConfig& Endpoint::config() const { return impl_->state.config; }
+Result<void, Error> Endpoint::set_parameter(std::string_view name, std::string_view value) {
+  return change_field(impl_->state.config, name, value);
+}
 Identity Endpoint::identity_towards(const Address& peer) const {
   return impl_->state.peers.self_towards(peer);
 }

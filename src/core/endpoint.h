@@ -23,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -30,6 +31,7 @@
 #include "core/config.h"
 #include "core/memory_pressure.h"
 #include "core/packets.h"
+#include "homa/error.h"
 #include "homa/result.h"
 #include "trace/trace.h"
 
@@ -156,6 +158,9 @@ class Endpoint {
 
   // --- For tools and tests ---
   const CoreConfig& config() const;
+  // Changes a parameter while the endpoint works; what is timed already is not timed anew.
+  // kInvalidArgument: core::change_field() says why.
+  Result<void, Error> set_parameter(std::string_view name, std::string_view value);
   Identity identity_towards(const Address& peer) const;  // that a new peer there sees
   std::size_t rpcs_in_progress() const;                  // live RPC records, ours and served
   std::size_t peers() const;

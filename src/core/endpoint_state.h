@@ -37,7 +37,7 @@ struct EndpointState {
         controls(recorder),
         silence(config) {}
 
-  const CoreConfig config;
+  CoreConfig config;  // changes by Endpoint::set_parameter() only
   trace::Recorder& recorder;
   trace::Counters& counters;
   std::mt19937_64 random;

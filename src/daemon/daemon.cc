@@ -28,6 +28,7 @@ constexpr Duration kCloseAtMost{200'000'000};
 constexpr std::size_t kEventsAtOnce = 64;
 constexpr std::uint64_t kSignalEvent = 0;
 constexpr std::uint64_t kReloadedEvent = 1;
+constexpr std::uint64_t kRequestsEvent = 2;
 // Of the time, what goes to programs that attach and ask: at most a tenth while messages flow.
 constexpr int kShare = 9;
 constexpr Duration kLookInterval{200'000};
@@ -135,6 +136,8 @@ Daemon::Daemon(const DaemonConfig& config, const std::string& file, Parts parts)
   engine_->set_memory_total(host_memory(config));
   watch(epoll_.get(), signals_.get(), kSignalEvent);
   watch(epoll_.get(), reloaded_.get(), kReloadedEvent);
+  watch(epoll_.get(), engine_->requests_descriptor(), kRequestsEvent);
+  engine_->set_log([this](const LogLine& line) { log_.write(line); });
 }
 
 Daemon::~Daemon() = default;
@@ -236,6 +239,8 @@ void Daemon::look_around(Time now) {
       take_signals();
     } else if (event.data.u64 == kReloadedEvent) {
       finish_reload();
+    } else if (event.data.u64 == kRequestsEvent) {
+      engine_->answer_requests();
     } else {
       server_->handle(event);
     }

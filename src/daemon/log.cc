@@ -34,25 +34,27 @@ std::int64_t now_milliseconds() {
 }
 
 // A value with blanks in it is quoted; nothing in it can begin another line.
-std::string quoted(const std::string& value) {
-  if (!value.empty() && value.find_first_of(" \"=\\\n\r\t") == std::string::npos) return value;
+std::string quoted(std::string_view value) {
+  if (!value.empty() && value.find_first_of(" \"=\\\n\r\t") == std::string::npos) {
+    return std::string(value);
+  }
   return nlohmann::json(value).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace
 
-std::string log_line(LogFormat format, std::int64_t milliseconds_since_1970, LogLevel level,
-                     std::string_view event, std::initializer_list<LogField> fields) {
-  const std::string_view level_name = kLevels[static_cast<std::size_t>(level)];
+std::string log_line(LogFormat format, std::int64_t milliseconds_since_1970, const LogLine& said) {
+  const std::string_view level_name = kLevels[static_cast<std::size_t>(said.level)];
   if (format == LogFormat::kJson) {
     nlohmann::ordered_json line{
-        {"time", time_text(milliseconds_since_1970)}, {"level", level_name}, {"event", event}};
-    for (const LogField& field : fields) line[std::string(field.name)] = field.value;
+        {"time", time_text(milliseconds_since_1970)}, {"level", level_name}, {"event", said.text}};
+    for (const LogField& field : said.fields) line[std::string(field.name)] = field.value;
     return line.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
   }
-  std::string line = fmt::format("{} {} {}", time_text(milliseconds_since_1970), level_name, event);
+  std::string line =
+      fmt::format("{} {} {}", time_text(milliseconds_since_1970), level_name, said.text);
   const char* before = ": ";
-  for (const LogField& field : fields) {
+  for (const LogField& field : said.fields) {
     line += fmt::format("{}{}={}", before, field.name, quoted(field.value));
     before = " ";
   }
@@ -74,9 +76,9 @@ Log::~Log() {
   thread_.join();
 }
 
-void Log::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
-  if (level > least_) return;
-  std::string line = log_line(format_, now_milliseconds(), level, event, fields);
+void Log::write(const LogLine& said) {
+  if (said.level > least_) return;
+  std::string line = log_line(format_, now_milliseconds(), said);
   {
     const std::lock_guard lock(mutex_);
     if (waiting_.size() >= kWaitingMax) {
@@ -96,8 +98,10 @@ void Log::run() {
     std::string line = std::move(waiting_.front());
     waiting_.pop_front();
     if (const std::uint64_t dropped = std::exchange(dropped_, 0); dropped > 0) {
-      line += log_line(format_, now_milliseconds(), LogLevel::kWarning, "log lines were dropped",
-                       {{"count", std::to_string(dropped)}});
+      const std::string count = std::to_string(dropped);
+      const LogField field{"count", count};
+      line += log_line(format_, now_milliseconds(),
+                       {LogLevel::kWarning, {}, "log lines were dropped", std::span(&field, 1)});
     }
     lock.unlock();
     if (!write_out(line)) return;

@@ -8,24 +8,20 @@
 #include <deque>
 #include <initializer_list>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "homa/log.h"
+
 namespace homa::daemon {
 
-enum class LogLevel : std::uint8_t { kError, kWarning, kInfo, kDebug };
 enum class LogFormat : std::uint8_t { kText, kJson };
 
-struct LogField {
-  std::string_view name;
-  std::string value;
-};
-
 // "2026-11-27T15:04:05.123Z info attached: pid=12 user=1000", or the same as a JSON object.
-std::string log_line(LogFormat format, std::int64_t milliseconds_since_1970, LogLevel level,
-                     std::string_view event, std::initializer_list<LogField> fields);
+std::string log_line(LogFormat format, std::int64_t milliseconds_since_1970, const LogLine& line);
 
 class Log {
  public:
@@ -36,7 +32,10 @@ class Log {
   Log& operator=(const Log&) = delete;
 
   // One thread. Never waits for a write.
-  void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
+  void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {}) {
+    write({level, {}, event, std::span(fields.begin(), fields.size())});
+  }
+  void write(const LogLine& line);
   void set_least(LogLevel least) { least_ = least; }
 
  private:

@@ -12,15 +12,20 @@ namespace {
 
 constexpr std::int64_t kTime = 1'764'259'445'123;  // 2025-11-27 16:04:05.123
 
+std::string line_of(LogFormat format, LogLevel level, std::string_view text,
+                    std::initializer_list<LogField> fields) {
+  return log_line(format, kTime, {level, {}, text, std::span(fields.begin(), fields.size())});
+}
+
 TEST(LogLine, IsReadable) {
-  EXPECT_EQ(log_line(LogFormat::kText, kTime, LogLevel::kInfo, "attached",
-                     {{"pid", "12"}, {"why", "two words"}}),
-            "2025-11-27T16:04:05.123Z info attached: pid=12 why=\"two words\"\n");
+  EXPECT_EQ(
+      line_of(LogFormat::kText, LogLevel::kInfo, "attached", {{"pid", "12"}, {"why", "two words"}}),
+      "2025-11-27T16:04:05.123Z info attached: pid=12 why=\"two words\"\n");
 }
 
 TEST(LogLine, IsOneJsonObject) {
   const auto line = nlohmann::json::parse(
-      log_line(LogFormat::kJson, kTime, LogLevel::kWarning, "refused", {{"user", "1000"}}));
+      line_of(LogFormat::kJson, LogLevel::kWarning, "refused", {{"user", "1000"}}));
   EXPECT_EQ(line["time"], "2025-11-27T16:04:05.123Z");
   EXPECT_EQ(line["level"], "warning");
   EXPECT_EQ(line["event"], "refused");
@@ -29,10 +34,10 @@ TEST(LogLine, IsOneJsonObject) {
 
 TEST(LogLine, NothingInAValueBeginsAnotherLineOrBreaksIt) {
   const std::string evil = "a\nb\xff\"=";
-  const std::string text = log_line(LogFormat::kText, kTime, LogLevel::kInfo, "x", {{"v", evil}});
+  const std::string text = line_of(LogFormat::kText, LogLevel::kInfo, "x", {{"v", evil}});
   EXPECT_EQ(text.find('\n'), text.size() - 1);
-  EXPECT_TRUE(nlohmann::json::accept(
-      log_line(LogFormat::kJson, kTime, LogLevel::kInfo, "x", {{"v", evil}})));
+  EXPECT_TRUE(
+      nlohmann::json::accept(line_of(LogFormat::kJson, LogLevel::kInfo, "x", {{"v", evil}})));
 }
 
 class LogTest : public ::testing::Test {

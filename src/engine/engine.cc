@@ -142,6 +142,7 @@ std::size_t Engine::guarded(Work work) {
 void Engine::stop_for_want_of_memory() {
   out_of_memory_ = true;
   published_->stopped_for_want_of_memory();
+  log_.out_of_memory();
   load_ = LinkLoad(0);  // it carries nothing any more
   outgoing_.clear();
   attachments_.clear();
@@ -150,6 +151,10 @@ void Engine::stop_for_want_of_memory() {
 std::size_t Engine::step(Time now) {
   return guarded([&] {
     if (now >= sampler_.due()) sample(now);
+    if (now >= requests_due_) {
+      requests_due_ = requests_descriptor() < 0 ? kNever : now + kBetweenRequests;
+      answer_requests();
+    }
     now = forward(now);
     std::size_t done = 0;
     bool looked = true;           // or there is nothing to look for
@@ -293,7 +298,10 @@ void Engine::dispatch(Time now, const core::Event& event) {
       return;
     case core::Event::Kind::kFailed:
       if (!is_served(event.rpc)) {
-        published_->failed(event.error, event.executed, {event.peer, raw(event.peer_port)});
+        const SocketAddress peer{event.peer, raw(event.peer_port)};
+        if (published_->failed(event.error, event.executed, peer)) {
+          log_.rpc_failed(published_->measured().clock(), event.error, event.executed, peer);
+        }
       }
       if (attached != nullptr) attached->on_failed(event);
       return;
@@ -362,25 +370,38 @@ bool Engine::wait(Time now, Time until, std::unique_lock<std::mutex>* owner) {
   // Nothing is to be received before a port is open, see kStartGrace.
   const bool looks_away = load_.busy() || start_ends_ == kNever || out_of_memory_;
   until = std::min(until, load_.busy() ? next_look() : next_deadline());
-  const Duration at_most = until == kNever ? kLongestSleep : std::min(until - now, kLongestSleep);
   const std::span<const int> of_io = looks_away ? std::span<const int>() : io_->descriptors();
   if (!looks_away && (owner == nullptr || of_io.empty() || of_io.size() > kIoDescriptorsMax)) {
-    return io_->wait(at_most, wake_fd_);
+    const bool hears = owner == nullptr || requests_descriptor() < 0;
+    return io_->wait(longest_sleep(now, until, hears ? kLongestSleep : kLongestDeafSleep),
+                     wake_fd_);
   }
-  std::array<pollfd, 1 + kIoDescriptorsMax> all{{{wake_fd_, POLLIN, 0}}};
-  const auto descriptors = std::span(all).first(1 + of_io.size());
-  for (std::size_t i = 0; i < of_io.size(); ++i) descriptors[i + 1] = {of_io[i], POLLIN, 0};
+  std::array<pollfd, 2 + kIoDescriptorsMax> all{
+      {{wake_fd_, POLLIN, 0}, {requests_descriptor(), POLLIN, 0}}};
+  const auto descriptors = std::span(all).first(2 + of_io.size());
+  for (std::size_t i = 0; i < of_io.size(); ++i) descriptors[i + 2] = {of_io[i], POLLIN, 0};
   if (owner != nullptr) owner->unlock();
-  const bool ready = io::sleep_on(descriptors, at_most);
+  const bool ready = io::sleep_on(descriptors, longest_sleep(now, until, kLongestSleep));
   if (owner != nullptr) owner->lock();
   if (!ready) return false;
+  if (descriptors[1].revents != 0) requests_due_ = Time::min();
   // The back end takes note of errors and of what changed.
   bool news = false;
-  for (std::size_t i = 1; i < descriptors.size(); ++i) {
-    news = news || (descriptors[i].revents & (i == 1 ? POLLERR : POLLIN | POLLERR)) != 0;
+  for (std::size_t i = 2; i < descriptors.size(); ++i) {
+    news = news || (descriptors[i].revents & (i == 2 ? POLLERR : POLLIN | POLLERR)) != 0;
   }
   if (news && !out_of_memory_) io_->wait(Duration::zero(), -1);
   return descriptors[0].revents != 0;
+}
+
+void Engine::answer_requests() {
+  guarded([&] {
+    published_->requests().answer(endpoint_, [this](const ParameterChange& change) {
+      log_.parameter_changed(change);
+      deadline_ = Time::min();  // what is due may have changed
+    });
+    return std::size_t{0};
+  });
 }
 
 void Engine::close(Duration at_most) {

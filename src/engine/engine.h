@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "core/endpoint.h"
 #include "engine/attachments.h"
+#include "engine/engine_log.h"
 #include "engine/engine_time.h"
 #include "engine/idle_memory.h"
 #include "engine/link_load.h"
@@ -118,6 +119,15 @@ class Engine {
   // Any thread: ends a sleep().
   void wake();
 
+  // Tells `log` from now on what an operator wants to know.
+  void set_log(LogFunction log) { log_.set(std::move(log)); }
+
+  // Requests of tools for parameters (ParameterRequests). step() looks for them a few times a
+  // second, and sleep() ends when one comes; -1: none will. If the engine was created with an epoll
+  // descriptor, its owner adds this one and calls answer_requests() when it is readable.
+  int requests_descriptor() const { return published_->requests().descriptor(); }
+  void answer_requests();
+
   // See io::PacketIo. Until close().
   int transferable_socket() const { return io_ ? io_->transferable_socket() : -1; }
   // False: it was closed, or has stopped because there was no memory.
@@ -133,6 +143,9 @@ class Engine {
   static constexpr std::size_t kPathsPerStep = 64;
   static constexpr std::size_t kIoDescriptorsMax = 4;
   static constexpr Duration kLongestSleep{3'600'000'000'000};
+  static constexpr Duration kBetweenRequests{100'000'000};
+  // Where the sleep does not end by a request.
+  static constexpr Duration kLongestDeafSleep{1'000'000'000};
 
   Engine(const core::CoreConfig& config, std::unique_ptr<io::PacketIo> io, std::uint64_t seed,
          int wake_fd, Duration coalesce, ReceiveRegion receive,
@@ -161,6 +174,9 @@ class Engine {
   void sample(Time clock);
   void send_all(Time until);
   Time next_look() const { return time_.by_clock(rhythm_.next(endpoint_.awaits_short())); }
+  Duration longest_sleep(Time now, Time until, Duration longest) const {
+    return until == kNever ? longest : std::min(until - now, longest);
+  }
   // Whether the wake descriptor is readable.
   bool wait(Time now, Time until, std::unique_lock<std::mutex>* owner);
 
@@ -181,6 +197,8 @@ class Engine {
   EngineTime time_;
   IdleMemory idle_memory_;
   Sampler sampler_;
+  EngineLog log_;
+  Time requests_due_{};  // when step() looks for them
   std::array<io::RxFrame, kBatch> received_;
   std::array<io::IoError, 8> errors_;
   Time deadline_{};  // the endpoint's, when work() last ended

@@ -37,24 +37,25 @@ void ErrorLog::note(std::int64_t now, ErrorCode code, std::string_view text) {
   note(now, error);
 }
 
-void ErrorLog::note(std::int64_t now, ErrorCode code, Executed executed,
+bool ErrorLog::note(std::int64_t now, ErrorCode code, Executed executed,
                     const SocketAddress& peer) {
   ErrorEntry error;
   error.code = static_cast<std::uint32_t>(code);
   error.executed = static_cast<std::uint32_t>(executed);
   error.peer = {peer.host.ip, peer.host.udp_port, peer.port, peer.host.scope};
   trace::set_text(error.text, to_string(code));
-  note(now, error);
+  return note(now, error);
 }
 
-void ErrorLog::note(std::int64_t now, const ErrorEntry& error) {
+bool ErrorLog::note(std::int64_t now, const ErrorEntry& error) {
   ErrorEntry* oldest = &entries_.front();
   for (ErrorEntry& entry : entries_) {
     if (entry.count > 0 && same(entry, error)) {
-      return write_whole(entry, [&] {
+      write_whole(entry, [&] {
         ++entry.count;
         entry.last = now;
       });
+      return false;
     }
     if (happened(entry) < happened(*oldest)) oldest = &entry;
   }
@@ -66,6 +67,7 @@ void ErrorLog::note(std::int64_t now, const ErrorEntry& error) {
     oldest->executed = error.executed;
     oldest->text = error.text;
   });
+  return true;
 }
 
 }  // namespace homa::engine

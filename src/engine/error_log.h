@@ -20,10 +20,11 @@ class ErrorLog {
   void note(std::int64_t now, ErrorCode code, std::string_view text);
   // Of an RPC with `peer`. One that is known already counts up; otherwise the one that did not
   // happen for the longest time gives way. A look at each entry.
-  void note(std::int64_t now, ErrorCode code, Executed executed, const SocketAddress& peer);
+  // True: it was not known.
+  bool note(std::int64_t now, ErrorCode code, Executed executed, const SocketAddress& peer);
 
  private:
-  void note(std::int64_t now, const trace::ErrorEntry& error);
+  bool note(std::int64_t now, const trace::ErrorEntry& error);
 
   std::span<trace::ErrorEntry> entries_;
 };

@@ -158,6 +158,13 @@ Published::~Published() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
+Result<void, Error> Published::take_requests() {
+  auto requests = ParameterRequests::open(path_);
+  if (!requests) return Unexpected(requests.error());
+  requests_ = std::move(requests).value();
+  return {};
+}
+
 trace::Counters& Published::counters() { return parts_->counters; }
 const trace::Counters& Published::counters() const { return parts_->counters; }
 trace::Gauges& Published::gauges() { return parts_->gauges; }
@@ -187,8 +194,8 @@ void Published::sampled(Time clock) {
                                std::memory_order_relaxed);
 }
 
-void Published::failed(ErrorCode code, Executed executed, const SocketAddress& peer) {
-  errors_.note(since_1970(), code, executed, peer);
+bool Published::failed(ErrorCode code, Executed executed, const SocketAddress& peer) {
+  return errors_.note(since_1970(), code, executed, peer);
 }
 
 void Published::stopped_for_want_of_memory() {

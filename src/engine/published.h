@@ -15,6 +15,7 @@
 #include "base/mapping.h"
 #include "engine/error_log.h"
 #include "engine/measured.h"
+#include "engine/parameter_requests.h"
 #include "io/packet_io.h"
 #include "trace/gauges.h"
 #include "trace/state_layout.h"
@@ -39,6 +40,10 @@ class Published {
   Published(const Published&) = delete;
   Published& operator=(const Published&) = delete;
 
+  // From now on tools may ask for parameters and change them. kSystem.
+  Result<void, Error> take_requests();
+  const ParameterRequests& requests() const { return requests_; }
+
   trace::Counters& counters();
   const trace::Counters& counters() const;
   trace::Gauges& gauges();
@@ -48,8 +53,8 @@ class Published {
   void set_rpcs(Time clock, std::span<const trace::RpcEntry> rpcs);
   // Gauges and tables are as of `clock`.
   void sampled(Time clock);
-  // An RPC of ours with `peer` failed.
-  void failed(ErrorCode code, Executed executed, const SocketAddress& peer);
+  // An RPC of ours with `peer` failed. True: tools have not seen this error with this peer yet.
+  bool failed(ErrorCode code, Executed executed, const SocketAddress& peer);
   void stopped_for_want_of_memory();
 
  private:
@@ -67,6 +72,7 @@ class Published {
   Parts* const parts_;
   Measured measured_;
   ErrorLog errors_;
+  ParameterRequests requests_;
 };
 
 }  // namespace homa::engine

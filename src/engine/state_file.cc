@@ -16,6 +16,7 @@
 
 #include "base/descriptor.h"
 #include "base/failure.h"
+#include "trace/parameter_request.h"
 #include "trace/state_owner.h"
 
 namespace homa::engine {
@@ -85,7 +86,9 @@ void remove_old_state_files(const std::string& folder, Time clock) {
   const auto now = static_cast<std::uint64_t>(clock.time_since_epoch().count());
   for (std::size_t i = 0; i < left.size(); ++i) {
     const bool recent = left[i].sampled + static_cast<std::uint64_t>(kKeptFor.count()) > now;
-    if (i >= kKeptFiles || !recent) ::unlink(left[i].path.c_str());
+    if (i < kKeptFiles && recent) continue;
+    ::unlink(left[i].path.c_str());
+    ::unlink(trace::parameter_socket(left[i].path).c_str());
   }
 }
 

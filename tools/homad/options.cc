@@ -32,7 +32,6 @@ void HomadOptions::add_to(CLI::App& app) {
 }
 
 Result<daemon::DaemonConfig, Error> HomadOptions::config() const {
-  using daemon::LogLevel;
   daemon::DaemonConfig config;
   config.host = host_.host_config();
   if (!file_.empty()) {

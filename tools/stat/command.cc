@@ -16,6 +16,7 @@
 #include "tools/options/quantity_option.h"
 #include "tools/process/process.h"
 #include "tools/stat/report.h"
+#include "trace/parameter_request.h"
 
 namespace homa::tools {
 namespace {
@@ -107,7 +108,9 @@ int watch(const Settings& settings) {
 int remove_dead() {
   std::size_t removed = 0;
   for (const EngineState& engine : observe::read_states(trace::state_folder(), true)) {
-    if (engine.owner == trace::Owner::kGone && ::unlink(engine.path.c_str()) == 0) ++removed;
+    if (engine.owner != trace::Owner::kGone || ::unlink(engine.path.c_str()) != 0) continue;
+    ::unlink(trace::parameter_socket(engine.path).c_str());
+    ++removed;
   }
   fmt::print("{} removed\n", removed);
   return kSuccess;
