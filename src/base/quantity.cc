@@ -91,6 +91,14 @@ std::optional<std::uint64_t> parse(std::string_view text, std::span<const Unit> 
 
 }  // namespace
 
+std::optional<double> parse_number(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  double number = 0;
+  const auto read = std::from_chars(text.data(), end, number);
+  const bool whole = read.ec == std::errc{} && read.ptr == end;
+  return whole && std::isfinite(number) ? std::optional(number) : std::nullopt;
+}
+
 std::optional<std::uint64_t> parse_count(std::string_view text) { return parse(text, kCounts); }
 std::optional<std::uint64_t> parse_bytes(std::string_view text) { return parse(text, kBytes); }
 std::optional<std::uint64_t> parse_rate(std::string_view text) { return parse(text, kRates); }

@@ -15,6 +15,8 @@
 
 namespace homa::base {
 
+// "-3", "0.25", "1e-6": any finite number, without a unit.
+std::optional<double> parse_number(std::string_view text);
 // "1000", "40k", "1M", "2.5G": decimal prefixes.
 std::optional<std::uint64_t> parse_count(std::string_view text);
 // "1500", "64kb", "1 MB": decimal prefixes, but kib, mib, gib are powers of 1024.

@@ -7,6 +7,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
+TEST(Quantity, NumbersHaveASignAndNoUnit) {
+  EXPECT_EQ(parse_number("0.25"), 0.25);
+  EXPECT_EQ(parse_number("-3"), -3);
+  EXPECT_EQ(parse_number("1e-6"), 1e-6);
+  for (const char* text : {"", " 1", "1 ", "1k", "nan", "inf", "-inf", "1e999", "0x10", "1,5"}) {
+    EXPECT_FALSE(parse_number(text)) << text;
+  }
+}
+
 TEST(Quantity, CountsHaveDecimalPrefixes) {
   EXPECT_EQ(parse_count("40"), 40U);
   EXPECT_EQ(parse_count("40k"), 40'000U);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/failure.h"
+
 namespace homa::sim {
 namespace {
 constexpr int kDoublingsMax = 10;
@@ -10,9 +12,9 @@ constexpr int kDoublingsMax = 10;
 Result<void, Error> DctcpConfig::validate() const {
   if (segment_bytes < 64 || segment_bytes > 65'000 || header_bytes > 200 ||
       initial_window_segments < 1 || !(gain > 0) || gain > 1 || timeout_min <= SimTime::zero()) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument,
-                            "dctcp: segment_bytes must be 64..65000, header_bytes up to 200, "
-                            "initial_window_segments and timeout_min positive, gain in (0, 1]"});
+    return failure(ErrorCode::kInvalidArgument,
+                   "dctcp: segment_bytes must be 64..65000, header_bytes up to 200, "
+                   "initial_window_segments and timeout_min positive, gain in (0, 1]");
   }
   return {};
 }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/failure.h"
+
 namespace homa::sim {
 
 Result<void, Error> SwitchConfig::validate() const {
   const auto refused = [](const char* text) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument, std::string("switch: ") + text});
+    return failure(ErrorCode::kInvalidArgument, std::string("switch: ") + text);
   };
   if (buffer_bytes < 2'000) return refused("buffer_bytes must be at least 2000");
   if (shared_percent < 1 || shared_percent > 10'000) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/failure.h"
 #include "sim/oracle.h"
 
 namespace homa::sim {
@@ -36,13 +37,13 @@ Result<void, Error> SimConfig::validate() const {
   if (auto valid = traffic.validate(topology); !valid) return valid;
   if (auto valid = dctcp.validate(); !valid) return valid;
   if (traffic.request_response && protocol != Protocol::kHoma) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument,
-                            "request-response traffic is for Homa only; the baselines carry "
-                            "one-way messages"});
+    return failure(ErrorCode::kInvalidArgument,
+                   "request-response traffic is for Homa only; the baselines carry "
+                   "one-way messages");
   }
   for (const Fault& fault : faults.plan) {
     if (fault.host >= topology.hosts) {
-      return Unexpected(Error{ErrorCode::kInvalidArgument, "faults: no such host"});
+      return failure(ErrorCode::kInvalidArgument, "faults: no such host");
     }
   }
   const auto core = derive(homa, topology, traffic.distribution().value());

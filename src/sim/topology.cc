@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/failure.h"
 #include "wire/header.h"
 
 namespace homa::sim {
 namespace {
 
 Unexpected<Error> refused(std::string text) {
-  return Unexpected(Error{ErrorCode::kInvalidArgument, "topology: " + std::move(text)});
+  return failure(ErrorCode::kInvalidArgument, "topology: " + std::move(text));
 }
 
 }  // namespace

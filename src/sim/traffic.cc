@@ -2,27 +2,30 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <utility>
 
 #include "base/check.h"
+#include "base/failure.h"
+#include "base/quantity.h"
 
 namespace homa::sim {
 namespace {
 
 Unexpected<Error> refused(std::string text) {
-  return Unexpected(Error{ErrorCode::kInvalidArgument, "traffic: " + std::move(text)});
+  return failure(ErrorCode::kInvalidArgument, "traffic: " + std::move(text));
 }
 
 // Takes a number and the comma after it from the start of `text`.
 bool take_number(std::string_view& text, double& value) {
   const std::size_t comma = text.find(',');
-  const std::string field(text.substr(0, comma));
+  std::string_view field = text.substr(0, comma);
   text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
-  char* end = nullptr;
-  value = std::strtod(field.c_str(), &end);
-  while (*end == ' ' || *end == '\r') ++end;
-  return !field.empty() && *end == '\0' && std::isfinite(value);
+  constexpr std::string_view kBlanks = " \t\r";
+  field.remove_prefix(std::min(field.find_first_not_of(kBlanks), field.size()));
+  field = field.substr(0, field.find_last_not_of(kBlanks) + 1);
+  const auto number = base::parse_number(field);
+  value = number.value_or(0);
+  return number.has_value();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/failure.h"
 #include "base/quantity.h"
 #include "sim/workload_tables.h"
 
@@ -42,9 +43,9 @@ Result<WorkloadDistribution, Error> WorkloadDistribution::named(std::string_view
   }
   const auto bytes = base::parse_bytes(name);
   if (!bytes || *bytes == 0 || *bytes > kFixedBytesMax) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument,
-                            "workload \"" + std::string(name) +
-                                "\" is neither w1..w5 nor a number of bytes from 1 to 2^30"});
+    return failure(ErrorCode::kInvalidArgument,
+                   "workload \"" + std::string(name) +
+                       "\" is neither w1..w5 nor a number of bytes from 1 to 2^30");
   }
   return fixed(static_cast<std::uint32_t>(*bytes));
 }
