@@ -17,6 +17,7 @@
 #include "channel/atomic.h"
 #include "channel/wake.h"
 #include "client/counters.h"
+#include "client/guard.h"
 #include "client/signals_blocked.h"
 #include "daemon/sandbox.h"
 #include "engine/poll_worth.h"
@@ -72,6 +73,20 @@ void watch(int epoll, int descriptor, std::uint64_t event_data) {
 
 Result<std::unique_ptr<Daemon>, Error> Daemon::start(const DaemonConfig& config,
                                                      const std::string& file, bool replace) {
+  try {
+    return start_or_throw(config, file, replace);
+  } catch (const std::bad_alloc&) {
+    return client::out_of_memory();
+  } catch (const std::system_error& failed) {
+    return failure(ErrorCode::kSystem,
+                   "cannot start the thread that writes the log: " + failed.code().message() +
+                       "; raise the limit of threads (ulimit -u, the cgroup's pids.max)");
+  }
+}
+
+Result<std::unique_ptr<Daemon>, Error> Daemon::start_or_throw(const DaemonConfig& config,
+                                                              const std::string& file,
+                                                              bool replace) {
   raise_descriptor_limit();
   auto signals = block_signals();
   if (!signals) return Unexpected(signals.error());

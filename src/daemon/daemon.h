@@ -41,6 +41,9 @@ class Daemon {
     Listener listener;
   };
   Daemon(const DaemonConfig& config, const std::string& file, Parts parts);
+  static Result<std::unique_ptr<Daemon>, Error> start_or_throw(const DaemonConfig& config,
+                                                               const std::string& file,
+                                                               bool replace);
   void give_up_privileges();
   void stop();
   Result<void, Error> begin_replacement(int connection, const Credentials& who);

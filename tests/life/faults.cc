@@ -176,6 +176,11 @@ void* mmap(void* at, size_t bytes, int protection, int flags, int fd, off_t offs
   return memory;
 }
 
+// What libbpf calls.
+void* mmap64(void* at, size_t bytes, int protection, int flags, int fd, off64_t offset) noexcept {
+  return mmap(at, bytes, protection, flags, fd, offset);
+}
+
 int munmap(void* at, size_t bytes) noexcept {
   static auto* const real = next<int(void*, size_t)>("munmap");
   const int result = real(at, bytes);

@@ -4,18 +4,24 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
+#include <csignal>
 #include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "daemon/daemon.h"
 #include "homa/homa.h"
 #include "homa/host.h"
 #include "life/faults.h"
+#include "support/long_tests.h"
+#include "system/namespace.h"
 
 namespace homa {
 namespace {
@@ -187,22 +193,28 @@ test::Holdings alone() {
   return now;
 }
 
-// Runs `work` with fault after fault until a run meets none. Returns how many runs met one.
-void sweep(const char* name, const Work& work, FaultPlan plan) {
+struct SweepOptions {
+  bool forgives = false;   // a library of others forgets mappings when a call of its own fails
+  std::uint64_t step = 1;  // every call fails once; 2: every second one
+};
+
+// Runs `work` with fault after fault until a run meets none.
+void sweep(const char* name, const Work& work, FaultPlan plan, const SweepOptions& options = {}) {
   // Caches that live as long as the process are filled: the C interface's last error, and others.
   ASSERT_LT(homa_parse_address("this is no address, and the error that says so is long", nullptr),
             0);
   ASSERT_TRUE(work().complete) << name;
-  const test::Holdings before = alone();
+  test::Holdings before = alone();
   ASSERT_TRUE(work().complete) << name;
   ASSERT_EQ(settled_holdings(before), before) << "it leaks without a fault";
   constexpr std::uint64_t kAtMost = 5'000;
   std::uint64_t runs = 0;
-  for (plan.first = 0; plan.first < kAtMost; ++plan.first, ++runs) {
+  for (; plan.first < kAtMost; plan.first += options.step, ++runs) {
     test::plan_faults(plan);
     const Outcome outcome = work();
     test::end_faults();
     const test::Holdings after = settled_holdings(before);
+    if (options.forgives) before.mappings = std::max(before.mappings, after.mappings);
     const std::string where = std::string(name) + ", fault " + std::to_string(plan.first) +
                               (plan.persistent ? " and all after it (" : " (") +
                               test::first_fault() + "): " + outcome.error.data();
@@ -274,6 +286,73 @@ TEST(LimitsOfRaw, EachSystemCallOfOpeningAndCallingFailsOnce) {
   plan.kind = FaultKind::kCall;
   sweep(
       "raw", [] { return work_in_cpp(kRaw); }, plan);
+}
+
+// The xdp back end has rings, a program for the device, and tables of the kernel's. Each opening of
+// it takes a tenth of a second, so all its calls fail in the long form only. libxdp forgets a ring
+// when it cannot map the next one.
+TEST(LimitsOfXdp, SystemCallsOfOpeningAndCallingFailOnce) {
+  static const HostConfig kXdp = [] {
+    HostConfig config = config_of(true);
+    config.backend = "xdp";
+    config.address = "10.77.0.1";
+    return config;
+  }();
+  std::string reason;
+  const auto hosts = testing::TwoHosts::create(reason);
+  if (!hosts) GTEST_SKIP() << reason;
+  const testing::Namespace::Inside inside = hosts->a->enter();
+  if (const auto host = Host::open(kXdp); !host) GTEST_SKIP() << host.error().text;
+  FaultPlan plan;
+  plan.kind = FaultKind::kCall;
+  sweep("xdp", [] { return work_in_cpp(kXdp); }, plan, {true, test::long_tests() ? 1U : 7U});
+}
+
+// homad's start, in this process. It blocks signals, which the test undoes.
+Outcome start_homad() {
+  static const daemon::DaemonConfig kConfig = [] {
+    daemon::DaemonConfig config;
+    config.socket = "/tmp/homad-limits-" + std::to_string(::getpid());
+    config.host.address = "127.0.0.1";
+    config.host.udp_port = 0;
+    config.log_level = daemon::LogLevel::kError;
+    return config;
+  }();
+  Outcome outcome;
+  sigset_t signals;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &signals);
+  {
+    const auto homad = daemon::Daemon::start(kConfig, "", false);
+    outcome.complete = !refused(homad, outcome);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
+  ::unlink(kConfig.socket.c_str());
+  return outcome;
+}
+
+TEST(LimitsOfHomad, EachSystemCallOfItsStartFailsOnce) {
+  FaultPlan plan;
+  plan.kind = FaultKind::kCall;
+  sweep("homad", start_homad, plan);
+}
+
+TEST(LimitsOfHomad, EachAllocationOfItsStartFailsOnce) {
+  FaultPlan plan;
+  plan.kind = FaultKind::kAllocation;
+  sweep("homad", start_homad, plan);
+}
+
+TEST(LimitsOfHomad, WithoutAThreadItSaysSo) {
+  FaultPlan plan;
+  plan.kind = FaultKind::kCall;
+  plan.call = "pthread_create";
+  plan.persistent = true;
+  test::plan_faults(plan);
+  const Outcome outcome = start_homad();
+  test::end_faults();
+  EXPECT_FALSE(outcome.complete);
+  EXPECT_NE(std::string_view(outcome.error.data()).find("ulimit -u"), std::string_view::npos)
+      << outcome.error.data();
 }
 
 // The engine's thread.
