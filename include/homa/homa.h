@@ -70,6 +70,21 @@ enum homa_engine {
   HOMA_ENGINE_DAEMON = 2 /* homad's; an error where there is none */
 };
 
+enum homa_log_level {
+  HOMA_LOG_ERROR = 0,
+  HOMA_LOG_WARNING = 1,
+  HOMA_LOG_INFO = 2,
+  HOMA_LOG_DEBUG = 3
+};
+struct homa_log_field {
+  const char* name;
+  const char* value;
+};
+/* What happened in the engine of this process that an operator wants to know: homa/log.h says when.
+ * All pointers are gone when it returns. It must be quick, and must not call the host. */
+typedef void (*homa_log_function)(void* context, int level, const char* component, const char* text,
+                                  const struct homa_log_field* fields, size_t count);
+
 /* "udp", "127.0.0.1", ...: what is 0 or NULL has its default. Set size to sizeof(struct). */
 struct homa_host_config {
   size_t size;
@@ -85,6 +100,8 @@ struct homa_host_config {
   const char* parameters;      /* protocol parameters: "name=value name=value ..." */
   const char* daemon_socket;   /* where homad listens; default: HOMA_DAEMON, else its usual place */
   int32_t engine;              /* enum homa_engine */
+  homa_log_function log;       /* default: nobody is told */
+  void* log_context;           /* handed to it */
 };
 
 /* `config` may be NULL. NULL: see `error` (may be NULL) and homa_last_error(). */
@@ -96,6 +113,10 @@ void homa_host_close(homa_host* host);
 int homa_host_description(const homa_host* host, char* text, size_t size);
 /* Writes "10.0.0.1%7000" and the like; returns its length, or -HOMA_EINVALID if it does not fit. */
 int homa_host_address(const homa_host* host, char* text, size_t size);
+/* Calls `each` for every counter of the engine. */
+typedef void (*homa_counter_function)(void* context, const char* name, const char* meaning,
+                                      uint64_t value);
+int homa_host_counters(const homa_host* host, homa_counter_function each, void* context);
 /* Does what is due now, without waiting; returns how much that was. Nobody needs to call it. */
 size_t homa_host_poll(homa_host* host);
 

@@ -100,6 +100,24 @@ homa::Timeout timeout_of(int64_t microseconds) {
 
 std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }
 
+// Calls a C function, which wants texts that end.
+homa::LogFunction log_of(homa_log_function to, void* context) {
+  if (to == nullptr) return {};
+  return [to, context](const homa::LogLine& line) {
+    std::vector<std::string> texts;
+    for (const homa::LogField& field : line.fields) {
+      texts.emplace_back(field.name);
+      texts.emplace_back(field.value);
+    }
+    std::vector<homa_log_field> fields;
+    for (std::size_t i = 0; i < texts.size(); i += 2) {
+      fields.push_back({texts[i].c_str(), texts[i + 1].c_str()});
+    }
+    to(context, static_cast<int>(line.level), std::string(line.component).c_str(),
+       std::string(line.text).c_str(), fields.data(), fields.size());
+  };
+}
+
 homa::Result<homa::HostConfig, Error> config_of(const homa_host_config& from) {
   homa::HostConfig config;
   if (from.engine < HOMA_ENGINE_AUTO || from.engine > HOMA_ENGINE_DAEMON) {
@@ -122,6 +140,7 @@ homa::Result<homa::HostConfig, Error> config_of(const homa_host_config& from) {
   if (from.poll_us != 0) config.poll = std::chrono::microseconds(std::max(from.poll_us, 0));
   if (from.receive_bytes != 0) config.receive_bytes = from.receive_bytes;
   if (from.transmit_bytes != 0) config.transmit_bytes = from.transmit_bytes;
+  config.log = log_of(from.log, from.log_context);
   std::istringstream words(text_or_empty(from.parameters));
   for (std::string word; words >> word;) {
     const std::size_t equals = word.find('=');
@@ -239,6 +258,16 @@ int homa_host_address(const homa_host* host, char* text, size_t size) {
 
 int homa_host_description(const homa_host* host, char* text, size_t size) {
   return guarded([&] { return write_text(host->host.description(), text, size); });
+}
+
+int homa_host_counters(const homa_host* host, homa_counter_function each, void* context) {
+  if (each == nullptr) return invalid("there is no function to call");
+  return guarded([&] {
+    for (const homa::Counter& counter : host->host.counters()) {
+      each(context, counter.name.c_str(), counter.meaning.c_str(), counter.value);
+    }
+    return 0;
+  });
 }
 
 size_t homa_host_poll(homa_host* host) { return host->host.poll(); }

@@ -209,6 +209,7 @@ Result<void, Error> ProgramSession::share_memory(ControlMessage& message) {
       {limits_.sockets, limits_.rpcs, account_limits(limits_, memory_max_, waits_for_memory_)});
   if (!added) return Unexpected(added.error());
   program_ = *added;
+  program_->owner = engine::ProgramOwner{static_cast<std::uint32_t>(who_.pid), who_.user};
   return {};
 }
 

@@ -21,6 +21,27 @@ constexpr std::size_t kBellsPerStep = 64;
 // Submissions and buffers of channels that end.
 constexpr std::size_t kTakenBackInAll = 512;
 
+trace::ProgramEntry entry_of(const Program& program, const core::MemoryUse& use) {
+  trace::ProgramEntry entry;
+  entry.pid = program.owner->pid;
+  entry.user = program.owner->user;
+  entry.sockets = static_cast<std::uint32_t>(program.channels);
+  entry.rpcs = program.rpcs;
+  entry.memory_used = use.share.used;
+  entry.memory_guaranteed = use.share.guaranteed;
+  entry.receive_used = use.receive_bytes;
+  entry.receive_bytes = use.receive_capacity;
+  entry.messages_held = use.remedies.messages_held;
+  entry.incoming_dropped = use.remedies.incoming_dropped;
+  entry.outgoing_dropped = use.remedies.outgoing_dropped;
+  entry.sends_refused = use.remedies.sends_refused;
+  entry.requests_refused = use.remedies.requests_refused;
+  entry.rpcs_refused = program.incidents.rpcs_refused;
+  entry.submissions_refused = program.incidents.submissions_refused;
+  entry.channels_broken = program.incidents.channels_broken;
+  return entry;
+}
+
 }  // namespace
 
 Attachments::Attachments(core::Endpoint& endpoint, ReceiveRegion receive, Published& published,
@@ -129,6 +150,26 @@ Result<Program*, Error> Attachments::add_program(ReceiveRegion receive,
   return program.get();
 } catch (const std::bad_alloc&) {
   return failure(ErrorCode::kNoMemory, "no memory for a further program");
+}
+
+std::size_t Attachments::describe_programs(std::span<trace::ProgramEntry> to) const {
+  const auto uses_more = [](const trace::ProgramEntry& a, const trace::ProgramEntry& b) {
+    return a.memory_used > b.memory_used;
+  };
+  std::size_t count = 0;
+  for (const auto& program : programs_) {
+    if (program == nullptr || !program->owner) continue;
+    const trace::ProgramEntry entry = entry_of(*program, endpoint_.memory_use(program->account));
+    if (count < to.size()) {
+      to[count++] = entry;
+      if (count == to.size()) std::make_heap(to.begin(), to.end(), uses_more);
+    } else if (uses_more(entry, to.front())) {  // the heap's front uses least
+      std::pop_heap(to.begin(), to.end(), uses_more);
+      to.back() = entry;
+      std::push_heap(to.begin(), to.end(), uses_more);
+    }
+  }
+  return count;
 }
 
 void Attachments::add_program(std::shared_ptr<Program> program) {

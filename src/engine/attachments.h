@@ -18,6 +18,7 @@
 #include "engine/attachment.h"
 #include "engine/program.h"
 #include "engine/step_budget.h"
+#include "trace/state_layout.h"
 
 namespace homa::engine {
 
@@ -65,6 +66,9 @@ class Attachments {
                                         std::uint16_t port);
   // The program is gone: what it has is taken back step by step. Do not use `program` any more.
   void remove_program(Program& program);
+  // Other processes' programs: those whose messages take most memory, as many as `to` has room for.
+  // Returns how many.
+  std::size_t describe_programs(std::span<trace::ProgramEntry> to) const;
   std::size_t programs() const { return programs_size_; }  // with those that are leaving
   std::uint64_t incidents() const { return incidents_; }   // of all programs, so far
 

@@ -330,6 +330,11 @@ void Engine::sample(Time clock) {
   set(gauges.link_bits_per_second, endpoint_.config().link_bits_per_second);
   set(gauges.paused_microseconds,
       static_cast<std::uint64_t>(time_.paused() / std::chrono::microseconds(1)));
+  if (serves_programs_) {
+    published_->set_programs(clock, [this](std::span<trace::ProgramEntry> entries) {
+      return attachments_.describe_programs(entries);
+    });
+  }
   published_->set_io(io_->statistics());
   published_->sampled(clock);
 }

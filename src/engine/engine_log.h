@@ -25,6 +25,14 @@ class EngineLog {
   void out_of_memory() const;
 
  private:
+  // A line that cannot be made, for want of memory, is left out: the engine goes on.
+  template <typename Make>
+  void tell(Make make) const try {
+    if (to_) make();
+  } catch (...) {
+    return;
+  }
+
   LogFunction to_;
   Time next_failure_{};
   std::uint64_t untold_ = 0;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <new>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,14 @@ TEST_F(EngineLogTest, ManyFailuresAtOnceAreOneLineThatCountsThem) {
                               " executed=not executed peer=" + address + " others=0",
                           "RPC failed error=cancelled executed=perhaps executed peer=" + address +
                               " others=3"));
+}
+
+TEST(EngineLog, AListenerThatThrowsDoesNotHurtTheEngine) {
+  EngineLog log;
+  log.set([](const LogLine&) { throw std::bad_alloc(); });
+  log.out_of_memory();
+  log.parameter_changed({});
+  log.rpc_failed({}, ErrorCode::kTimeout, Executed::kNo, {});
 }
 
 TEST(EngineLog, SaysNothingWhereNobodyListens) {

@@ -42,8 +42,8 @@ constexpr std::size_t size_class_of(std::uint32_t bytes) {
 struct Histograms {
   // Nanoseconds, up to 18 minutes; off by at most 3 %.
   std::array<PublishedHistogram<5, 40>, kSizeClasses.size()> rpc_time{};
-  // Bytes; off by at most 25 %.
-  PublishedHistogram<2, 30> sent{}, received{};
+  // Bytes; exact below 256, and off by at most 0.8 % above.
+  PublishedHistogram<7, 30> sent{}, received{};
 };
 
 // What the engine measures while it works. Times are the clock's, as the engine's step got it: an

@@ -47,6 +47,14 @@ TEST_F(MeasuredTest, ValuesBeyondTheLastBucketAreInIt) {
   EXPECT_EQ(histograms_->sent.counts.back().load(), 1U);
 }
 
+TEST_F(MeasuredTest, LengthsOfShortMessagesAreExact) {
+  constexpr int kPrecision = decltype(Histograms::sent)::kPrecision;
+  for (const std::uint64_t bytes : {1U, 100U, 111U, 255U}) {
+    EXPECT_EQ(base::last_of_bucket(base::bucket_of(bytes, kPrecision), kPrecision), bytes);
+  }
+  EXPECT_LE(base::last_of_bucket(base::bucket_of(1'000, kPrecision), kPrecision), 1'008U);
+}
+
 TEST(SizeClasses, EachEndsWhereTheNextBegins) {
   EXPECT_EQ(size_class_of(1), 0U);
   for (std::size_t i = 0; i + 1 < kSizeClasses.size(); ++i) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -153,9 +154,13 @@ void ParameterRequests::answer(core::Endpoint& endpoint,
     const Taken taken = take(socket_.get(), received);
     if (taken == Taken::kNothing) return;
     if (taken == Taken::kOther) continue;
-    const std::string text = answer_to(received, endpoint, changed);
-    // What it cannot take now, the sender does not get: it is not waited for.
-    (void)::send(received.answer_to.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    try {
+      const std::string text = answer_to(received, endpoint, changed);
+      // What it cannot take now, the sender does not get: it is not waited for.
+      (void)::send(received.answer_to.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    } catch (const std::bad_alloc&) {
+      continue;  // it gets no answer; the engine goes on
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,12 @@ struct Incidents {
   friend bool operator==(const Incidents&, const Incidents&) = default;
 };
 
+// The process of a program, as tools see it; pid 0: of another namespace.
+struct ProgramOwner {
+  std::uint32_t pid = 0;
+  std::uint32_t user = 0;
+};
+
 struct Program {
   Program(core::AccountId its_account, ReceiveRegion memory, const ProgramLimits& its_limits)
       : account(its_account), receive(std::move(memory)), limits(its_limits) {}
@@ -44,6 +51,7 @@ struct Program {
   bool leaving = false;    // it is gone, and what it had is taken back
   StepShare share;         // of what steps take
   Incidents incidents;
+  std::optional<ProgramOwner> owner;  // none: it is our own process
 };
 
 }  // namespace homa::engine

@@ -50,6 +50,20 @@ std::int64_t since_1970() {
       .count();
 }
 
+// A reader that sees the same even version before and after has read the table as a whole.
+void begin_table(trace::TableHead& head) {
+  head.version.store(head.version.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);
+}
+
+void end_table(trace::TableHead& head, Time clock, std::size_t count) {
+  head.count.store(count, std::memory_order_relaxed);
+  head.written.store(static_cast<std::uint64_t>(clock.time_since_epoch().count()),
+                     std::memory_order_relaxed);
+  const std::uint64_t version = head.version.load(std::memory_order_relaxed);
+  head.version.store(version + 1, std::memory_order_release);
+}
+
 }  // namespace
 
 // As this version writes them. Readers find the parts by the header's sections.
@@ -67,6 +81,8 @@ struct Published::Parts {
   std::array<trace::ErrorEntry, kErrors> errors{};
   trace::TableHead rpcs_head;
   std::array<trace::RpcEntry, kRpcs> rpcs{};
+  trace::TableHead programs_head;
+  std::array<trace::ProgramEntry, kPrograms> programs{};
 
   std::uint64_t offset_of(const void* part) const {
     return static_cast<std::uint64_t>(static_cast<const std::byte*>(part) -
@@ -119,6 +135,7 @@ struct Published::Parts {
     add(SectionKind::kHistograms, histogram_texts, nullptr);
     add(SectionKind::kErrors, errors, nullptr);
     add(SectionKind::kRpcs, rpcs, &rpcs_head);
+    add(SectionKind::kPrograms, programs, &programs_head);
   }
 };
 
@@ -177,16 +194,19 @@ void Published::set_io(const io::IoStatistics& statistics) {
 }
 
 void Published::set_rpcs(Time clock, std::span<const trace::RpcEntry> rpcs) {
-  trace::TableHead& head = parts_->rpcs_head;
-  const std::uint64_t version = head.version.load(std::memory_order_relaxed);
-  head.version.store(version + 1, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);
+  begin_table(parts_->rpcs_head);
   const std::size_t count = std::min(rpcs.size(), kRpcs);
   std::copy_n(rpcs.begin(), count, parts_->rpcs.begin());
-  head.count.store(count, std::memory_order_relaxed);
-  head.written.store(static_cast<std::uint64_t>(clock.time_since_epoch().count()),
-                     std::memory_order_relaxed);
-  head.version.store(version + 2, std::memory_order_release);
+  end_table(parts_->rpcs_head, clock, count);
+}
+
+std::span<trace::ProgramEntry> Published::begin_programs() {
+  begin_table(parts_->programs_head);
+  return parts_->programs;
+}
+
+void Published::end_programs(Time clock, std::size_t count) {
+  end_table(parts_->programs_head, clock, count);
 }
 
 void Published::sampled(Time clock) {

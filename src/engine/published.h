@@ -28,6 +28,8 @@ class Published {
   // RPCs in progress that are shown: those that began first.
   static constexpr std::size_t kRpcs = 256;
   static constexpr std::size_t kErrors = 64;
+  // Programs that are shown: those whose messages take most memory.
+  static constexpr std::size_t kPrograms = 128;
 
   // kNoMemory.
   static Result<std::unique_ptr<Published>, Error> in_private_memory();
@@ -51,6 +53,12 @@ class Published {
   void set_io(const io::IoStatistics& statistics);
   // At most kRpcs, in any order.
   void set_rpcs(Time clock, std::span<const trace::RpcEntry> rpcs);
+  // `fill` writes programs into what it is given, and returns how many.
+  template <typename Fill>
+  void set_programs(Time clock, Fill fill) {
+    const std::span<trace::ProgramEntry> entries = begin_programs();
+    end_programs(clock, fill(entries));
+  }
   // Gauges and tables are as of `clock`.
   void sampled(Time clock);
   // An RPC of ours with `peer` failed. True: tools have not seen this error with this peer yet.
@@ -66,6 +74,8 @@ class Published {
   struct Parts;
 
   Published(base::Mapping memory, std::string path, const std::string& description);
+  std::span<trace::ProgramEntry> begin_programs();
+  void end_programs(Time clock, std::size_t count);
 
   base::Mapping memory_;
   const std::string path_;  // of the file; empty: there is none

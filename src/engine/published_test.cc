@@ -74,6 +74,22 @@ TEST_F(PublishedTest, ADayAfterACrashNothingIsLeft) {
   EXPECT_EQ(files(), 0U);
 }
 
+TEST_F(PublishedTest, OfACrashedProcessTheSocketGoesWithTheFile) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto published = Published::in_folder(folder_, "crashes");
+    const bool good = published.value()->take_requests().has_value();
+    ::_exit(good ? 0 : 1);
+  }
+  int status = 1;
+  ::waitpid(child, &status, 0);
+  ASSERT_EQ(status, 0);
+  EXPECT_EQ(files(), 2U);
+  remove_old_state_files(folder_,
+                         Time(std::chrono::steady_clock::now().time_since_epoch()) + kKeptFor);
+  EXPECT_EQ(files(), 0U);
+}
+
 TEST_F(PublishedTest, WhatIsNoStateFileStays) {
   std::ofstream(folder_ + "/homa-999999999-AAAAAA") << "something else";
   std::ofstream(folder_ + "/other") << "something else";

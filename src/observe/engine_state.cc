@@ -98,6 +98,22 @@ void take_rpcs(const StateBytes& state, const trace::Section& section, EngineSta
                    [](const RpcSeen& a, const RpcSeen& b) { return a.began < b.began; });
 }
 
+void take_programs(const StateBytes& state, const trace::Section& section, EngineState& out) {
+  const std::uint64_t count = state.cell(section.values, 1).value_or(0);
+  for (std::uint32_t i = 0; i < std::min<std::uint64_t>(count, section.count); ++i) {
+    trace::ProgramEntry entry;
+    if (!state.read(section, i, entry)) return;
+    out.programs.push_back({entry.pid, entry.user, entry.sockets, entry.rpcs, entry.memory_used,
+                            entry.memory_guaranteed, entry.receive_used, entry.receive_bytes,
+                            entry.messages_held, entry.incoming_dropped, entry.outgoing_dropped,
+                            entry.sends_refused, entry.requests_refused, entry.rpcs_refused,
+                            entry.submissions_refused, entry.channels_broken});
+  }
+  std::stable_sort(
+      out.programs.begin(), out.programs.end(),
+      [](const ProgramSeen& a, const ProgramSeen& b) { return a.memory_used > b.memory_used; });
+}
+
 // Whether what is written as a whole was written as a whole in the first of two copies.
 bool whole(const StateBytes& first, const StateBytes& second) {
   for (std::uint32_t i = 0; i < first.sections(); ++i) {
@@ -106,7 +122,9 @@ bool whole(const StateBytes& first, const StateBytes& second) {
       const auto version = first.cell(offset, 0);
       return !version || (*version % 2 == 0 && version == second.cell(offset, 0));
     };
-    if (section.kind == SectionKind::kRpcs && !same(section.values)) return false;
+    const bool is_table =
+        section.kind == SectionKind::kRpcs || section.kind == SectionKind::kPrograms;
+    if (is_table && !same(section.values)) return false;
     if (section.kind != SectionKind::kErrors) continue;
     for (std::uint32_t entry = 0; entry < section.count; ++entry) {
       if (!same(section.entries + std::uint64_t{entry} * section.entry_bytes)) return false;
@@ -150,6 +168,7 @@ Result<EngineState, Error> parse_state(std::span<const std::byte> bytes) {
       case SectionKind::kHistograms: take_histograms(state, section, out); break;
       case SectionKind::kErrors: take_errors(state, section, out); break;
       case SectionKind::kRpcs: take_rpcs(state, section, out); break;
+      case SectionKind::kPrograms: take_programs(state, section, out); break;
       default: break;  // a newer engine's
     }
   }

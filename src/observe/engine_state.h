@@ -46,6 +46,23 @@ struct RpcSeen {
   std::uint32_t gaps = 0, silent_ticks = 0;
 };
 
+// A program that homad's engine serves.
+struct ProgramSeen {
+  std::uint32_t pid = 0, user = 0;
+  std::uint32_t sockets = 0, rpcs = 0;
+  std::uint64_t memory_used = 0, memory_guaranteed = 0;
+  std::uint64_t receive_used = 0, receive_bytes = 0;
+  std::uint64_t messages_held = 0, incoming_dropped = 0, outgoing_dropped = 0;
+  std::uint64_t sends_refused = 0, requests_refused = 0;
+  std::uint64_t rpcs_refused = 0, submissions_refused = 0, channels_broken = 0;
+
+  // Memory or a limit ran short for it, or it did what it should not.
+  std::uint64_t troubles() const {
+    return messages_held + incoming_dropped + outgoing_dropped + sends_refused + requests_refused +
+           rpcs_refused + submissions_refused + channels_broken;
+  }
+};
+
 struct EngineState {
   std::string path;
   std::uint32_t pid = 0;
@@ -58,8 +75,9 @@ struct EngineState {
   bool torn = false;            // it died, or was stopped, while it wrote errors or RPCs
   std::vector<Metric> metrics;  // counters, then gauges
   std::vector<Distribution> distributions;
-  std::vector<ErrorSeen> errors;  // the latest first
-  std::vector<RpcSeen> rpcs;      // those that began first
+  std::vector<ErrorSeen> errors;      // the latest first
+  std::vector<RpcSeen> rpcs;          // those that began first
+  std::vector<ProgramSeen> programs;  // of other processes; those with most memory first
 
   bool lives() const { return owner != trace::Owner::kGone; }
   // 0: there is none of that name.

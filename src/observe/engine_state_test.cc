@@ -17,7 +17,7 @@ namespace {
 
 using trace::SectionKind;
 
-// Two counters, a histogram, an error and two RPCs.
+// Two counters, a histogram, an error, two RPCs and two programs.
 struct File {
   trace::StateHeader header;
   std::array<trace::MetricText, 2> texts{};
@@ -27,16 +27,24 @@ struct File {
   std::array<trace::ErrorEntry, 2> errors{};
   trace::TableHead head;
   std::array<trace::RpcEntry, 2> rpcs{};
+  trace::TableHead programs_head;
+  std::array<trace::ProgramEntry, 2> programs{};
 
   File() {
     header.version = trace::kStateVersion;
-    header.sections_count = 4;
+    header.sections_count = 5;
     header.owner.pid = 17;
     trace::set_text(header.program, "a\x1b[2Jprogram");
     add(0, SectionKind::kCounters, texts, &values);
     add(1, SectionKind::kHistograms, histograms, nullptr);
     add(2, SectionKind::kErrors, errors, nullptr);
     add(3, SectionKind::kRpcs, rpcs, &head);
+    add(4, SectionKind::kPrograms, programs, &programs_head);
+    programs_head.count = 2;
+    programs[0].pid = 5;
+    programs[1].pid = 6;
+    programs[1].memory_used = 7;
+    programs[1].sends_refused = programs[1].channels_broken = 1;
     trace::set_text(texts[1].name, "second");
     values[1] = 22;
     trace::set_text(histograms[0].name, "sizes");
@@ -85,6 +93,10 @@ TEST(EngineState, IsReadByItsSections) {
   EXPECT_FALSE(state->errors[0].has_peer);
   ASSERT_EQ(state->rpcs.size(), 1U);
   EXPECT_EQ(state->rpcs[0].state, "serving");
+  ASSERT_EQ(state->programs.size(), 2U);
+  EXPECT_EQ(state->programs[0].pid, 6U);  // it has most memory
+  EXPECT_EQ(state->programs[0].troubles(), 2U);
+  EXPECT_EQ(state->programs[1].pid, 5U);
 }
 
 TEST(EngineState, TextsHoldNoCommandsForTheTerminal) {

@@ -114,6 +114,22 @@ struct RpcEntry {
   std::uint32_t reserved = 0;
 };
 
+// A program of another process that the engine serves, so homad's.
+struct ProgramEntry {
+  std::uint32_t pid = 0;
+  std::uint32_t user = 0;
+  std::uint32_t sockets = 0;
+  std::uint32_t rpcs = 0;               // that it started and that are in progress
+  std::uint64_t memory_used = 0;        // by its messages, received and sent
+  std::uint64_t memory_guaranteed = 0;  // of it
+  std::uint64_t receive_used = 0;       // of its receive memory
+  std::uint64_t receive_bytes = 0;      // its receive memory
+  // How often it had to give way, see core::Remedies, and what it did that it should not.
+  std::uint64_t messages_held = 0, incoming_dropped = 0, outgoing_dropped = 0;
+  std::uint64_t sends_refused = 0, requests_refused = 0;
+  std::uint64_t rpcs_refused = 0, submissions_refused = 0, channels_broken = 0;
+};
+
 // The process that writes the file.
 struct StateOwner {
   std::uint32_t pid = 0;
@@ -139,6 +155,7 @@ struct StateHeader {
 static_assert(sizeof(MetricText) == 128 && sizeof(HistogramText) == 176);
 static_assert(sizeof(PeerEntry) == 24 && sizeof(ErrorEntry) == 160 && sizeof(RpcEntry) == 80);
 static_assert(sizeof(Section) == 32 && sizeof(StateHeader) == 72 + 32 + 256 + 8 * 32);
+static_assert(sizeof(ProgramEntry) == 112 && std::is_trivially_copyable_v<ProgramEntry>);
 static_assert(std::is_trivially_copyable_v<RpcEntry> && std::is_standard_layout_v<ErrorEntry>);
 
 }  // namespace homa::trace

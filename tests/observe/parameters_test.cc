@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "homa/homa.h"
 #include "homa/host.h"
 #include "observe/engine_state.h"
 #include "observe/parameters.h"
@@ -142,6 +143,37 @@ TEST_F(ParametersTest, RefusalsNameTheParameter) {
     EXPECT_THAT(refused.error().text, HasSubstr(name));
     EXPECT_THAT(refused.error().text, HasSubstr(words));
   }
+}
+
+TEST_F(ParametersTest, ProgramsInCHaveTheLogAndTheCounters) {
+  homa_host_config wish{};
+  wish.size = sizeof(wish);
+  wish.address = "127.0.0.1";
+  wish.udp_port = -1;
+  std::vector<std::string> said;
+  wish.log_context = &said;
+  wish.log = [](void* context, int level, const char* component, const char* text,
+                const homa_log_field* fields, std::size_t count) {
+    auto& to = *static_cast<std::vector<std::string>*>(context);
+    to.push_back(std::to_string(level) + " " + component + ": " + text);
+    for (std::size_t i = 0; i < count; ++i) {
+      to.back() += std::string(" ") + fields[i].name + "=" + fields[i].value;
+    }
+  };
+  homa_host* const host = homa_host_open(&wish, nullptr);
+  ASSERT_NE(host, nullptr) << homa_last_error();
+  ASSERT_TRUE(observe::set_parameter(engine(), "window", "5k"));
+  std::vector<std::string> counters;
+  const auto add = [](void* context, const char* name, const char* meaning, std::uint64_t) {
+    EXPECT_NE(std::string(meaning), "");
+    static_cast<std::vector<std::string>*>(context)->push_back(name);
+  };
+  EXPECT_EQ(homa_host_counters(host, add, &counters), 0);
+  EXPECT_EQ(homa_host_counters(host, nullptr, nullptr), -HOMA_EINVALID);
+  homa_host_close(host);
+  EXPECT_THAT(counters, ::testing::Contains("rpcs_failed"));
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_THAT(said[0], HasSubstr("2 engine: parameter changed name=window before=0 now=5000"));
 }
 
 TEST_F(ParametersTest, OneThatHasEndedSaysSo) {

@@ -124,6 +124,26 @@ void add_errors(Families& families, const EngineState& engine, const Labels& lab
   }
 }
 
+void add_programs(Families& families, const EngineState& engine, const Labels& labels) {
+  for (const observe::ProgramSeen& each : engine.programs) {
+    const Labels own = with(with(labels, "client_pid", std::to_string(each.pid)), "client_user",
+                            std::to_string(each.user));
+    const auto gauge = [&](const char* name, const char* help, std::uint64_t value) {
+      families.add(name, help, MetricType::Gauge, own).gauge.value = static_cast<double>(value);
+    };
+    gauge("homa_client_sockets", "sockets of a program over homad", each.sockets);
+    gauge("homa_client_rpcs", "RPCs in progress that a program over homad started", each.rpcs);
+    gauge("homa_client_memory_bytes", "memory of a program's messages", each.memory_used);
+    gauge("homa_client_memory_guaranteed_bytes", "of it, what is guaranteed",
+          each.memory_guaranteed);
+    families
+        .add("homa_client_troubles_total",
+             "times that memory or a limit ran short for a program, or that it made no sense",
+             MetricType::Counter, own)
+        .counter.value = static_cast<double>(each.troubles());
+  }
+}
+
 void add_engine(Families& families, const EngineState& engine, const Labels& labels) {
   families
       .add("homa_engine_info", "1; what the engine is, in its labels", MetricType::Gauge,
@@ -137,6 +157,7 @@ void add_engine(Families& families, const EngineState& engine, const Labels& lab
   for (const Distribution& values : engine.distributions) {
     add_distribution(families, values, labels);
   }
+  add_programs(families, engine, labels);
   add_errors(families, engine, labels);
 }
 

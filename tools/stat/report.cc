@@ -135,6 +135,44 @@ std::vector<EngineError> latest_first(std::span<const EngineState> engines) {
   return all;
 }
 
+std::string programs_text(const EngineState& engine) {
+  if (engine.programs.empty()) return {};
+  std::string text =
+      fmt::format("  {:>7} {:>6} {:>8} {:>6} {:>11} {:>11} {:>11} {:>9}\n", "program", "user",
+                  "sockets", "RPCs", "memory", "guaranteed", "receive", "troubles");
+  for (const observe::ProgramSeen& each : engine.programs) {
+    fmt::format_to(std::back_inserter(text),
+                   "  {:>7} {:>6} {:>8} {:>6} {:>11} {:>11} {:>11} {:>9}\n", each.pid, each.user,
+                   each.sockets, each.rpcs, format_bytes(static_cast<double>(each.memory_used)),
+                   format_bytes(static_cast<double>(each.memory_guaranteed)),
+                   format_bytes(static_cast<double>(each.receive_bytes)), each.troubles());
+  }
+  return text;
+}
+
+ordered_json programs_json(const EngineState& engine) {
+  auto json = ordered_json::array();
+  for (const observe::ProgramSeen& each : engine.programs) {
+    json.push_back({{"pid", each.pid},
+                    {"user", each.user},
+                    {"sockets", each.sockets},
+                    {"rpcs", each.rpcs},
+                    {"memory_used", each.memory_used},
+                    {"memory_guaranteed", each.memory_guaranteed},
+                    {"receive_used", each.receive_used},
+                    {"receive_bytes", each.receive_bytes},
+                    {"messages_held", each.messages_held},
+                    {"incoming_dropped", each.incoming_dropped},
+                    {"outgoing_dropped", each.outgoing_dropped},
+                    {"sends_refused", each.sends_refused},
+                    {"requests_refused", each.requests_refused},
+                    {"rpcs_refused", each.rpcs_refused},
+                    {"submissions_refused", each.submissions_refused},
+                    {"channels_broken", each.channels_broken}});
+  }
+  return json;
+}
+
 }  // namespace
 
 std::string engine_line(const EngineState& engine) {
@@ -147,7 +185,8 @@ std::string engine_line(const EngineState& engine) {
 }
 
 std::string stat_text(const EngineState& engine, bool all) {
-  std::string text = engine_line(engine) + "\n" + distributions_text(engine.distributions);
+  std::string text =
+      engine_line(engine) + "\n" + distributions_text(engine.distributions) + programs_text(engine);
   for (const bool counters : {false, true}) {
     for (const observe::Metric& metric : engine.metrics) {
       if (metric.only_grows != counters || (metric.value == 0 && !all)) continue;
@@ -165,6 +204,7 @@ ordered_json stat_json(const EngineState& engine) {
     json[metric.only_grows ? "counters" : "gauges"][metric.name] = metric.value;
   }
   json["histograms"] = distributions_json(engine.distributions);
+  json["programs"] = programs_json(engine);
   return json;
 }
 

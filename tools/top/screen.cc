@@ -17,6 +17,7 @@ using Look = ScreenLine::Look;
 
 constexpr std::size_t kEnginesMax = 12;
 constexpr std::size_t kErrorsMax = 5;
+constexpr std::size_t kProgramsMax = 8;
 
 struct Change {  // of one engine, per second
   const EngineState* now = nullptr;
@@ -166,6 +167,24 @@ void add_times(Screen& out, std::span<const Change> engines, double seconds) {
   }
 }
 
+void add_programs(Screen& out, const Looks& looks) {
+  for (const EngineState& engine : looks.now) {
+    if (engine.programs.empty()) continue;
+    if (!out.title(fmt::format("{:>7} {:>6} {:>8} {:>6} {:>10} {:>10} {:>9}  PROGRAMS OF {}", "PID",
+                               "USER", "SOCKETS", "RPCs", "MEMORY", "GUARANTEE", "TROUBLES",
+                               engine.pid))) {
+      return;
+    }
+    for (std::size_t i = 0; i < std::min(engine.programs.size(), kProgramsMax); ++i) {
+      const observe::ProgramSeen& each = engine.programs[i];
+      out.add(
+          fmt::format("{:>7} {:>6} {:>8} {:>6} {:>10} {:>10} {:>9}", each.pid, each.user,
+                      each.sockets, each.rpcs, format_bytes(static_cast<double>(each.memory_used)),
+                      format_bytes(static_cast<double>(each.memory_guaranteed)), each.troubles()));
+    }
+  }
+}
+
 void add_errors(Screen& out, const Looks& looks) {
   std::vector<std::pair<const observe::ErrorSeen*, const EngineState*>> errors;
   for (const EngineState& engine : looks.now) {
@@ -224,6 +243,7 @@ std::vector<ScreenLine> screen(const Looks& looks, std::size_t width, std::size_
   }
   add_engines(out, engines);
   add_times(out, engines, looks.seconds);
+  add_programs(out, looks);
   add_errors(out, looks);
   add_rpcs(out, looks);
   return out.take();
