@@ -200,6 +200,15 @@ class TopTest(unittest.TestCase):
         self.wait_for("its end", lambda _: self.top.poll() is not None)
         self.assertEqual(termios.tcgetattr(self.master), before)
 
+    def test_it_ends_when_its_terminal_is_closed(self):
+        self.open(24, 80, "vt100")
+        self.wait_for("the client", self.row_of_client)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, self.master)
+        os.close(nothing)
+        self.wait_for("its end", lambda _: self.top.poll() is not None)
+        self.assertEqual(self.top.returncode, 0)
+
     def test_without_a_terminal_it_says_what_to_use(self):
         done = subprocess.run([HOMA, "top"], env=self.environment, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False)

@@ -2,6 +2,7 @@
 
 #define NCURSES_NOMACROS  // its macros have the names of functions
 #include <curses.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -72,7 +73,7 @@ class Terminal {
   }
   // Until `until`, or a key that ends or changes something. False: it is to end.
   static bool wait(Time until) {
-    while (!StopGuard::stop_requested()) {
+    while (!StopGuard::stop_requested() && !hung_up()) {
       ::timeout(kKeyCheck);
       const int key = ::getch();
       if (key == 'q' || key == 'Q') return false;
@@ -82,6 +83,12 @@ class Terminal {
   }
 
  private:
+  // Nobody looks at it any more. The signal that says so may be ignored, as under nohup.
+  static bool hung_up() {
+    pollfd terminal{STDIN_FILENO, 0, 0};
+    return ::poll(&terminal, 1, 0) > 0;
+  }
+
   SCREEN* screen_;
 };
 
