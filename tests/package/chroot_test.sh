@@ -80,7 +80,7 @@ inside '
 step "pages, completions, documents, debug symbols"
 inside '
   for page in homa homa-ping homa-serve homa-run homa-lab homa-dump homa-bench homa-sim \
-    homa-demo; do
+    homa-demo homa-top homa-exporter homa-doctor homa-get homa-set; do
     test -s /usr/share/man/man1/$page.1.gz
   done
   test -s /usr/share/man/man7/homa.7.gz
