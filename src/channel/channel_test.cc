@@ -65,6 +65,40 @@ TEST_F(Channel, CompletionsThatFindNoRoomWaitInOrder) {
   EXPECT_FALSE(application_.next(&got));
 }
 
+// Of a program that reads nothing, its engine keeps a bounded number, over how many channels ever.
+TEST_F(Channel, WhoOwesManyCompletionsSubmitsNothingWhereItOwesSome) {
+  std::size_t held = 0;
+  const auto region = make_region(), other_region = make_region();
+  ApplicationEnd application(region, bell()), other_application(other_region, bell());
+  EngineEnd reads_nothing(region, &held);
+  EngineEnd other(other_region, &held);
+  for (ApplicationEnd* const end : {&application, &other_application}) {
+    ASSERT_TRUE(end->submit({}));
+    end->publish();
+  }
+  const auto unread = [&](EngineEnd& engine) { engine.complete(completion(2), true); };
+  for (int i = 0; i < 10; ++i) unread(reads_nothing);
+  EXPECT_TRUE(reads_nothing.has_submissions());
+  for (int i = 0; i < 20'000; ++i) unread(reads_nothing);
+  Submission submission;
+  EXPECT_FALSE(reads_nothing.has_submissions());
+  EXPECT_FALSE(reads_nothing.next(&submission));
+  EXPECT_TRUE(other.next(&submission)) << "this one owes nothing";
+  for (int i = 0; i < 10; ++i) unread(other);
+  ASSERT_TRUE(other_application.submit({}));
+  other_application.publish();
+  EXPECT_FALSE(other.next(&submission));
+  Completion got;
+  for (int i = 0; i < 10; ++i) {
+    other.publish();
+    ASSERT_TRUE(other_application.next(&got)) << i;
+    other_application.done_reading();
+  }
+  EXPECT_TRUE(other.next(&submission)) << "once it has read them it goes on";
+  reads_nothing.publish();
+  EXPECT_GT(held, 19'000U);
+}
+
 // The thread that was woken when they were completed may have looked and gone to sleep again.
 TEST_F(Channel, MessagesThatFoundNoRoomWakeTheSleeperWhenTheyAreSeen) {
   application_.set_sleeper(1);

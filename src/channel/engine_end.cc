@@ -7,25 +7,25 @@
 
 namespace homa::channel {
 
-EngineEnd::EngineEnd(std::shared_ptr<Region> region)
+EngineEnd::EngineEnd(std::shared_ptr<Region> region, std::size_t* held_in_all)
     : region_(std::move(region)),
       header_(region_->header()),
       transmit_(region_->transmit()),
       wake_words_(region_->wake_words()),
       submissions_(region_->submissions(), header_.submission_tail, header_.submission_head),
-      completions_(region_->completions(), header_.completion_tail, header_.completion_head) {}
+      completions_(region_->completions(), header_.completion_tail, header_.completion_head),
+      held_in_all_(held_in_all != nullptr ? held_in_all : &held_here_) {}
 
 EngineEnd::~EngineEnd() {
   publish();
+  *held_in_all_ -= held_.size();
   header_.engine_gone.store(1, std::memory_order_seq_cst);
   wake_application();
 }
 
 bool EngineEnd::next(Submission* submission) {
-  return held_.size() < kHeldMax && submissions_.pop(submission);
+  return may_submit() && submissions_.pop(submission);
 }
-
-bool EngineEnd::has_submissions() { return held_.size() < kHeldMax && !submissions_.empty(); }
 
 Completion& EngineEnd::place(bool message) {
   message_ = message_ || message;
@@ -35,14 +35,23 @@ Completion& EngineEnd::place(bool message) {
   return hold();
 }
 
-Completion& EngineEnd::hold() try { return held_.push_slot(); } catch (const std::bad_alloc&) {
+Completion& EngineEnd::hold() try {
+  Completion& held = held_.push_slot();
+  ++*held_in_all_;
+  return held;
+} catch (const std::bad_alloc&) {
   lost_ = true;
   return lost_completion_;
 }
 
 void EngineEnd::flush_held() {
-  while (!held_.empty() && completions_.push(held_.front())) held_.pop();
-  if (held_.empty()) header_.completions_held.store(0, std::memory_order_relaxed);
+  while (!held_.empty() && completions_.push(held_.front())) {
+    held_.pop();
+    --*held_in_all_;
+  }
+  if (!held_.empty()) return;
+  held_ = {};  // a burst is no reason to keep its memory
+  header_.completions_held.store(0, std::memory_order_relaxed);
 }
 
 void EngineEnd::publish_completions() {

@@ -18,14 +18,15 @@ namespace homa::channel {
 
 class EngineEnd {
  public:
-  explicit EngineEnd(std::shared_ptr<Region> region);
+  // `held_in_all`: completions that are held for all channels of the same program.
+  explicit EngineEnd(std::shared_ptr<Region> region, std::size_t* held_in_all = nullptr);
   ~EngineEnd();  // no engine reads the channel any more; who waits is woken
   EngineEnd(const EngineEnd&) = delete;
   EngineEnd& operator=(const EngineEnd&) = delete;
 
   // False: nothing there, or the application has to take completions first.
   bool next(Submission* submission);
-  bool has_submissions();
+  bool has_submissions() { return may_submit() && !submissions_.empty(); }
   std::size_t submission_entries() const { return region_->layout().submission_entries; }
 
   // Never lost while the channel is not broken: what finds no room in the ring waits here.
@@ -61,15 +62,16 @@ class EngineEnd {
   bool holds_completions() const { return !held_.empty(); }
 
  private:
+  bool may_submit() const { return held_.empty() || *held_in_all_ < kHeldMax; }
   void publish_completions();
   Completion& hold();
   void flush_held();
   void wake_application();
   void tell_of_room();
 
-  // Submissions wait while more completions than these are held. An application that reads
-  // completions whenever it submits owes far fewer.
-  static constexpr std::size_t kHeldMax = 1 << 17;
+  // While more completions than these are held for its program, a channel that has to do with it
+  // submits nothing. An application that reads completions whenever it submits owes far fewer.
+  static constexpr std::size_t kHeldMax = 1 << 14;
 
   std::shared_ptr<Region> region_;
   Header& header_;
@@ -78,6 +80,8 @@ class EngineEnd {
   RingReader<Submission> submissions_;
   RingWriter<Completion> completions_;
   base::GrowingQueue<Completion> held_;
+  std::size_t held_here_ = 0;
+  std::size_t* held_in_all_;
   bool lost_ = false;           // a completion, for want of memory
   Completion lost_completion_;  // where such a one goes
   bool message_ = false;        // one was completed since the last publish()

@@ -20,6 +20,7 @@
 #include "client/guard.h"
 #include "client/signals_blocked.h"
 #include "daemon/sandbox.h"
+#include "daemon/time_slice.h"
 #include "engine/poll_worth.h"
 
 namespace homa::daemon {
@@ -168,6 +169,7 @@ void Daemon::give_up_privileges() {
 }
 
 void Daemon::run() {
+  shorten_time_slice();
   give_up_privileges();
   log_.write(LogLevel::kInfo, "ready",
              {{"socket", config_.socket}, {"engine", context_.description}});

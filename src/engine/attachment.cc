@@ -27,7 +27,9 @@ constexpr std::size_t kStatusCost = 256;      // nothing else in this step
 
 Attachment::Attachment(const AttachmentContext& context, std::shared_ptr<channel::Region> region,
                        std::uint16_t index)
-    : context_(context), channel_(std::move(region)), index_(index) {}
+    : context_(context),
+      channel_(std::move(region), &context.program.completions_held),
+      index_(index) {}
 
 std::size_t Attachment::take_submissions(Time now, std::size_t at_most) {
   return state_ < State::kLeaving ? take_some(now, at_most) : 0;
@@ -92,14 +94,8 @@ void Attachment::fail(const Submission& submission, ErrorCode code) {
   channel_.complete(completion, true);
 }
 
-Attachment::Started* Attachment::started(std::uint64_t handle) {
-  const std::uint32_t slot = channel::slot_of(handle);
-  if (handle == 0 || slot >= started_.size() || started_[slot].handle != handle) return nullptr;
-  return &started_[slot];
-}
-
 void Attachment::forget(Started& started) {
-  started = Started{};
+  started_.remove(started);
   --context_.program.rpcs;
 }
 
@@ -116,8 +112,7 @@ std::optional<Port> Attachment::source_port() {
 void Attachment::send(Time now, const Submission& submission) {
   const std::uint32_t slot = channel::slot_of(submission.handle);
   if (submission.handle == 0 || channel::is_request_handle(submission.handle) ||
-      slot >= context_.endpoint.config().rpcs_max ||
-      (slot < started_.size() && started_[slot].handle != 0) ||
+      slot >= context_.endpoint.config().rpcs_max || started_.in_use(slot) ||
       !channel_.transmit(submission.memory, submission.length)) {
     return refuse();
   }
@@ -130,7 +125,7 @@ void Attachment::send(Time now, const Submission& submission) {
     note(&Incidents::rpcs_refused);
     return refused(ErrorCode::kNoMemory);
   }
-  if (!reserve_started(slot)) return refused(ErrorCode::kNoMemory);
+  if (!started_.reserve(slot)) return refused(ErrorCode::kNoMemory);
   const auto port = source_port();
   if (!port) return refused(port_ ? ErrorCode::kNoMemory : ErrorCode::kClosed);
   SocketAddress server = submission.peer.address();
@@ -142,16 +137,9 @@ void Attachment::send(Time now, const Submission& submission) {
   if (!rpc) return refused(rpc.error());
   ++transmits_;
   Measured& measured = context_.published.measured();
-  started_[slot] = Started{submission.handle, *rpc, measured.clock(), submission.length};
+  started_.add({submission.handle, *rpc, measured.clock(), submission.length});
   measured.sent(submission.length);
   ++context_.program.rpcs;
-}
-
-bool Attachment::reserve_started(std::uint32_t slot) try {
-  if (slot >= started_.size()) started_.resize(std::max<std::size_t>(64, std::size_t{slot} * 2));
-  return true;
-} catch (const std::bad_alloc&) {
-  return false;
 }
 
 // Whether `rpc` (any number) is a request to this channel's port.
@@ -179,7 +167,7 @@ void Attachment::supply(Time now, const Submission& submission) {
   if (channel::is_request_handle(submission.handle)) {
     if (!serves(rpc)) return;
   } else {
-    const Started* const found = started(submission.handle);
+    const Started* const found = started_.find(submission.handle);
     if (found == nullptr) return;  // it ended meanwhile
     rpc = found->rpc;
   }
@@ -196,7 +184,7 @@ void Attachment::abort(Time now, const Submission& submission) {
     static_cast<void>(context_.endpoint.abort(now, rpc, code, false).has_value());
     return;
   }
-  Started* const found = started(submission.handle);
+  Started* const found = started_.find(submission.handle);
   if (found == nullptr) return;  // its response or failure is on its way
   const RpcId rpc = found->rpc;
   if (!report) forget(*found);
@@ -270,7 +258,7 @@ channel::StatusRecord Attachment::record_of(const core::RpcInfo& info) {
   channel::StatusRecord record;
   if (is_served(info.id)) {
     record.handle = raw(info.id);
-  } else if (const Started* own = started(raw(info.cookie)); own && own->rpc == info.id) {
+  } else if (const Started* own = started_.find(raw(info.cookie)); own && own->rpc == info.id) {
     record.handle = own->handle;
   }
   record.wire_id = raw(info.wire_id);
@@ -342,7 +330,7 @@ void Attachment::on_request(const core::Event& event) {
 }
 
 void Attachment::on_response(const core::Event& event) {
-  if (Started* found = started(raw(event.cookie))) {
+  if (Started* found = started_.find(raw(event.cookie))) {
     context_.published.measured().completed(found->began, std::max(found->length, event.length));
     forget(*found);
   }
@@ -359,7 +347,7 @@ void Attachment::on_failed(const core::Event& event) {
     completion.handle = raw(event.rpc);
     return channel_.complete(completion, false);
   }
-  if (Started* found = started(raw(event.cookie))) forget(*found);
+  if (Started* found = started_.find(raw(event.cookie))) forget(*found);
   completion.kind = CompletionKind::kFailure;
   completion.handle = raw(event.cookie);
   channel_.complete(completion, true);
@@ -380,10 +368,7 @@ void Attachment::close(Time now) {
     context_.ports.clear(**port);
     port->reset();
   }
-  for (Started& started : started_) {
-    if (started.handle != 0) forget(started);
-  }
-  started_.clear();
+  context_.program.rpcs -= started_.clear();
 }
 
 std::size_t Attachment::end(Time now, std::size_t at_most) {

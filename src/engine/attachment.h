@@ -16,6 +16,7 @@
 #include "engine/port_owners.h"
 #include "engine/program.h"
 #include "engine/published.h"
+#include "engine/started_table.h"
 
 namespace homa::engine {
 
@@ -92,13 +93,6 @@ class Attachment {
     kLeaving,  // the application is gone: what it held is taken back, step by step
     kLeft,     // the endpoint may still refer to its transmit memory
   };
-  struct Started {  // an RPC of the channel's own, by its slot
-    std::uint64_t handle = 0;
-    RpcId rpc = kNoRpc;
-    Time began{};              // by the clock
-    std::uint32_t length = 0;  // of the request
-  };
-
   struct Status {  // that is being written
     channel::Submission request;
     std::uint32_t next = 0;  // place in the endpoint's table
@@ -117,7 +111,6 @@ class Attachment {
   void begin_status(const channel::Submission& submission);
   void continue_status();
   channel::StatusRecord record_of(const core::RpcInfo& info);
-  bool reserve_started(std::uint32_t slot);  // false: no memory
   void refuse();
   void note(std::uint64_t Incidents::*incident);
   void fail(const channel::Submission& submission, ErrorCode code);
@@ -126,7 +119,6 @@ class Attachment {
   std::optional<Port> source_port();
   Result<Port, ErrorCode> open_port(Port port);
   bool serves(RpcId rpc) const;
-  Started* started(std::uint64_t handle);
   void forget(Started& started);
   // The application is gone, and nothing was done about it yet.
   bool left() const {
@@ -145,7 +137,7 @@ class Attachment {
   std::uint16_t port_asked_ = 0;      // kOpening
   std::uint64_t open_tag_ = 0;        // kOpening
   std::size_t last_submissions_ = 0;  // kLeaving: at most so many are still taken
-  std::vector<Started> started_;
+  StartedTable started_;
   std::optional<Status> status_;
   std::size_t transmits_ = 0;           // blocks that the endpoint refers to
   ReceiveRegion::HeldBuffers buffers_;  // that the application holds

@@ -382,12 +382,23 @@ bool Attachments::announce_sleep(bool release_wanted) {
   active_.resize(kept);
   state_->release_wanted.store(release_wanted ? 1 : 0, std::memory_order_relaxed);
   state_->sleep.fetch_add(1, std::memory_order_seq_cst);
-  return !work && std::none_of(groups_.begin(), groups_.end(), [](const Heard& heard) {
-    return heard.rung->load(std::memory_order_seq_cst) != 0;
-  });
+  return !find_ringing() && !work;
 }
 
-void Attachments::announce_awake() { state_->sleep.fetch_add(1, std::memory_order_relaxed); }
+void Attachments::announce_awake(bool rung) {
+  state_->sleep.fetch_add(1, std::memory_order_relaxed);
+  if (rung) find_ringing();
+}
+
+// Whether any doorbell rang. If so, the next step hears it first.
+bool Attachments::find_ringing() {
+  const auto ringing = std::find_if(groups_.begin(), groups_.end(), [](const Heard& heard) {
+    return heard.rung->load(std::memory_order_seq_cst) != 0;
+  });
+  if (ringing == groups_.end()) return false;
+  next_group_ = static_cast<std::size_t>(ringing - groups_.begin());
+  return true;
+}
 
 void Attachments::wake() { channel::wake_engine(*state_, *own_doorbell_, wake_fd_); }
 

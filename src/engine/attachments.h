@@ -111,7 +111,8 @@ class Attachments {
   // --- Sleeping ---
   // From now on whoever rings wakes the engine. False: there is something to do, do not sleep.
   bool announce_sleep(bool release_wanted);
-  void announce_awake();
+  // `rung`: somebody ended the sleep.
+  void announce_awake(bool rung);
   // Any thread: ends a sleep.
   void wake();
 
@@ -141,6 +142,7 @@ class Attachments {
   void reserve(std::size_t places);
   void activate(std::uint16_t index);
   void hear();
+  bool find_ringing();
   bool stays_active(Place& place, std::uint16_t index, std::size_t others);
   bool rest(std::uint16_t index);
 

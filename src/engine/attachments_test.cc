@@ -88,7 +88,7 @@ TEST_F(AttachmentsTest, WhoSubmitsToASleepingEngineWakesIt) {
   EXPECT_FALSE(woken());
   submit(*application, SubmissionKind::kClose);
   EXPECT_TRUE(woken());
-  attachments_.announce_awake();
+  attachments_.announce_awake(true);
   EXPECT_GT(step(), 0U);
   submit(*application, SubmissionKind::kClose);
   EXPECT_FALSE(woken()) << "it is awake";
@@ -98,11 +98,11 @@ TEST_F(AttachmentsTest, AnEngineDoesNotSleepWhileSomethingIsToBeDone) {
   const auto application = attach();
   submit(*application, SubmissionKind::kOpen);
   EXPECT_FALSE(attachments_.announce_sleep(false)) << "a bell that was not heard yet";
-  attachments_.announce_awake();
+  attachments_.announce_awake(true);
   step();
   submit(*application, SubmissionKind::kClose);
   EXPECT_FALSE(attachments_.announce_sleep(false)) << "a watched channel need not ring";
-  attachments_.announce_awake();
+  attachments_.announce_awake(true);
   step();
   EXPECT_TRUE(attachments_.announce_sleep(false));
   attachments_.wake();

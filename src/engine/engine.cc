@@ -365,10 +365,10 @@ void Engine::sleep(Time now, Time until, std::unique_lock<std::mutex>* owner) {
   const bool idle = attachments_.announce_sleep(endpoint_.receive_memory_is_short());
   // The descriptor is cleared only when it was seen readable. A thread that found the engine asleep
   // may write it later, when the engine is awake for another reason; the next sleep clears that.
-  if (idle && !interrupted_.exchange(false, std::memory_order_seq_cst) && wait(now, until, owner)) {
-    channel::clear_descriptor(wake_fd_);
-  }
-  attachments_.announce_awake();
+  const bool rung =
+      idle && !interrupted_.exchange(false, std::memory_order_seq_cst) && wait(now, until, owner);
+  if (rung) channel::clear_descriptor(wake_fd_);
+  attachments_.announce_awake(rung);
 }
 
 bool Engine::wait(Time now, Time until, std::unique_lock<std::mutex>* owner) {

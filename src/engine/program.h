@@ -47,9 +47,10 @@ struct Program {
   const ProgramLimits limits;
   std::vector<std::unique_ptr<BellGroup>> bells;  // none: those of the engine's own process
   std::size_t channels = 0;
-  std::uint32_t rpcs = 0;  // started and in progress
-  bool leaving = false;    // it is gone, and what it had is taken back
-  StepShare share;         // of what steps take
+  std::uint32_t rpcs = 0;            // started and in progress
+  bool leaving = false;              // it is gone, and what it had is taken back
+  StepShare share;                   // of what steps take
+  std::size_t completions_held = 0;  // that found no room in the rings of its channels
   Incidents incidents;
   std::optional<ProgramOwner> owner;  // none: it is our own process
 };
