@@ -251,8 +251,12 @@ void Attachments::activate(std::uint16_t index) {
 }
 
 // Some doorbells in each step, all by turns: a step costs the same however many programs there are.
+// When a step has found nothing to do, the next one hears all, once: what follows on an answer is
+// often another program's request.
 void Attachments::hear() {
-  for (std::size_t left = std::min(groups_.size(), kDoorbellsPerStep); left > 0;) {
+  const bool hears_all = steps_without_work_++ == 1;
+  std::size_t left = hears_all ? groups_.size() : std::min(groups_.size(), kDoorbellsPerStep);
+  while (left > 0) {
     if (next_group_ >= groups_.size()) next_group_ = 0;
     const std::size_t count = std::min(left, groups_.size() - next_group_);
     for (const Heard& heard : std::span<const Heard>(groups_).subspan(next_group_, count)) {

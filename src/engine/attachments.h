@@ -83,6 +83,8 @@ class Attachments {
   };
   // Takes submissions from channels that have some, by turns: bounded in all and for each program.
   Taken take_submissions(Time now);
+  // A step had something to do.
+  void note_work() { steps_without_work_ = 0; }
   // Closes the channels whose application asked for it, and goes on with taking back what those
   // hold whose application is gone: bounded in all.
   void end(Time now);
@@ -163,6 +165,7 @@ class Attachments {
   };
   std::vector<Heard> groups_;   // of all programs
   std::size_t next_group_ = 0;  // to be heard first in the next step
+  std::uint64_t steps_without_work_ = 0;
   std::vector<Place> places_;
   std::vector<std::uint16_t> free_;  // indices
   std::size_t size_ = 0;

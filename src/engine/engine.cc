@@ -180,6 +180,7 @@ std::size_t Engine::work(Time now, std::size_t done) {
     return 0;
   }
   sampler_.note_work(published_->measured().clock());
+  attachments_.note_work();
   done += dispatch_events(now);
   answer_path_questions(now);
   const std::size_t sent = transmit(now);
