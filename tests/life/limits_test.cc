@@ -315,9 +315,10 @@ Outcome start_homad() {
     config.socket = "/tmp/homad-limits-" + std::to_string(::getpid());
     config.host.address = "127.0.0.1";
     config.host.udp_port = 0;
-    config.log_level = daemon::LogLevel::kError;
+    config.log_level = LogLevel::kError;
     return config;
   }();
+  static const std::string kLock = kConfig.socket + ".lock";
   Outcome outcome;
   sigset_t signals;
   ::pthread_sigmask(SIG_SETMASK, nullptr, &signals);
@@ -327,6 +328,7 @@ Outcome start_homad() {
   }
   ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
   ::unlink(kConfig.socket.c_str());
+  ::unlink(kLock.c_str());
   return outcome;
 }
 
