@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/failure.h"
 #include "tools/bench/transport.h"
 
 namespace homa::tools {
@@ -21,10 +22,6 @@ namespace {
 
 constexpr std::size_t kBytesMax = 60'000;
 constexpr int kTriesPerClock = 16;  // reading the clock must not show
-
-Error system_error(const std::string& what) {
-  return Error{ErrorCode::kSystem, fmt::format("{}: {}", what, std::strerror(errno))};
-}
 
 // Host 0 asks, host 1 echoes, one message at a time. TCP messages begin with their length.
 class EchoTransport final : public BenchTransport {
@@ -89,7 +86,7 @@ Result<void, Error> EchoTransport::open() {
   if (fd < 0 ||
       (!client && ::bind(fd, reinterpret_cast<const sockaddr*>(&here), sizeof here) != 0) ||
       (tcp_ && !client && ::listen(fd, 4) != 0)) {
-    return Unexpected(system_error("echo socket"));
+    return system_failure("echo socket", errno);
   }
   if (!tcp_) set_up(fd);
   return {};
@@ -101,11 +98,11 @@ Result<void, Error> EchoTransport::connect() {
     const sockaddr_in other = address_of(1 - self_);
     if (tcp_) std::swap(fd_, listener_);
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&other), sizeof other) != 0) {
-      return Unexpected(system_error("echo connection"));
+      return system_failure("echo connection", errno);
     }
   } else {
     fd_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (fd_ < 0) return Unexpected(system_error("echo connection"));
+    if (fd_ < 0) return system_failure("echo connection", errno);
   }
   set_up(fd_);
   return {};

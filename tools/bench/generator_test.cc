@@ -6,8 +6,6 @@
 #include <deque>
 #include <vector>
 
-#include "tools/bench/run.h"
-
 namespace homa::tools {
 namespace {
 
@@ -101,78 +99,6 @@ TEST(LoadGenerator, AnOverloadedHostGoesOnServing) {
   LoadGenerator(load, *shared, 0, transport).run(bench_now() - std::chrono::seconds(1));
   EXPECT_GT(shared->host(0).rpcs_started, 100U);
   EXPECT_LE(transport.most_waiting, 2U);
-}
-
-BenchSetup loopback_setup(std::size_t hosts, std::uint16_t port) {
-  BenchSetup setup;
-  for (std::size_t i = 1; i <= hosts; ++i) {
-    setup.hosts.push_back({"", "127.0.0." + std::to_string(i)});
-  }
-  setup.tcp_port = port;
-  return setup;
-}
-
-const BenchProtocol kTcp{BenchProtocol::Kind::kTcp, "cubic", 2};
-
-TEST(BenchRun, EveryRpcOverTcpIsAnsweredIntactAndCounted) {
-  BenchLoad load = w4_at(0.3);
-  load.warm_up = std::chrono::milliseconds(100);
-  load.duration = std::chrono::milliseconds(900);
-  int reports = 0;
-  const auto run =
-      run_bench(loopback_setup(3, 17'101), kTcp, load, [&](const BenchProgress&) { ++reports; });
-  ASSERT_TRUE(run) << run.error().text;
-  EXPECT_GT(run->rpcs_started, 100U);
-  EXPECT_EQ(run->rpcs_finished, run->rpcs_started);
-  EXPECT_EQ(run->rpcs_failed + run->corrupt + run->unfinished + run->samples_dropped, 0U);
-  EXPECT_LT(run->samples.size(), run->rpcs_started);  // those of the warm-up do not count
-  EXPECT_GT(run->goodput_bits_per_second, 1e6);
-  EXPECT_GT(reports, 3);
-}
-
-TEST(BenchRun, AClosedLoopStopsAfterTheRpcsAskedFor) {
-  BenchLoad load;
-  load.workload = sim::WorkloadDistribution::fixed(100);
-  load.concurrency = 4;
-  load.rpcs = 5'000;
-  load.warm_up = Nanoseconds::zero();
-  const auto run = run_bench(loopback_setup(2, 17'102), kTcp, load, [](const BenchProgress&) {});
-  ASSERT_TRUE(run) << run.error().text;
-  EXPECT_EQ(run->rpcs_finished, 5'000U);
-  EXPECT_EQ(run->samples.size(), 5'000U);
-  EXPECT_GT(run->resident_early, 0U);
-  EXPECT_GT(run->resident_late, 0U);
-}
-
-TEST(BenchRun, AShortResponseIsShort) {
-  BenchLoad load;
-  load.workload = sim::WorkloadDistribution::fixed(100'000);
-  load.response_bytes = 10;
-  load.concurrency = 1;
-  load.rpcs = 100;
-  const auto run = run_bench(loopback_setup(2, 17'103), kTcp, load, [](const BenchProgress&) {});
-  ASSERT_TRUE(run) << run.error().text;
-  EXPECT_EQ(run->corrupt, 0U);
-  EXPECT_EQ(run->rpcs_finished, 100U);
-}
-
-TEST(BenchRun, TheIdleNetworkIsMeasuredPerSize) {
-  UnloadedPlan plan;
-  plan.sizes = {10, 1'000, 100'000};
-  plan.per_size = std::chrono::milliseconds(20);
-  const auto run = run_bench(loopback_setup(2, 17'104), kTcp, plan, [](const BenchProgress&) {});
-  ASSERT_TRUE(run) << run.error().text;
-  EXPECT_GE(run->samples.size(), 15U);
-  EXPECT_EQ(run->samples.front().request_bytes, 10U);
-  EXPECT_EQ(run->samples.back().request_bytes, 100'000U);
-}
-
-TEST(BenchRun, AHostThatCannotStartSaysWhy) {
-  const BenchProtocol wrong{BenchProtocol::Kind::kTcp, "nonesuch", 1};
-  const auto run =
-      run_bench(loopback_setup(2, 17'105), wrong, w4_at(0.1), [](const BenchProgress&) {});
-  ASSERT_FALSE(run);
-  EXPECT_NE(run.error().text.find("nonesuch"), std::string::npos) << run.error().text;
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/failure.h"
 #include "tools/lab/lab.h"
 #include "tools/process/process.h"
 #include "tools/process/processor_time.h"
@@ -173,15 +174,14 @@ class Children {
     for (std::size_t self = 0; self < setup.hosts.size(); ++self) {
       std::array<int, 2> ends{};
       if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-        return Unexpected(Error{ErrorCode::kSystem, "socketpair: " + std::string(strerror(errno))});
+        return system_failure("socketpair", errno);
       }
       const pid_t pid = ::fork();
       if (pid == 0) host_main(setup, self, protocol, task, shared, ends[1], parent);
+      const int error = errno;
       ::close(ends[1]);
       children_.push_back({pid, ends[0]});
-      if (pid < 0) {
-        return Unexpected(Error{ErrorCode::kSystem, "fork: " + std::string(strerror(errno))});
-      }
+      if (pid < 0) return system_failure("fork", error);
     }
     return {};
   }

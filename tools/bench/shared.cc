@@ -8,6 +8,8 @@
 #include <new>
 #include <string>
 
+#include "base/failure.h"
+
 namespace homa::tools {
 
 void BenchHostState::fail(const std::string& text) {
@@ -23,8 +25,7 @@ Result<BenchShared, Error> BenchShared::create(std::size_t hosts, std::size_t sa
   void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (memory == MAP_FAILED) {
-    return Unexpected(Error{ErrorCode::kSystem, "memory for " + std::to_string(bytes) +
-                                                    " bytes of samples: " + std::strerror(errno)});
+    return system_failure("memory for " + std::to_string(bytes) + " bytes of samples", errno);
   }
   return BenchShared(memory, bytes, hosts, samples_per_host);
 }

@@ -17,6 +17,7 @@
 #include <deque>
 #include <vector>
 
+#include "base/failure.h"
 #include "tools/bench/transport.h"
 #include "tools/bench/worker_pool.h"
 
@@ -49,10 +50,6 @@ struct Connection {
   bool intact = true;
   std::uint64_t backlog = 0;  // client: bytes of requests and responses not yet done
 };
-
-Error system_error(const std::string& what) {
-  return Error{ErrorCode::kSystem, fmt::format("{}: {}", what, std::strerror(errno))};
-}
 
 class TcpTransport final : public BenchTransport {
  public:
@@ -128,19 +125,20 @@ sockaddr_in TcpTransport::address_of(std::size_t host, std::uint16_t port) const
 
 Result<int, Error> TcpTransport::open_socket() const {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return Unexpected(system_error("TCP socket"));
+  if (fd < 0) return system_failure("TCP socket", errno);
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const std::string& name = protocol_.congestion_control;
   if (::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.c_str(),
                    static_cast<socklen_t>(name.size())) != 0) {
-    const Error error =
-        system_error(fmt::format("TCP congestion control '{}' (this kernel's: /proc/sys/net/ipv4/"
-                                 "tcp_available_congestion_control)",
-                                 name));
+    const int error = errno;
     ::close(fd);
-    return Unexpected(error);
+    return system_failure(
+        fmt::format("TCP congestion control '{}' (this kernel's: /proc/sys/net/ipv4/"
+                    "tcp_available_congestion_control)",
+                    name),
+        error);
   }
   return fd;
 }
@@ -165,8 +163,8 @@ Result<void, Error> TcpTransport::listen() {
   const sockaddr_in address = address_of(self_, setup_.tcp_port);
   if (::bind(*fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(*fd, 1024) != 0) {
-    return Unexpected(
-        system_error(fmt::format("TCP {}:{}", setup_.hosts[self_].address, setup_.tcp_port)));
+    return system_failure(fmt::format("TCP {}:{}", setup_.hosts[self_].address, setup_.tcp_port),
+                          errno);
   }
   epoll_event event{};
   event.events = EPOLLIN;
@@ -188,9 +186,9 @@ Result<void, Error> TcpTransport::connect() {
       const sockaddr_in to = address_of(peer, setup_.tcp_port);
       if (::bind(*fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0 ||
           ::connect(*fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
-        const Error error = system_error("TCP connection to " + setup_.hosts[peer].address);
+        const int error = errno;
         ::close(*fd);
-        return Unexpected(error);
+        return system_failure("TCP connection to " + setup_.hosts[peer].address, error);
       }
       clients_[peer].push_back(&add(*fd, true));
     }

@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "base/failure.h"
+
 namespace homa::tools {
 namespace {
 
@@ -22,9 +24,7 @@ std::optional<io::LinkLayer> known_link(int type) {
   }
 }
 
-Unexpected<Error> failure(std::string text) {
-  return Unexpected<Error>(Error{ErrorCode::kSystem, std::move(text)});
-}
+Unexpected<Error> failure(std::string text) { return failure(ErrorCode::kSystem, std::move(text)); }
 
 std::string shown(const std::string& path) { return path == "-" ? "standard input" : path; }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/failure.h"
 #include "base/quantity.h"
 #include "tools/lab/lab.h"
 #include "tools/process/process.h"
@@ -80,7 +81,7 @@ Result<LabConfig, Error> config_of(const Options& options) {
   const auto buffer = base::parse_bytes(options.buffer);
   if (!rate || !buffer) {
     const std::string& wrong = !rate ? options.rate : options.buffer;
-    return Unexpected(Error{ErrorCode::kInvalidArgument, "not a quantity: '" + wrong + "'"});
+    return failure(ErrorCode::kInvalidArgument, "not a quantity: '" + wrong + "'");
   }
   config.rate = *rate;
   config.buffer = *buffer;
@@ -118,7 +119,7 @@ Result<std::vector<std::string>, Error> inside(const Lab& lab, const std::string
                                                const std::vector<std::string>& command) {
   std::string in;
   if (command.empty()) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument, "say which program to run"});
+    return failure(ErrorCode::kInvalidArgument, "say which program to run");
   }
   if (host == "switch" && !lab.config().direct) {
     in = lab.switch_namespace();
@@ -128,10 +129,9 @@ Result<std::vector<std::string>, Error> inside(const Lab& lab, const std::string
     }
   }
   if (in.empty()) {
-    return Unexpected(
-        Error{ErrorCode::kInvalidArgument,
-              fmt::format("lab '{}' has no host '{}': choose 1 to {}{}", lab.config().name, host,
-                          lab.config().hosts, lab.config().direct ? "" : " or switch")});
+    return failure(ErrorCode::kInvalidArgument,
+                   fmt::format("lab '{}' has no host '{}': choose 1 to {}{}", lab.config().name,
+                               host, lab.config().hosts, lab.config().direct ? "" : " or switch"));
   }
   std::vector<std::string> words = {"ip", "netns", "exec", in};
   words.insert(words.end(), command.begin(), command.end());

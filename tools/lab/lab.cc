@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/failure.h"
 #include "tools/lab/plan.h"
 #include "tools/process/process.h"
 
@@ -25,8 +26,6 @@ using Json = nlohmann::json;
 
 constexpr const char* kStateFolder = "/run/homa/labs";
 constexpr const char* kPackages = "apt-get install iproute2 ethtool";
-
-Error error_of(ErrorCode code, std::string text) { return Error{code, std::move(text)}; }
 
 fs::path state_file(const std::string& name) { return fs::path(kStateFolder) / (name + ".json"); }
 
@@ -48,7 +47,7 @@ Result<Lab, Error> read_state(const fs::path& file) {
   std::ifstream in(file);
   const Json state = Json::parse(in, nullptr, false);
   if (!state.is_object()) {
-    return Unexpected(error_of(ErrorCode::kSystem, file.string() + " is not a lab's state"));
+    return failure(ErrorCode::kSystem, file.string() + " is not a lab's state");
   }
   LabConfig config;
   config.name = state.value("name", file.stem().string());
@@ -72,14 +71,12 @@ Result<void, Error> claim(const LabConfig& config) {
   const std::string file = state_file(config.name).string();
   std::FILE* out = std::fopen(file.c_str(), "wx");
   if (out == nullptr && errno == EEXIST) {
-    return Unexpected(error_of(
-        ErrorCode::kInUse, fmt::format("lab '{0}' exists already: `homa lab down {0}` removes it, "
-                                       "or choose another name",
-                                       config.name)));
+    return failure(ErrorCode::kInUse,
+                   fmt::format("lab '{0}' exists already: `homa lab down {0}` removes it, "
+                               "or choose another name",
+                               config.name));
   }
-  if (out == nullptr) {
-    return Unexpected(error_of(ErrorCode::kSystem, "cannot write " + file));
-  }
+  if (out == nullptr) return system_failure("cannot write " + file, errno);
   const std::string text = to_json(config).dump(2);
   std::fwrite(text.data(), 1, text.size(), out);
   std::fclose(out);
@@ -160,7 +157,7 @@ int choose_network_cpu(const LabConfig& config) {
 Result<void, Error> run_plan(const LabPlan& plan) {
   for (const LabStep& step : plan.steps) {
     if (StopGuard::stop_requested()) {
-      return Unexpected(error_of(ErrorCode::kCancelled, "interrupted"));
+      return failure(ErrorCode::kCancelled, "interrupted");
     }
     if (const auto done = run_program(step.command, step.input); !done) {
       return Unexpected(done.error());
@@ -177,7 +174,7 @@ Result<void, Error> run_plan(const LabPlan& plan) {
 
 Result<void, Error> LabConfig::validate() const {
   const auto refuse = [](std::string text) {
-    return Unexpected(error_of(ErrorCode::kInvalidArgument, std::move(text)));
+    return failure(ErrorCode::kInvalidArgument, std::move(text));
   };
   const bool plain = std::all_of(name.begin(), name.end(),
                                  [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; });
@@ -202,17 +199,17 @@ std::string Lab::host_address_v6(int host) { return fmt::format("fd77::{:x}", ho
 
 Result<void, Error> lab_available() {
   if (::geteuid() != 0) {
-    return Unexpected(error_of(ErrorCode::kNotPermitted,
-                               "a lab is made of network namespaces, and only root may create "
-                               "them: run it with sudo"));
+    return failure(ErrorCode::kNotPermitted,
+                   "a lab is made of network namespaces, and only root may create "
+                   "them: run it with sudo");
   }
   std::string missing;
   for (const std::string_view program : {"ip", "tc", "ethtool"}) {
     if (find_program(program).empty()) missing += fmt::format(" {}", program);
   }
   if (!missing.empty()) {
-    return Unexpected(error_of(
-        ErrorCode::kSystem, fmt::format("a lab needs the programs{}: `{}`", missing, kPackages)));
+    return failure(ErrorCode::kSystem,
+                   fmt::format("a lab needs the programs{}: `{}`", missing, kPackages));
   }
   return {};
 }
@@ -252,14 +249,14 @@ Result<void, Error> lab_down(const std::string& name) {
   if (const auto able = lab_available(); !able) return Unexpected(able.error());
   std::error_code failed;
   if (!fs::exists(state_file(name), failed) && namespaces_of(name).empty()) {
-    return Unexpected(error_of(ErrorCode::kInvalidArgument,
-                               "there is no lab '" + name + "'; `homa lab list` shows them"));
+    return failure(ErrorCode::kInvalidArgument,
+                   "there is no lab '" + name + "'; `homa lab list` shows them");
   }
   remove_everything(name);
   const auto left = namespaces_of(name);
   if (left.empty()) return {};
-  return Unexpected(
-      error_of(ErrorCode::kSystem, fmt::format("namespace {} could not be removed", left.front())));
+  return failure(ErrorCode::kSystem,
+                 fmt::format("namespace {} could not be removed", left.front()));
 }
 
 std::vector<Lab> labs() {
@@ -277,9 +274,8 @@ std::vector<Lab> labs() {
 Result<Lab, Error> find_lab(const std::string& name) {
   std::error_code failed;
   if (!fs::exists(state_file(name), failed)) {
-    return Unexpected(
-        error_of(ErrorCode::kInvalidArgument,
-                 fmt::format("there is no lab '{0}'; `homa lab up {0}` makes it", name)));
+    return failure(ErrorCode::kInvalidArgument,
+                   fmt::format("there is no lab '{0}'; `homa lab up {0}` makes it", name));
   }
   return read_state(state_file(name));
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/failure.h"
+
 namespace homa::tools {
 namespace {
 
@@ -27,15 +29,15 @@ std::string with_port(const std::string& text) {
 
 Result<SocketAddress, Error> parse_server(const std::string& text) {
   if (text.empty()) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument, "the server's address is empty"});
+    return failure(ErrorCode::kInvalidArgument, "the server's address is empty");
   }
   const auto server = SocketAddress::parse(has_port(text) ? text : with_port(text));
   if (!server) return server;
   if (server->port == 0 || server->port > kServerPortMax) {
-    return Unexpected(
-        Error{ErrorCode::kInvalidArgument,
-              fmt::format("\"{}\": servers have ports 1 to {}, not {}; without a port it is {}",
-                          text, kServerPortMax, server->port, kDefaultServerPort)});
+    return failure(
+        ErrorCode::kInvalidArgument,
+        fmt::format("\"{}\": servers have ports 1 to {}, not {}; without a port it is {}", text,
+                    kServerPortMax, server->port, kDefaultServerPort));
   }
   return server;
 }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <thread>
@@ -21,10 +20,8 @@ std::optional<Duration> time_of(std::string_view text) {
 }
 
 std::optional<double> share_of(std::string_view text) {
-  double share = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), share);
-  const bool whole = error == std::errc{} && end == text.data() + text.size();
-  return whole && share >= 0 && share <= 1 ? std::optional(share) : std::nullopt;
+  const auto share = base::parse_number(text);
+  return share && *share >= 0 && *share <= 1 ? share : std::nullopt;
 }
 
 std::vector<std::string_view> split(std::string_view text) {

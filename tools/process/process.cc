@@ -12,8 +12,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <thread>
+
+#include "base/failure.h"
 
 namespace homa::tools {
 namespace {
@@ -21,10 +22,6 @@ namespace {
 constexpr std::array kStopSignals = {SIGINT, SIGTERM, SIGHUP};
 std::atomic<int> g_stop_signal{0};
 std::atomic<pid_t> g_foreground{0};
-
-Error system_error(std::string_view what) {
-  return Error{ErrorCode::kSystem, fmt::format("{}: {}", what, std::strerror(errno))};
-}
 
 std::vector<char*> arguments(const std::vector<std::string>& command) {
   std::vector<char*> argv;
@@ -125,12 +122,12 @@ Result<std::string, Error> run_program(const std::vector<std::string>& command,
                                        std::string_view input) {
   const std::string path = find_program(command.front());
   if (path.empty()) {
-    return Unexpected(Error{ErrorCode::kSystem, fmt::format("{}: not found", command.front())});
+    return failure(ErrorCode::kSystem, fmt::format("{}: not found", command.front()));
   }
   Pipe in, out, err;
-  if (!in.open() || !out.open() || !err.open()) return Unexpected(system_error("pipe"));
+  if (!in.open() || !out.open() || !err.open()) return system_failure("pipe", errno);
   const pid_t child = ::fork();
-  if (child < 0) return Unexpected(system_error("fork"));
+  if (child < 0) return system_failure("fork", errno);
   if (child == 0) {
     ::setpgid(0, 0);
     ::dup2(in.read, STDIN_FILENO);
@@ -148,20 +145,21 @@ Result<std::string, Error> run_program(const std::vector<std::string>& command,
   const int status = wait_for(child);
   if (status == 0) return output;
   while (!errors.empty() && errors.back() == '\n') errors.pop_back();
-  return Unexpected(Error{ErrorCode::kSystem, fmt::format("`{}` failed with status {}: {}",
-                                                          joined(command), status, errors)});
+  return failure(ErrorCode::kSystem,
+                 fmt::format("`{}` failed with status {}: {}", joined(command), status, errors));
 }
 
 Result<int, Error> run_in_foreground(const std::vector<std::string>& command) {
   const std::string path = find_program(command.front());
   if (path.empty()) {
-    return Unexpected(Error{ErrorCode::kSystem, fmt::format("{}: not found", command.front())});
+    return failure(ErrorCode::kSystem, fmt::format("{}: not found", command.front()));
   }
   struct sigaction action {};
   action.sa_handler = pass_on;
   std::array<struct sigaction, kStopSignals.size()> before{};
   for (std::size_t i = 0; i < before.size(); ++i) sigaction(kStopSignals[i], &action, &before[i]);
   const pid_t child = ::fork();
+  const int error = errno;
   if (child == 0) {
     for (const int signal : kStopSignals) std::signal(signal, SIG_DFL);
     become(path, command);
@@ -170,18 +168,17 @@ Result<int, Error> run_in_foreground(const std::vector<std::string>& command) {
   const int status = child < 0 ? -1 : wait_for(child);
   g_foreground.store(0);
   for (std::size_t i = 0; i < before.size(); ++i) sigaction(kStopSignals[i], &before[i], nullptr);
-  if (child < 0) return Unexpected(system_error("fork"));
+  if (child < 0) return system_failure("fork", error);
   return status;
 }
 
 Result<void, Error> enter_namespace(const std::string& name) {
   const std::string path = "/run/netns/" + name;
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Unexpected(system_error("network namespace " + path));
-  const int failed = ::setns(fd, CLONE_NEWNET);
-  const Error error = failed != 0 ? system_error("entering " + path) : Error{};
+  if (fd < 0) return system_failure("network namespace " + path, errno);
+  const int error = ::setns(fd, CLONE_NEWNET) == 0 ? 0 : errno;
   ::close(fd);
-  if (failed != 0) return Unexpected(error);
+  if (error != 0) return system_failure("entering " + path, error);
   return {};
 }
 

@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-#include <cstdlib>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
+#include "base/failure.h"
 #include "base/quantity.h"
 #include "core/config_fields.h"
 
@@ -71,10 +70,9 @@ bool read(std::string_view text, Unit unit, T& value) {
     }
     return false;
   } else if constexpr (std::is_same_v<T, double>) {
-    const std::string copy(text);
-    char* end = nullptr;
-    value = std::strtod(copy.c_str(), &end);
-    return !copy.empty() && *end == '\0' && std::isfinite(value);
+    const auto number = base::parse_number(text);
+    value = number.value_or(0);
+    return number.has_value();
   } else if constexpr (std::is_same_v<T, SimTime>) {
     const auto duration = base::parse_duration(text);
     if (duration) value = *duration;
@@ -221,20 +219,19 @@ Result<void, Error> set_sim_field(sim::SimConfig& config, std::string_view name,
   for (const SimField& field : sim_fields(config)) {
     if (field.name != name) continue;
     if (field.set(value)) return {};
-    return Unexpected(
-        Error{ErrorCode::kInvalidArgument,
-              fmt::format("{} ({}): \"{}\" is not understood", name, field.meaning, value)});
+    return failure(ErrorCode::kInvalidArgument,
+                   fmt::format("{} ({}): \"{}\" is not understood", name, field.meaning, value));
   }
-  return Unexpected(Error{ErrorCode::kInvalidArgument,
-                          fmt::format("there is no setting \"{}\" (homa sim --settings lists "
-                                      "them)",
-                                      name)});
+  return failure(ErrorCode::kInvalidArgument,
+                 fmt::format("there is no setting \"{}\" (homa sim --settings lists "
+                             "them)",
+                             name));
 }
 
 Result<void, Error> set_sim_fields(sim::SimConfig& config, const nlohmann::json& object,
                                    const std::string& prefix) {
   if (!object.is_object()) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument, "settings must be a JSON object"});
+    return failure(ErrorCode::kInvalidArgument, "settings must be a JSON object");
   }
   for (const auto& [key, value] : object.items()) {
     const std::string name = prefix.empty() ? key : prefix + "." + key;

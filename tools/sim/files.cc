@@ -3,27 +3,20 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "base/failure.h"
+
 namespace homa::tools {
-namespace {
-
-Error failed(const std::string& what, const std::string& path) {
-  return {ErrorCode::kSystem, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno))};
-}
-
-}  // namespace
-
 Result<std::string, Error> read_text(const std::string& path) {
   errno = 0;
   std::ifstream file(path);
-  if (!file) return Unexpected(failed("read", path));
+  if (!file) return system_failure("cannot read " + path, errno);
   std::ostringstream text;
   text << file.rdbuf();
-  if (errno != 0) return Unexpected(failed("read", path));
+  if (errno != 0) return system_failure("cannot read " + path, errno);
   return text.str();
 }
 
@@ -32,7 +25,7 @@ Result<nlohmann::ordered_json, Error> read_json(const std::string& path) {
   if (!text) return Unexpected(text.error());
   auto json = nlohmann::ordered_json::parse(*text, nullptr, false, true);
   if (json.is_discarded()) {
-    return Unexpected(Error{ErrorCode::kInvalidArgument, path + " is not JSON"});
+    return failure(ErrorCode::kInvalidArgument, path + " is not JSON");
   }
   return json;
 }
@@ -47,11 +40,11 @@ Result<void, Error> write_json(const std::string& path, const nlohmann::ordered_
   std::ofstream file(partial);
   file << json.dump(1) << "\n";
   file.close();
-  if (!file) return Unexpected(failed("write", path));
+  if (!file) return system_failure("cannot write " + path, errno);
   std::error_code error;
   std::filesystem::rename(partial, path, error);
   if (error) {
-    return Unexpected(Error{ErrorCode::kSystem, "cannot write " + path + ": " + error.message()});
+    return failure(ErrorCode::kSystem, "cannot write " + path + ": " + error.message());
   }
   return {};
 }

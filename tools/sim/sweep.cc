@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/failure.h"
 #include "tools/sim/fields.h"
 #include "tools/sim/files.h"
 
@@ -30,7 +31,7 @@ struct Options {
 };
 
 Unexpected<Error> refused(std::string text) {
-  return Unexpected(Error{ErrorCode::kInvalidArgument, std::move(text)});
+  return failure(ErrorCode::kInvalidArgument, std::move(text));
 }
 
 std::string word(const nlohmann::ordered_json& value) {
@@ -67,7 +68,7 @@ Result<void, Error> write_config(const Options& options, const SweepRun& run) {
   std::ofstream file(path);
   file << run.settings.dump(1) << "\n";
   if (!file.flush()) {
-    return Unexpected(Error{ErrorCode::kSystem, "cannot write " + path.string()});
+    return failure(ErrorCode::kSystem, "cannot write " + path.string());
   }
   return {};
 }
