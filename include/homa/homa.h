@@ -153,7 +153,8 @@ int homa_poll_fd(homa_socket_t* socket);
 int homa_send(homa_socket_t* socket, const void* request, size_t length,
               const struct homa_address* server, uint64_t* id, uint64_t cookie, unsigned flags);
 
-enum homa_kind { HOMA_REQUEST = 0, HOMA_RESPONSE = 1, HOMA_FAILURE = 2 };
+/* HOMA_HEAD: see homa_announce(). */
+enum homa_kind { HOMA_REQUEST = 0, HOMA_RESPONSE = 1, HOMA_FAILURE = 2, HOMA_HEAD = 3 };
 
 /* What was received: bytes in place, valid until homa_release(). */
 struct homa_message {
@@ -165,6 +166,7 @@ struct homa_message {
   int32_t error;    /* HOMA_FAILURE: enum homa_error */
   int32_t executed; /* HOMA_FAILURE: enum homa_executed */
   struct homa_address peer;
+  size_t total; /* of the whole message: more than `length` for a HOMA_HEAD */
   void* internal;
 };
 
@@ -185,6 +187,40 @@ int homa_reply(homa_socket_t* socket, const void* response, size_t length, uint6
 int homa_invoke(homa_socket_t* socket, const void* request, size_t length,
                 const struct homa_address* server, int64_t timeout_us,
                 struct homa_message* response);
+
+/* --- Many messages at once --- */
+
+struct homa_outgoing {
+  const void* data;
+  size_t length;
+  struct homa_address server; /* of requests */
+  uint64_t cookie;            /* of requests */
+  uint64_t id;                /* requests: result. Responses: of the request */
+  uint32_t flags;             /* of requests: as for homa_send() */
+  int32_t error;              /* result: 0, or as homa_send() and homa_reply() return it */
+};
+
+/* homa_send() and homa_reply() of each, which cross to the engine together. Each has its own error;
+ * they return how many have none. */
+int homa_send_many(homa_socket_t* socket, struct homa_outgoing* requests, int count);
+int homa_reply_many(homa_socket_t* socket, struct homa_outgoing* responses, int count);
+/* homa_recv() with id 0, then all that is there, at most `count`. Returns how many, at least 1.
+ * Each is released by itself. */
+int homa_recv_many(homa_socket_t* socket, struct homa_message* messages, int count,
+                   int64_t timeout_us);
+
+/* --- Long requests --- */
+
+/* From now on requests of more than `bytes` come in two steps: homa_recv() gives a HOMA_HEAD with
+ * the first bytes, and no more of it is sent until homa_accept(). What comes whole unasked comes as
+ * a HOMA_REQUEST. Releasing a head refuses its request. */
+int homa_announce(homa_socket_t* socket, uint32_t bytes);
+/* The rest is to come, as a HOMA_REQUEST, or a HOMA_FAILURE with the same id. `place`, of `size`
+ * bytes: where it is to lie then, and stays until one of the two was received; NULL: anywhere.
+ * `head` is released unless it returns -HOMA_EINVALID or -HOMA_ECLOSED. */
+int homa_accept(homa_socket_t* socket, struct homa_message* head, void* place, size_t size);
+/* Its client gets `error` (enum homa_error), and nothing was executed. Releases `head`. */
+int homa_refuse(homa_socket_t* socket, struct homa_message* head, int error);
 
 /* --- Messages in pieces, and in place --- */
 

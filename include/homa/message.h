@@ -29,6 +29,7 @@ class Message {
     kRequest,   // answer it with Socket::reply()
     kResponse,  // the answer to an RPC of ours
     kFailure,   // an RPC of ours that ended without a response; see error(), bytes() is empty
+    kHead,      // the first bytes of a long request: Socket::accept() or refuse() it
   };
 
   Message() = default;
@@ -48,8 +49,10 @@ class Message {
   Error failure() const;
   std::span<const std::byte> bytes() const { return bytes_; }
   std::size_t size() const { return bytes_.size(); }
+  // Of the whole message: more than size() for a head.
+  std::size_t total() const { return total_; }
 
-  // Gives the bytes back now instead of at destruction.
+  // Gives the bytes back now instead of at destruction. A head's request is refused by that.
   void release();
 
  private:
@@ -60,6 +63,7 @@ class Message {
   RpcHandle rpc_ = 0;
   std::uint64_t cookie_ = 0;
   std::uint64_t buffer_ = 0;
+  std::size_t total_ = 0;
   SocketAddress peer_;
   std::span<const std::byte> bytes_;
   std::shared_ptr<client::SocketState> owner_;

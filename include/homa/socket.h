@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,12 +26,38 @@ namespace homa {
 using Timeout = std::optional<std::chrono::nanoseconds>;
 
 // The pieces of one message, in order: a header and a body that lie apart, for instance.
-using Pieces = std::span<const std::span<const std::byte>>;
+class Pieces {
+ public:
+  using Piece = std::span<const std::byte>;
+  constexpr Pieces(std::span<const Piece> pieces) : pieces_(pieces) {}
+  constexpr Pieces(const Piece* pieces, std::size_t count) : pieces_(pieces, count) {}
+  constexpr std::span<const Piece> all() const { return pieces_; }
+
+ private:
+  std::span<const Piece> pieces_;
+};
 
 struct SendOptions {
   std::uint64_t cookie = 0;  // comes back with the response or the failure
   // Private: receive() without an id never returns this RPC's response; receive_response(id) does.
   bool is_private = false;
+};
+
+// One of many requests, for Socket::send_many().
+struct OutgoingRequest {
+  SocketAddress server{};
+  std::span<const std::byte> request{};
+  SendOptions options{};
+  // Results.
+  RpcHandle rpc = 0;  // 0: it was not started
+  ErrorCode error = ErrorCode::kOk;
+};
+
+// One of many answers, for Socket::reply_many().
+struct OutgoingResponse {
+  RpcHandle rpc = 0;
+  std::span<const std::byte> response{};
+  ErrorCode error = ErrorCode::kOk;  // result
 };
 
 // A snapshot of an RPC in progress.
@@ -85,8 +112,16 @@ class Socket {
   Result<RpcHandle, Error> send(const SocketAddress& server, Pieces request,
                                 const SendOptions& options = {});
   // The same, without a copy. `request` is taken, and is empty then, only if there is no error.
-  Result<RpcHandle, Error> send(const SocketAddress& server, PreparedMessage&& request,
-                                const SendOptions& options = {});
+  template <std::same_as<PreparedMessage> Prepared>  // so that `{}` is an empty span, no other
+  Result<RpcHandle, Error> send(const SocketAddress& server, Prepared&& request,
+                                const SendOptions& options = {}) {
+    return send_prepared(server, request, options);
+  }
+
+  // send() and reply() of many messages, which cross to the engine together. Each has its own
+  // error; the result is how many have none.
+  std::size_t send_many(std::span<OutgoingRequest> requests);
+  std::size_t reply_many(std::span<OutgoingResponse> responses);
 
   // Transmit memory for a message of `bytes` (1 to the message limit), to be built in place and
   // given to send() or reply() of this socket. kTooLong, kInvalidArgument, kClosed, kNoMemory.
@@ -95,6 +130,10 @@ class Socket {
   // The next message of this socket: a request, or the response or failure of an RPC that is not
   // private. kWouldBlock when none came in time (timeout 0: do not wait), kClosed.
   Result<Message, Error> receive(Timeout timeout = std::nullopt);
+
+  // Waits as receive(), then takes all that is there, as many as `into` has room for. What was in
+  // `into` is released. The result is how many came, at least one.
+  Result<std::size_t, Error> receive_many(std::span<Message> into, Timeout timeout = std::nullopt);
 
   // The response or failure of one RPC of ours, private or not. kNoSuchRpc: never sent here, or
   // received already. A failure of the RPC itself is a Message of kind kFailure.
@@ -105,14 +144,20 @@ class Socket {
   // executed the request.
   Result<Message, Error> call(const SocketAddress& server, std::span<const std::byte> request,
                               Timeout timeout = std::nullopt);
-  Result<Message, Error> call(const SocketAddress& server, PreparedMessage&& request,
-                              Timeout timeout = std::nullopt);
+  template <std::same_as<PreparedMessage> Prepared>
+  Result<Message, Error> call(const SocketAddress& server, Prepared&& request,
+                              Timeout timeout = std::nullopt) {
+    return call_prepared(server, request, timeout);
+  }
 
   // Answers a request. kNoSuchRpc: its client gave up, or it was answered already.
   Result<void, Error> reply(RpcHandle rpc, std::span<const std::byte> response);
   Result<void, Error> reply(RpcHandle rpc, Pieces response);
   // Without a copy; taken, and empty then, only if there is no error.
-  Result<void, Error> reply(RpcHandle rpc, PreparedMessage&& response);
+  template <std::same_as<PreparedMessage> Prepared>
+  Result<void, Error> reply(RpcHandle rpc, Prepared&& response) {
+    return reply_prepared(rpc, response);
+  }
 
   // Whether anybody still waits for the answer to this request, which was received and not answered
   // yet. A handler that takes long may ask now and then, and give up. The answer may be as old as
@@ -124,6 +169,21 @@ class Socket {
   Result<void, Error> abort(RpcHandle rpc, ErrorCode code = ErrorCode::kOk);
   // The same for every RPC that this socket started.
   Result<void, Error> abort_all(ErrorCode code = ErrorCode::kOk);
+
+  // --- Long requests ---
+  // From now on a request of more than `bytes` comes in two steps: receive() gives its head, which
+  // is what came unasked and in order (at least the first packet's bytes), and nothing more of it
+  // is sent until accept(). One that comes whole unasked has no head. kClosed.
+  Result<void, Error> announce_longer_than(std::uint32_t bytes);
+  // The rest of a head's request is to come: receive() gives the whole request later, or a kFailure
+  // with its rpc() if it ends before that. `place`: where its bytes are to lie then; it has to last
+  // until one of the two was received. Empty: in receive memory, as other messages. `head` is
+  // taken unless the error is kInvalidArgument (no head of this socket, or it does not fit) or
+  // kClosed. kNoSuchRpc: its client gave up.
+  Result<void, Error> accept(Message&& head, std::span<std::byte> place = {});
+  // Ends a head's request; its client gets `code` and knows that nothing was executed. A head that
+  // is destroyed is refused as kOverloaded.
+  Result<void, Error> refuse(Message&& head, ErrorCode code = ErrorCode::kOverloaded);
 
   // --- The end of a service ---
   // From now on requests that begin to arrive are refused with kDraining, "not executed": their
@@ -157,6 +217,11 @@ class Socket {
 
  private:
   friend class Host;
+  Result<RpcHandle, Error> send_prepared(const SocketAddress& server, PreparedMessage& request,
+                                         const SendOptions& options);
+  Result<Message, Error> call_prepared(const SocketAddress& server, PreparedMessage& request,
+                                       Timeout timeout);
+  Result<void, Error> reply_prepared(RpcHandle rpc, PreparedMessage& response);
   explicit Socket(std::shared_ptr<client::SocketState> state);
   std::shared_ptr<client::SocketState> state_;
 };

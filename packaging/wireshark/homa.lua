@@ -88,6 +88,7 @@ field("cutoffs.cutoff", ProtoField.uint32, "Longest message", base.DEC)
 field("cutoffs.version", ProtoField.uint16, "Version", base.DEC)
 field("error.code", ProtoField.uint8, "Code", base.DEC, ERROR_CODES)
 field("error.executed", ProtoField.uint8, "Request", base.DEC, EXECUTED)
+field("error.limit", ProtoField.uint32, "Longest message that the sender takes")
 field("query.count", ProtoField.uint16, "RPCs listed", base.DEC)
 field("query.client_id", ProtoField.uint64, "RPC asked about", base.HEX)
 field("query.server_port", ProtoField.uint16, "Its server port", base.DEC)
@@ -463,6 +464,7 @@ local function add_error(tvb, tree, p)
   p.code = tvb(28, 1):uint()
   tree:add(f.error_code, tvb(28, 1))
   tree:add(f.error_executed, tvb(29, 1))
+  if tvb:len() >= 34 then tree:add(f.error_limit, tvb(30, 4)) end
   p.text = ERROR_CODES[p.code] or ("code " .. p.code)
 end
 

@@ -54,6 +54,9 @@ enum class SubmissionKind : std::uint8_t {
   kStatus = 7,   // write StatusRecords into memory, length; answered by kStatus with `tag`
   kSupply = 8,   // of a message that was pending, `length` bytes are there now: handle, length
   kDrain = 9,    // requests that come from now on are refused; answered by kOpened with `tag`
+  kAnnounce =
+      10,        // heads of requests longer than `length` go first; answered by kOpened with `tag`
+  kDecide = 11,  // after a kHead: handle; code 0: the rest is to come, else it is refused so
 };
 
 // An entry of the submission ring.
@@ -76,10 +79,12 @@ enum class CompletionKind : std::uint8_t {
   kRequest = 1,       // handle, peer, memory in the receive region, length
   kResponse = 2,      // the same, of an RPC of ours
   kFailure = 3,       // an RPC of ours ended without response: handle, code, peer
-  kServedEnded = 4,   // a request that was not answered yet cannot be any more: handle
+  kServedEnded = 4,   // a request that was not answered yet cannot be any more: handle, code, peer
   kTransmitDone = 5,  // the block at `memory` in transmit memory is the application's again
   kOpened = 6,        // tag, code, port
   kStatus = 7,        // tag, length: bytes of StatusRecords written
+  kHead = 8,  // handle, peer, memory, length of a request whose first `tag` bytes are there;
+              // they stay until kDecide, whatever becomes of the request
 };
 
 // An entry of the completion ring.

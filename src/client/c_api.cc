@@ -34,7 +34,7 @@ static_assert(HOMA_EXECUTED == static_cast<int>(homa::Executed::kYes));
 static_assert(HOMA_EWOULDBLOCK == static_cast<int>(ErrorCode::kWouldBlock));
 static_assert(HOMA_ENGINE_OWN == static_cast<int>(homa::EngineChoice::kOwn));
 static_assert(HOMA_ENGINE_DAEMON == static_cast<int>(homa::EngineChoice::kDaemon));
-static_assert(HOMA_FAILURE == static_cast<int>(homa::Message::Kind::kFailure));
+static_assert(HOMA_HEAD == static_cast<int>(homa::Message::Kind::kHead));
 
 thread_local Error last_error;
 
@@ -204,12 +204,23 @@ int hand_over(homa_prepared* message, Take take) {
   return result;
 }
 
+// Decides about a head by `how`, which takes it or leaves it as it is.
+template <typename How>
+int decide(homa_message* head, How how) {
+  if (head->kind != HOMA_HEAD || head->internal == nullptr) return invalid("this is no head");
+  auto& message = *static_cast<homa::Message*>(head->internal);
+  const homa::Result<void, Error> decided = how(message);
+  if (message.size() == 0) homa_release(head);
+  return done(decided);
+}
+
 // `place`: where the message stays until homa_release(), if it has bytes.
 void fill(homa_message* to, homa::Message message, std::unique_ptr<homa::Message> place) {
   if (message.bytes().empty()) place.reset();
   *to = homa_message{};
   to->data = message.bytes().data();
   to->length = message.size();
+  to->total = message.total();
   to->id = message.rpc();
   to->cookie = message.cookie();
   to->kind = static_cast<int32_t>(message.kind());
@@ -352,6 +363,68 @@ int homa_reply_prepared(homa_socket_t* socket, homa_prepared* message, uint64_t 
 void homa_discard(homa_prepared* message) {
   delete static_cast<homa::PreparedMessage*>(message->internal);
   *message = homa_prepared{};
+}
+
+int homa_send_many(homa_socket_t* socket, homa_outgoing* requests, int count) {
+  return guarded([&] {
+    std::vector<homa::OutgoingRequest> all;
+    for (homa_outgoing& one : std::span(requests, static_cast<size_t>(std::max(count, 0)))) {
+      const auto options = options_of(one.cookie, one.flags);
+      if (!options) return fail(options.error());
+      all.push_back({address_of(one.server), bytes_of(one.data, one.length), *options});
+    }
+    const size_t sent = socket->socket.send_many(all);
+    for (size_t i = 0; i < all.size(); ++i) {
+      requests[i].id = all[i].rpc;
+      requests[i].error = -static_cast<int32_t>(all[i].error);
+    }
+    return static_cast<int>(sent);
+  });
+}
+
+int homa_reply_many(homa_socket_t* socket, homa_outgoing* responses, int count) {
+  return guarded([&] {
+    std::vector<homa::OutgoingResponse> all;
+    for (homa_outgoing& one : std::span(responses, static_cast<size_t>(std::max(count, 0)))) {
+      all.push_back({one.id, bytes_of(one.data, one.length)});
+    }
+    const size_t given = socket->socket.reply_many(all);
+    for (size_t i = 0; i < all.size(); ++i) {
+      responses[i].error = -static_cast<int32_t>(all[i].error);
+    }
+    return static_cast<int>(given);
+  });
+}
+
+int homa_recv_many(homa_socket_t* socket, homa_message* messages, int count, int64_t timeout_us) {
+  return guarded([&] {
+    std::vector<homa::Message> all(static_cast<size_t>(std::max(count, 0)));
+    std::vector<std::unique_ptr<homa::Message>> places(all.size());
+    for (auto& place : places) place = std::make_unique<homa::Message>();
+    const auto came = socket->socket.receive_many(all, timeout_of(timeout_us));
+    if (!came) return fail(came.error());
+    for (size_t i = 0; i < *came; ++i) fill(&messages[i], std::move(all[i]), std::move(places[i]));
+    return static_cast<int>(*came);
+  });
+}
+
+int homa_announce(homa_socket_t* socket, uint32_t bytes) {
+  return done(socket->socket.announce_longer_than(bytes));
+}
+
+int homa_accept(homa_socket_t* socket, homa_message* head, void* place, size_t size) {
+  return decide(head, [&](homa::Message& message) {
+    const std::span<std::byte> to(static_cast<std::byte*>(place), place == nullptr ? 0 : size);
+    return socket->socket.accept(std::move(message), to);
+  });
+}
+
+int homa_refuse(homa_socket_t* socket, homa_message* head, int error) {
+  const auto code = code_of(error);
+  if (!code) return invalid("unknown error code");
+  return decide(head, [&](homa::Message& message) {
+    return socket->socket.refuse(std::move(message), *code);
+  });
 }
 
 int homa_stop_accepting(homa_socket_t* socket) { return done(socket->socket.stop_accepting()); }

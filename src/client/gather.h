@@ -16,9 +16,9 @@ namespace homa::client {
 class Gather {
  public:
   explicit Gather(std::span<const std::byte> whole) : current_(whole), size_(whole.size()) {}
-  explicit Gather(Pieces pieces) : rest_(pieces) {
+  explicit Gather(Pieces pieces) : rest_(pieces.all()) {
     constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
-    for (const auto& piece : pieces) size_ += std::min(piece.size(), kMost - size_);
+    for (const auto& piece : rest_) size_ += std::min(piece.size(), kMost - size_);
   }
 
   std::size_t size() const { return size_; }  // of the message
@@ -40,7 +40,7 @@ class Gather {
 
  private:
   std::span<const std::byte> current_;
-  Pieces rest_;
+  std::span<const Pieces::Piece> rest_;
   std::size_t size_ = 0, copied_ = 0;
 };
 

@@ -40,7 +40,7 @@ TEST(Gather, PiecesFollowEachOtherAndEmptyOnesCostNothing) {
 }
 
 TEST(Gather, NoPiecesAreAnEmptyMessage) {
-  EXPECT_EQ(Gather(Pieces{}).size(), 0U);
+  EXPECT_EQ(Gather(Pieces(nullptr, 0)).size(), 0U);
   EXPECT_EQ(Gather(std::span<const std::byte>{}).size(), 0U);
 }
 

@@ -66,7 +66,18 @@ void Inbox::add_request(const channel::Completion& completion) {
   if (slot >= served_.size()) served_.resize(std::max<std::size_t>(64, std::size_t{slot} * 2));
   Node* const node = make_node(completion, 0);
   ready_.push_back(*node);
-  served_[slot] = Served{completion.handle, node};
+  Served& served = served_[slot];
+  if (served.handle != completion.handle)
+    served = Served{completion.handle, nullptr, {}, false, false};
+  served.unread = node;
+  served.accepted = false;
+  served.whole = completion.kind == channel::CompletionKind::kRequest;
+}
+
+void Inbox::add_failed_request(const channel::Completion& ended) {
+  Node* const node = make_node(ended, 0);
+  node->incoming.completion.kind = channel::CompletionKind::kFailure;
+  ready_.push_back(*node);
 }
 
 std::optional<channel::Completion> Inbox::served_ended(RpcHandle rpc) {

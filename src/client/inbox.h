@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -63,6 +64,8 @@ class Inbox {
   void add_request(const channel::Completion& completion);
   // A response or failure. False: its RPC is known no more.
   bool add_answer(const channel::Completion& completion);
+  // A request that was accepted will not come: a failure of that kind is to be received.
+  void add_failed_request(const channel::Completion& ended);
   // The request cannot be answered any more, because its client gave up. If nobody has received it,
   // nobody will: the result is what came, for its buffer to be released.
   std::optional<channel::Completion> served_ended(RpcHandle rpc);
@@ -78,6 +81,27 @@ class Inbox {
     served_[channel::slot_of(rpc)] = Served{};
     return true;
   }
+  // The rest of a request whose head was received is to come, to `place` (empty: anywhere).
+  void accept(RpcHandle rpc, std::span<std::byte> place) {
+    Served& served = served_[channel::slot_of(rpc)];
+    served.accepted = true;
+    served.place = place;
+  }
+  // It came whole, and was not answered yet.
+  bool may_answer(RpcHandle rpc) const {
+    return serves(rpc) && served_[channel::slot_of(rpc)].whole;
+  }
+  // It was accepted and has not come whole.
+  bool is_accepted(RpcHandle rpc) const {
+    return serves(rpc) && served_[channel::slot_of(rpc)].accepted;
+  }
+  // Its head has come, and nothing was decided yet.
+  bool is_head(RpcHandle rpc) const { return serves(rpc) && !may_answer(rpc) && !is_accepted(rpc); }
+  // Where its bytes are to lie, once.
+  std::span<std::byte> take_place(RpcHandle rpc) {
+    if (!serves(rpc)) return {};
+    return std::exchange(served_[channel::slot_of(rpc)].place, {});
+  }
   bool serves(RpcHandle rpc) const {
     const std::uint32_t slot = channel::slot_of(rpc);
     return rpc != 0 && slot < served_.size() && served_[slot].handle == rpc;
@@ -88,10 +112,10 @@ class Inbox {
   void drop_requests(Drop drop) {
     for (auto at = ready_.begin(); at != ready_.end();) {
       Node& node = *at++;
-      if (node.incoming.completion.kind != channel::CompletionKind::kRequest) continue;
+      if (!channel::is_request_handle(node.incoming.completion.handle)) continue;
       ready_.erase(ready_.iterator_to(node));
       free_nodes_.push_front(node);
-      drop();
+      if (node.incoming.completion.kind != channel::CompletionKind::kFailure) drop();
     }
     served_.clear();
   }
@@ -124,6 +148,9 @@ class Inbox {
   struct Served {
     RpcHandle handle = 0;    // 0: none
     Node* unread = nullptr;  // until it is received
+    std::span<std::byte> place{};
+    bool accepted = false;  // and has not come
+    bool whole = false;     // no more than its head has come, otherwise
   };
 
   Slot* find(RpcHandle rpc);

@@ -31,10 +31,16 @@ io::IoConfig make_io_config(const HostConfig& config) {
 }
 
 Result<core::CoreConfig, Error> make_core_config(const HostConfig& config,
-                                                 const io::IoCapabilities& capabilities) {
+                                                 const io::IoCapabilities& capabilities,
+                                                 bool has_programs) {
   core::CoreConfig core = engine::defaults_for(capabilities);
   core.receive_region_bytes = config.receive_bytes;
   core.wait_for_memory = config.wait_for_memory;
+  // Programs have memory of their own, which may be small. Those for the kernel's Homa, which wait for
+  // memory, have its limit.
+  if (!has_programs && !config.wait_for_memory) {
+    core.message_bytes_max = engine::longest_message_for(config.receive_bytes);
+  }
   if (auto set = core::set_fields(core, config.parameters); !set) return Unexpected(set.error());
   if (core.receive_region_bytes < core.message_bytes_max) {
     return Unexpected(Error{ErrorCode::kInvalidArgument,
@@ -90,7 +96,7 @@ Result<MadeEngine, Error> make_engine(const HostConfig& config, int wake_fd,
   auto io = io::open(io_config);
   if (!io) return Unexpected(io.error());
   const io::IoCapabilities capabilities = (*io)->capabilities();
-  const auto core = make_core_config(config, capabilities);
+  const auto core = make_core_config(config, capabilities, state != nullptr);
   if (!core) return Unexpected(core.error());
   const auto seed = random_seed();
   if (!seed) return Unexpected(seed.error());

@@ -19,6 +19,7 @@ Message& Message::operator=(Message&& other) noexcept {
   rpc_ = other.rpc_;
   cookie_ = other.cookie_;
   buffer_ = other.buffer_;
+  total_ = other.total_;
   peer_ = other.peer_;
   bytes_ = std::exchange(other.bytes_, {});
   owner_ = std::move(other.owner_);
@@ -38,7 +39,13 @@ Error Message::failure() const {
 
 void Message::release() {
   bytes_ = {};
-  if (const auto owner = std::exchange(owner_, nullptr)) owner->release(buffer_);
+  const auto owner = std::exchange(owner_, nullptr);
+  if (!owner) return;
+  if (kind_ == Kind::kHead) {
+    owner->refuse_unseen(rpc_, buffer_);
+  } else {
+    owner->release(buffer_);
+  }
 }
 
 PreparedMessage::PreparedMessage(PreparedMessage&& other) noexcept { *this = std::move(other); }

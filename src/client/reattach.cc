@@ -87,6 +87,11 @@ bool SocketState::engine_back() {
   port_.store(again->port, std::memory_order_relaxed);
   memory_ = link_->receive_memory();
   left_engine_ = false;
+  if (announced_above_ != kNoHeads) {
+    place(channel::SubmissionKind::kAnnounce).length = announced_above_;
+    channel_.publish();
+    channel_.ring();
+  }
   if (draining_) {
     place(channel::SubmissionKind::kDrain);
     channel_.publish();

@@ -133,25 +133,58 @@ Result<RpcHandle, Error> SocketState::send(const SocketAddress& server, Gather r
                                            const SendOptions& options) {
   Lock lock(mutex_);
   await_successor(lock);
+  const auto begun = begin_send(lock, server, request, options);
+  if (!begun) {
+    settle();
+    return Unexpected(begun.error());
+  }
+  const RpcHandle rpc = begun->submission->handle;
+  transmit(lock, *begun->submission, begun->memory, request);
+  return rpc;
+}
+
+Result<SocketState::Begun, Error> SocketState::begin_send(Lock& lock, const SocketAddress& server,
+                                                          Gather& request,
+                                                          const SendOptions& options) {
   if (auto good = check_message(request.size(), "request"); !good) return Unexpected(good.error());
   if (auto good = check_server(server); !good) return Unexpected(good.error());
   drain();
   const auto memory = outbox_.copy_in(lock, request);
-  if (!memory) {
-    settle();
-    return no_room();
-  }
+  if (!memory) return no_room();
   Rollback free([&] { free_block(*memory); });
   outbox_.reserve_supply();
-  auto rpc = start(options);
-  if (!rpc) {
-    free.run();
-    settle();
-    return rpc;
-  }
+  const auto rpc = start(options);
+  if (!rpc) return Unexpected(rpc.error());
   free.dismiss();
-  transmit(lock, place_send(*rpc, server), *memory, request);
-  return rpc;
+  return Begun{&place_send(*rpc, server), *memory};
+}
+
+// It leaves with what follows; a long one leaves now.
+void SocketState::transmit_with_others(Lock& lock, const Begun& begun, Gather& bytes) {
+  if (bytes.size() > Outbox::kCopyAtOnce) {
+    transmit(lock, *begun.submission, begun.memory, bytes);
+    return lock.lock();
+  }
+  begun.submission->memory = begun.memory;
+  begun.submission->length = static_cast<std::uint32_t>(bytes.size());
+}
+
+std::size_t SocketState::send_many(std::span<OutgoingRequest> requests) {
+  Lock lock(mutex_);
+  await_successor(lock);
+  std::size_t count = 0;
+  for (OutgoingRequest& one : requests) {
+    Gather bytes(one.request);
+    const auto begun =
+        without_throwing([&] { return begin_send(lock, one.server, bytes, one.options); });
+    one.rpc = begun ? begun->submission->handle : 0;
+    one.error = begun ? ErrorCode::kOk : begun.error().code;
+    if (!begun) continue;
+    transmit_with_others(lock, *begun, bytes);
+    ++count;
+  }
+  hand_over(lock);
+  return count;
 }
 
 Result<RpcHandle, Error> SocketState::send(const SocketAddress& server, PreparedMessage& request,
@@ -193,35 +226,52 @@ Unexpected<Error> SocketState::nobody_waits() {
 
 Result<void, Error> SocketState::reply(RpcHandle rpc, Gather response) {
   Lock lock(mutex_);
-  if (auto good = check_message(response.size(), "response"); !good) return good;
+  const auto begun = begin_reply(lock, rpc, response);
+  if (!begun) {
+    settle();
+    return Unexpected(begun.error());
+  }
+  transmit(lock, *begun->submission, begun->memory, response);
+  return {};
+}
+
+Result<SocketState::Begun, Error> SocketState::begin_reply(Lock& lock, RpcHandle rpc,
+                                                           Gather& response) {
+  if (auto good = check_message(response.size(), "response"); !good) {
+    return Unexpected(good.error());
+  }
   drain();
-  if (!inbox_.serves(rpc)) {
-    settle();
-    return nobody_waits();
-  }
+  if (!inbox_.may_answer(rpc)) return nobody_waits();
   const auto memory = outbox_.copy_in(lock, response);
-  if (!memory) {
-    settle();
-    return no_room();
-  }
+  if (!memory) return no_room();
   Rollback free([&] { free_block(*memory); });
   outbox_.reserve_supply();
-  if (!usable() || !inbox_.finish_served(rpc)) {
-    free.run();
-    if (!usable()) return closed();
-    settle();
-    return nobody_waits();
-  }
+  if (!usable()) return closed();
+  if (!inbox_.finish_served(rpc)) return nobody_waits();
   free.dismiss();
-  transmit(lock, place(SubmissionKind::kReply, rpc), *memory, response);
-  return {};
+  return Begun{&place(SubmissionKind::kReply, rpc), *memory};
+}
+
+std::size_t SocketState::reply_many(std::span<OutgoingResponse> answers) {
+  Lock lock(mutex_);
+  std::size_t count = 0;
+  for (OutgoingResponse& one : answers) {
+    Gather bytes(one.response);
+    const auto begun = without_throwing([&] { return begin_reply(lock, one.rpc, bytes); });
+    one.error = begun ? ErrorCode::kOk : begun.error().code;
+    if (!begun) continue;
+    transmit_with_others(lock, *begun, bytes);
+    ++count;
+  }
+  hand_over(lock);
+  return count;
 }
 
 Result<void, Error> SocketState::reply(RpcHandle rpc, PreparedMessage& response) {
   Lock lock(mutex_);
   if (auto good = check_prepared(response, "response"); !good) return good;
   drain();
-  if (!inbox_.finish_served(rpc)) {
+  if (!inbox_.may_answer(rpc) || !inbox_.finish_served(rpc)) {
     settle();
     return nobody_waits();
   }

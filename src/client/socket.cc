@@ -61,8 +61,9 @@ Result<RpcHandle, Error> Socket::send(const SocketAddress& server, Pieces reques
   });
 }
 
-Result<RpcHandle, Error> Socket::send(const SocketAddress& server, PreparedMessage&& request,
-                                      const SendOptions& options) {
+Result<RpcHandle, Error> Socket::send_prepared(const SocketAddress& server,
+                                               PreparedMessage& request,
+                                               const SendOptions& options) {
   return call_open(state_,
                    [&](SocketState& socket) { return socket.send(server, request, options); });
 }
@@ -88,8 +89,8 @@ Result<Message, Error> Socket::call(const SocketAddress& server, std::span<const
   });
 }
 
-Result<Message, Error> Socket::call(const SocketAddress& server, PreparedMessage&& request,
-                                    Timeout timeout) {
+Result<Message, Error> Socket::call_prepared(const SocketAddress& server, PreparedMessage& request,
+                                             Timeout timeout) {
   return call_open(state_,
                    [&](SocketState& socket) { return socket.call(server, request, timeout); });
 }
@@ -104,8 +105,42 @@ Result<void, Error> Socket::reply(RpcHandle rpc, Pieces response) {
       state_, [&](SocketState& socket) { return socket.reply(rpc, client::Gather(response)); });
 }
 
-Result<void, Error> Socket::reply(RpcHandle rpc, PreparedMessage&& response) {
+Result<void, Error> Socket::reply_prepared(RpcHandle rpc, PreparedMessage& response) {
   return call_open(state_, [&](SocketState& socket) { return socket.reply(rpc, response); });
+}
+
+std::size_t Socket::send_many(std::span<OutgoingRequest> requests) {
+  const auto sent = call_open(state_, [&](SocketState& socket) -> Result<std::size_t, Error> {
+    return socket.send_many(requests);
+  });
+  if (sent) return *sent;
+  for (OutgoingRequest& one : requests) one.error = sent.error().code;
+  return 0;
+}
+
+std::size_t Socket::reply_many(std::span<OutgoingResponse> answers) {
+  const auto given = call_open(state_, [&](SocketState& socket) -> Result<std::size_t, Error> {
+    return socket.reply_many(answers);
+  });
+  if (given) return *given;
+  for (OutgoingResponse& one : answers) one.error = given.error().code;
+  return 0;
+}
+
+Result<std::size_t, Error> Socket::receive_many(std::span<Message> into, Timeout timeout) {
+  return call_open(state_, [&](SocketState& socket) { return socket.receive_many(into, timeout); });
+}
+
+Result<void, Error> Socket::announce_longer_than(std::uint32_t bytes) {
+  return call_open(state_, [&](SocketState& socket) { return socket.announce_longer_than(bytes); });
+}
+
+Result<void, Error> Socket::accept(Message&& head, std::span<std::byte> place) {
+  return call_open(state_, [&](SocketState& socket) { return socket.accept(head, place); });
+}
+
+Result<void, Error> Socket::refuse(Message&& head, ErrorCode code) {
+  return call_open(state_, [&](SocketState& socket) { return socket.refuse(head, code); });
 }
 
 bool Socket::client_waits(RpcHandle request) const {

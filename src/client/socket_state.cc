@@ -202,7 +202,12 @@ Result<void, Error> SocketState::bind(std::uint16_t port) {
   if (auto may = link_->permit_port(channel_.region(), port); !may) {
     return fail(may.error().code, may.error().text);
   }
-  return ask_for_port(lock, port);
+  auto opened = ask_for_port(lock, port);
+  if (opened && announced_above_ != kNoHeads) {
+    place(SubmissionKind::kAnnounce).length = announced_above_;
+    hand_over(lock);
+  }
+  return opened;
 }
 
 Result<void, Error> SocketState::give_memory(std::span<std::byte> memory) {
@@ -251,10 +256,18 @@ Message SocketState::make_message(const Incoming& incoming) {
     remember_failure(message.error_, message.executed_, message.peer_);
     return message;
   }
-  message.kind_ = completion.kind == channel::CompletionKind::kRequest ? Message::Kind::kRequest
-                                                                       : Message::Kind::kResponse;
+  std::uint32_t here = completion.length;
+  switch (completion.kind) {
+    case channel::CompletionKind::kRequest: message.kind_ = Message::Kind::kRequest; break;
+    case channel::CompletionKind::kHead:
+      message.kind_ = Message::Kind::kHead;
+      here = static_cast<std::uint32_t>(completion.tag);
+      break;
+    default: message.kind_ = Message::Kind::kResponse; break;
+  }
   // take_completion() made sure that it lies there.
-  message.bytes_ = bytes_of(completion.memory, completion.length);
+  message.bytes_ = bytes_of(completion.memory, here);
+  message.total_ = completion.length;
   message.buffer_ = completion.memory;
   message.owner_ = shared_from_this();
   return message;
@@ -270,6 +283,29 @@ Result<Message, Error> SocketState::finish(Waited waited, const Incoming* incomi
 
 Result<Message, Error> SocketState::receive(Timeout timeout) {
   Lock lock(mutex_);
+  auto message = receive_next(lock, timeout);
+  if (message) put_in_place(lock, *message);
+  return message;
+}
+
+Result<std::size_t, Error> SocketState::receive_many(std::span<Message> into, Timeout timeout) {
+  for (Message& message : into) message.release();  // while the lock is not held
+  if (into.empty()) return std::size_t{0};
+  Lock lock(mutex_);
+  std::size_t count = 0;
+  for (; count < into.size() && (count == 0 || inbox_.ready() > 0); ++count) {
+    auto message = receive_next(lock, timeout);
+    if (!message && count == 0) return Unexpected(message.error());
+    if (!message) break;
+    into[count] = std::move(message).value();
+    put_in_place(lock, into[count]);
+    if (!lock.owns_lock()) lock.lock();
+  }
+  return count;
+}
+
+// The next message, with the lock.
+Result<Message, Error> SocketState::receive_next(Lock& lock, Timeout timeout) {
   outbox_.expect_release();
   Rollback nothing([&] { outbox_.forget_expected(); });
   const Incoming* incoming = nullptr;
@@ -281,7 +317,7 @@ Result<Message, Error> SocketState::receive(Timeout timeout) {
   };
   const Waited waited = wait(lock, waiter, timeout, Take(take));
   auto message = finish(waited, incoming);
-  if (message && message->size() > 0) nothing.dismiss();
+  if (message && message->size() > 0 && message->kind() != Message::Kind::kHead) nothing.dismiss();
   return message;
 }
 
@@ -337,6 +373,10 @@ Result<void, Error> SocketState::abort(RpcHandle rpc, ErrorCode code) {
   Lock lock(mutex_);
   if (!usable()) return closed();
   drain();
+  if (inbox_.is_head(rpc)) {
+    settle();
+    return fail(ErrorCode::kInvalidArgument, "only the request's head has come: refuse() it");
+  }
   if (inbox_.finish_served(rpc)) {
     place(SubmissionKind::kAbort, rpc).code = abort_code(code);
   } else if (inbox_.knows(rpc)) {
@@ -403,6 +443,9 @@ void SocketState::close_channel() {
   inbox_.clear([&](const channel::Completion& completion) {
     if (completion.kind == channel::CompletionKind::kFailure) return;
     if (!give_back(completion.memory)) return;
+    if (completion.kind == channel::CompletionKind::kHead) {
+      return decide(completion.handle, ErrorCode::kCancelled);
+    }
     place(SubmissionKind::kRelease).memory = offset_of(completion.memory);
   });
   place(SubmissionKind::kClose);

@@ -35,6 +35,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
  public:
   // At the end of a channel's transmit memory, for a status when the rest is full of messages.
   static constexpr std::uint64_t kReserveBytes = 4096;
+  static constexpr std::uint32_t kNoHeads = ~std::uint32_t{0};
 
   // `memory`: as EngineLink::attach_apart() gave it; nullptr: messages lie in the link's.
   SocketState(std::shared_ptr<EngineLink> link, std::shared_ptr<channel::Region> region,
@@ -56,8 +57,12 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
                                 const SendOptions& options);
   Result<RpcHandle, Error> send(const SocketAddress& server, PreparedMessage& request,
                                 const SendOptions& options);
+  // How many were taken; each has its own error.
+  std::size_t send_many(std::span<OutgoingRequest> requests);
+  std::size_t reply_many(std::span<OutgoingResponse> answers);
   Result<PreparedMessage, Error> prepare(std::size_t bytes);
   Result<Message, Error> receive(Timeout timeout);
+  Result<std::size_t, Error> receive_many(std::span<Message> into, Timeout timeout);
   Result<Message, Error> receive_response(RpcHandle rpc, Timeout timeout);
   template <typename Outgoing>
   Result<Message, Error> call(const SocketAddress& server, Outgoing& request, Timeout timeout) {
@@ -69,6 +74,13 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   }
   Result<void, Error> reply(RpcHandle rpc, Gather response);
   Result<void, Error> reply(RpcHandle rpc, PreparedMessage& response);
+  // --- heads.cc ---
+  Result<void, Error> announce_longer_than(std::uint32_t bytes);
+  Result<void, Error> accept(Message& head, std::span<std::byte> place);
+  Result<void, Error> refuse(Message& head, ErrorCode code);
+  // A head was destroyed. Any thread, also after shutdown.
+  void refuse_unseen(RpcHandle rpc, std::uint64_t buffer);
+
   bool client_waits(RpcHandle request);
   Result<void, Error> stop_accepting();
   // Until nothing is in progress on this socket.
@@ -140,6 +152,13 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   void take_completions();
   void take_completion(const channel::Completion& completion);
   void take_request(channel::Completion request);
+  void end_served(const channel::Completion& completion);
+  // What came of a request and nobody has received.
+  void give_up(const channel::Completion& unread);
+  void decide(RpcHandle rpc, ErrorCode refusal);
+  Result<void, Error> check_head(const Message& head);
+  void end_head(Message& head, ErrorCode refusal);
+  void put_in_place(Lock& lock, Message& message);
   void take_answer(channel::Completion answer);
   bool holds_message(const channel::Completion& completion) const;
   // The engine did what no engine does: the socket ends with an error that says so.
@@ -165,6 +184,15 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   Result<RpcHandle, Error> start(const SendOptions& options);
   Unexpected<Error> no_room();
   channel::Submission& place_send(RpcHandle rpc, const SocketAddress& server);
+  // A message of which the first bytes lie in transmit memory, and what is to be submitted with it.
+  struct Begun {
+    channel::Submission* submission;
+    std::uint64_t memory;
+  };
+  Result<Begun, Error> begin_send(Lock& lock, const SocketAddress& server, Gather& request,
+                                  const SendOptions& options);
+  Result<Begun, Error> begin_reply(Lock& lock, RpcHandle rpc, Gather& response);
+  void transmit_with_others(Lock& lock, const Begun& begun, Gather& bytes);
   Result<Message, Error> finish_call(const SocketAddress& server, RpcHandle rpc, Timeout timeout);
   Unexpected<Error> nobody_waits();
   void pause(Duration time);
@@ -181,6 +209,7 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   }
   void hand_over(Lock& lock);
   void hand_over_message(Lock& lock);
+  Result<Message, Error> receive_next(Lock& lock, Timeout timeout);
   Result<Message, Error> finish(Waited waited, const Incoming* incoming);
   Message make_message(const Incoming& incoming);
   void remember_failure(ErrorCode code, Executed executed, const SocketAddress& peer);
@@ -217,7 +246,8 @@ class SocketState : public std::enable_shared_from_this<SocketState>, public Eng
   ReadyDescriptor descriptor_;
   engine::PollWorth look_;
   bool closed_ = false;
-  bool draining_ = false;    // new requests are refused
+  bool draining_ = false;                     // new requests are refused
+  std::uint32_t announced_above_ = kNoHeads;  // requests longer than that come in two steps
   std::string_view broken_;  // what the engine did that it cannot do, a literal; empty: nothing
   Error last_error_;
   std::uint64_t next_tag_ = 1;

@@ -173,11 +173,13 @@ void SocketState::take_completion(const channel::Completion& completion) {
       if (!holds_message(completion)) return break_off("announced a response where none can be");
       return take_answer(completion);
     case Kind::kFailure: return take_answer(completion);
-    case Kind::kServedEnded:
-      if (const auto unread = inbox_.served_ended(completion.handle)) {
-        release_buffer(unread->memory);
+    case Kind::kHead:
+      if (!holds_message(completion) || !channel::is_request_handle(completion.handle) ||
+          completion.tag == 0 || completion.tag > completion.length) {
+        return break_off("announced a head where none can be");
       }
-      return;
+      return take_request(completion);
+    case Kind::kServedEnded: return end_served(completion);
     case Kind::kTransmitDone:
       if (!outbox_.transmit_done(completion.memory)) {
         break_off("gave transmit memory back that it did not have");
@@ -199,7 +201,19 @@ void SocketState::take_request(channel::Completion request) {
   request.memory = buffer_at(request.memory);
   if (!closed_) inbox_.add_request(request);
   ++buffers_;
-  if (closed_) release_buffer(request.memory);
+  if (closed_) give_up(request);
+}
+
+// Whoever accepted it learns that it will not come.
+void SocketState::end_served(const channel::Completion& completion) {
+  const bool accepted = inbox_.is_accepted(completion.handle);
+  if (accepted && !closed_) inbox_.add_failed_request(completion);
+  if (const auto unread = inbox_.served_ended(completion.handle)) give_up(*unread);
+}
+
+void SocketState::give_up(const channel::Completion& unread) {
+  if (unread.kind != channel::CompletionKind::kHead) return release_buffer(unread.memory);
+  if (give_back(unread.memory) && !lost()) decide(unread.handle, ErrorCode::kCancelled);
 }
 
 void SocketState::take_answer(channel::Completion answer) {

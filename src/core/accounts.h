@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/buffer_pool.h"
+#include "core/head.h"
 #include "core/memory_pressure.h"
 #include "core/packets.h"
 #include "core/quota.h"
@@ -23,8 +24,9 @@ struct LocalPort {
   Account* account = nullptr;
   PortShare* share = nullptr;  // of the account's memory
   bool closing = false;
-  bool draining = false;     // new requests are refused
-  std::uint32_t served = 0;  // requests in progress
+  bool draining = false;                         // new requests are refused
+  std::uint32_t announced_above = Head::kNever;  // heads of longer requests are shown
+  std::uint32_t served = 0;                      // requests in progress
   std::unique_ptr<LocalPort> next_closing;
   boost::intrusive::list_member_hook<> account_hook;
 };

@@ -149,6 +149,11 @@ RxOutcome ControlPackets::on_unknown(Time now, Rpc* rpc, const wire::CommonHeade
   if (rpc->state != Rpc::State::kCalling) return kConsumed;
   const bool kernel = common.identity == kNoIdentity;  // does not say whether it restarted
   const bool same = rpc->peer_identity == kNoIdentity || rpc->peer_identity == common.identity;
+  if (kernel && rpc->out.length() > kKernelMessageBytesMax) {
+    rpc->peer_says = Executed::kNo;
+    lifetimes_.fail(now, *rpc, ErrorCode::kTooLong, true);
+    return kConsumed;
+  }
   if (!same || (kernel && rpc->heard)) {
     lifetimes_.fail(now, *rpc, ErrorCode::kPeerRestarted, true);
   } else if (rpc->heard) {
@@ -238,6 +243,7 @@ RxOutcome ControlPackets::on_error(Time now, const RxPacket& packet, Rpc* rpc) {
   if (!error) return state_.drop(now, DropReason::kMalformed, packet, WireId{});
   trace::add(state_.counters.errors_received);
   if (rpc == nullptr) return kConsumed;
+  if (error->code == raw(ErrorCode::kTooLong)) rpc->peer->message_bytes_max = error->limit;
   const bool known = error->code > raw(ErrorCode::kOk) && error->code <= raw(ErrorCode::kDraining);
   // What an engine says is true for itself; one before it may have executed the request.
   const bool same_engine =

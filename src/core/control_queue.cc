@@ -72,8 +72,10 @@ void ControlQueue::need_ack(Time now, const Rpc& rpc) {
 }
 
 void ControlQueue::error(Time now, const Rpc& rpc, ErrorCode code) {
-  push(now, rpc.way(), wire::ErrorHeader{header_for(rpc), raw(code), raw(executed_at_server(rpc))},
-       recorder_.counters.errors_sent);
+  push(
+      now, rpc.way(),
+      wire::ErrorHeader{header_for(rpc), raw(code), raw(executed_at_server(rpc)), limit_told(code)},
+      recorder_.counters.errors_sent);
 }
 
 void ControlQueue::unknown(Time now, const Way& to, const wire::CommonHeader& about) {
@@ -85,7 +87,9 @@ void ControlQueue::busy(Time now, const Way& to, const wire::CommonHeader& about
 }
 
 void ControlQueue::error(Time now, const Way& to, const wire::CommonHeader& about, ErrorCode code) {
-  push(now, to, wire::ErrorHeader{answer_to(to, about), raw(code), raw(executed_if_refused(code))},
+  push(now, to,
+       wire::ErrorHeader{answer_to(to, about), raw(code), raw(executed_if_refused(code)),
+                         limit_told(code)},
        recorder_.counters.errors_sent);
 }
 

@@ -16,7 +16,14 @@ class ControlQueue {
  public:
   static constexpr std::size_t kMost = 16'384;
 
-  explicit ControlQueue(trace::Recorder& recorder) : recorder_(recorder) {}
+  // longest: of a message that this host takes.
+  ControlQueue(trace::Recorder& recorder, std::uint32_t longest)
+      : recorder_(recorder), longest_(longest) {}
+
+  // Of an ERROR with that code.
+  static std::size_t error_bytes(ErrorCode code) {
+    return code == ErrorCode::kTooLong ? wire::kErrorWithLimitBytes : wire::kErrorBytes;
+  }
 
   // --- About an RPC of this host ---
   static wire::CommonHeader header_for(const Rpc& rpc);
@@ -52,7 +59,13 @@ class ControlQueue {
   template <typename Header>
   void push(Time now, const Way& to, const Header& header, std::atomic<std::uint64_t>& counter);
 
+  // Who sent too much learns how much would not be.
+  std::uint32_t limit_told(ErrorCode code) const {
+    return code == ErrorCode::kTooLong ? longest_ : 0;
+  }
+
   trace::Recorder& recorder_;
+  const std::uint32_t longest_;
   base::GrowingQueue<TxPacket> waiting_;
 };
 

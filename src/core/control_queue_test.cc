@@ -17,7 +17,7 @@ struct ControlQueueTest : testing::Test {
   }
 
   trace::Recorder recorder{16};
-  ControlQueue queue{recorder};
+  ControlQueue queue{recorder, 100'000};
   Peer peer;
   Rpc rpc;
 };

@@ -87,7 +87,8 @@ RxOutcome DataPackets::on_request_to_closed_port(Time now, const RxPacket& packe
 
 RxOutcome DataPackets::refuse(Time now, const RxPacket& packet, const wire::DataHeader& data,
                               Peer* peer, const Admission::Refusal& refusal) {
-  if (refusal.answer != ErrorCode::kOk && strangers_.may_answer(peer, wire::kErrorBytes)) {
+  if (refusal.answer != ErrorCode::kOk &&
+      strangers_.may_answer(peer, ControlQueue::error_bytes(refusal.answer))) {
     state_.controls.error(now, identities_.way_back(packet, peer), data.common, refusal.answer);
   }
   return state_.drop(now, refusal.reason, packet, data.common.sender_id);
@@ -164,6 +165,9 @@ bool DataPackets::make_room_for(Time now, const LocalPort& port, const Peer& new
   rpc.grant.age = ++state_.ages;
   rpc.grant.peer = &rpc.peer->grants;
   state_.priorities.count(data.message_length, unscheduled);
+  rpc.head.begin(data.message_length, unscheduled,
+                 rpc.is_client ? Head::kNever : rpc.port->announced_above);
+  rpc.grant.held = rpc.head.open();
   const bool whole = data.payload.size() == data.message_length;
   Account& account = *rpc.port->account;
   PeerShare* const peer = whole ? nullptr : rpc.peer->memory.of(account.id);
@@ -171,9 +175,7 @@ bool DataPackets::make_room_for(Time now, const LocalPort& port, const Peer& new
     return lifetimes_.waits_for_memory(now, rpc);
   }
   if (whole) return;  // complete in a moment
-  rpc.progress.begin(now, rpc.peer->repairs.arrived_ever());
-  state_.grants.add(rpc.grant);
-  state_.arm(now, rpc);
+  lifetimes_.has_buffer(now, rpc);
 }
 
 void DataPackets::answer_cutoffs(Time now, const RxPacket& packet, Peer& peer,
@@ -249,7 +251,11 @@ void DataPackets::answer_cutoffs(Time now, const RxPacket& packet, Peer& peer,
   outcome.rpc = rpc.id;
   outcome.message_offset = range.begin;
   if (rpc.grant.tracked) state_.grants.on_received(rpc.grant, rpc.in.received(), rpc.in.end());
-  if (rpc.in.complete()) complete(now, rpc);
+  if (rpc.head.open()) [[unlikely]] {
+    if (rpc.head.shows(rpc.in.prefix())) state_.events.head(rpc, rpc.in.prefix());
+  } else if (rpc.in.complete()) {
+    complete(now, rpc);
+  }
   return outcome;
 }
 
@@ -276,6 +282,21 @@ void DataPackets::answer_cutoffs(Time now, const RxPacket& packet, Peer& peer,
     rpc.peer->acks.add({rpc.client_id, rpc.peer_port});
   }
   lifetimes_.end(now, rpc);
+}
+
+Result<void, ErrorCode> DataPackets::decide(Time now, RpcId id, ErrorCode refusal) {
+  Rpc* const rpc = state_.rpcs.find(id);
+  if (rpc == nullptr || !rpc->head.accept()) return Unexpected(ErrorCode::kNoSuchRpc);
+  state_.now = now;
+  if (refusal != ErrorCode::kOk) {
+    strangers_.tell_end(now, *rpc, refusal);
+    lifetimes_.fail(now, *rpc, refusal, false);
+  } else if (rpc->in.complete()) {
+    complete(now, *rpc);
+  } else {
+    lifetimes_.grant_rest(now, *rpc);
+  }
+  return {};
 }
 
 }  // namespace homa::core

@@ -22,6 +22,8 @@ class DataPackets {
 
   // O(log of what is in progress), and what identities.h says.
   RxOutcome on_packet(Time now, const RxPacket& packet);
+  // As in Endpoint.
+  Result<void, ErrorCode> decide(Time now, RpcId id, ErrorCode refusal);
 
  private:
   RxOutcome on_request(Time now, const RxPacket& packet, const wire::DataHeader& data);

@@ -116,6 +116,12 @@ Result<Port, ErrorCode> Endpoint::open_port(Port port, AccountId account) {
 }
 void Endpoint::close_port(Time now, Port port) { impl_->lifetimes.close_port(now, port); }
 void Endpoint::stop_accepting(Port port) { impl_->lifetimes.stop_accepting(port); }
+void Endpoint::announce_above(Port port, std::uint32_t bytes) {
+  impl_->lifetimes.announce_above(port, bytes);
+}
+Result<void, ErrorCode> Endpoint::decide(Time now, RpcId rpc, ErrorCode refusal) {
+  return impl_->data.decide(now, rpc, refusal);
+}
 Result<RpcId, ErrorCode> Endpoint::start(Time now, const Request& request) {
   return impl_->lifetimes.start(now, request);
 }

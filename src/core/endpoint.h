@@ -113,6 +113,14 @@ class Endpoint {
   // in progress goes on. A port that is not open: nothing happens.
   void stop_accepting(Port port);
 
+  // From now on a request to the port of more than `bytes` is announced by a kHead, and nothing
+  // more of it is granted until decide(). One that its client may send whole unasked is not. A port
+  // that is not open: nothing happens.
+  void announce_above(Port port, std::uint32_t bytes);
+  // After a kHead, once: the rest is to come, or (`refusal` not kOk) the request ends and its
+  // client hears why. kNoSuchRpc: it ended before, and its buffer is the owner's to release().
+  Result<void, ErrorCode> decide(Time now, RpcId rpc, ErrorCode refusal);
+
   // kInvalidArgument (length 0, a port that is not open), kTooLong, kNoMemory (rpcs_max reached).
   Result<RpcId, ErrorCode> start(Time now, const Request& request);
   // Answers a request that arrived in kRequest. kNoSuchRpc when it ended meanwhile (then no

@@ -34,7 +34,7 @@ struct EndpointState {
         timers(config.tick),
         admission(config, peers.hash_key()),
         accounts(config.receive_region_bytes, config.message_bytes_max, config.rpcs_max),
-        controls(recorder),
+        controls(recorder, config.message_bytes_max),
         silence(config) {}
 
   CoreConfig config;  // changes by Endpoint::set_parameter() only

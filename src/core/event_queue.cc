@@ -24,6 +24,7 @@ Event& EventQueue::push(Event::Kind kind, const Rpc& rpc) {
   event.peer = rpc.peer->address;
   event.rpc = rpc.id;
   event.length = 0;
+  event.received = 0;
   event.buffer = BufferOffset{};
   event.cookie = rpc.cookie;
   event.transmit_token = TransmitToken{};
@@ -33,6 +34,13 @@ Event& EventQueue::push(Event::Kind kind, const Rpc& rpc) {
 void EventQueue::message(const Rpc& rpc) {
   Event& event = push(rpc.is_client ? Event::Kind::kResponse : Event::Kind::kRequest, rpc);
   event.length = rpc.in.length();
+  event.buffer = rpc.buffer.offset;
+}
+
+void EventQueue::head(const Rpc& rpc, std::uint32_t bytes) {
+  Event& event = push(Event::Kind::kHead, rpc);
+  event.length = rpc.in.length();
+  event.received = bytes;
   event.buffer = rpc.buffer.offset;
 }
 

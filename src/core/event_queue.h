@@ -1,5 +1,5 @@
 // Events for applications, in order. Its length is bounded by what is in progress: an RPC makes at
-// most one delivery or failure and one kTransmitDone at each end.
+// most one head, one delivery or failure and one kTransmitDone at each end.
 #pragma once
 
 #include <optional>
@@ -21,13 +21,16 @@ class EventQueue {
 
   // The whole message of `rpc` is in its buffer: a request (served), or a response.
   void message(const Rpc& rpc);
+  // The first `bytes` of a request are there.
+  void head(const Rpc& rpc, std::uint32_t bytes);
   void failed(const Rpc& rpc, ErrorCode code);
   void transmit_done(const Rpc& rpc);
 
   std::optional<Event> next();
 
  private:
-  static constexpr std::size_t kPerRpc = 3;  // a delivery, a failure, the end of what it sends
+  static constexpr std::size_t kPerRpc =
+      4;  // a head, a delivery, a failure, the end of what it sends
 
   bool grow(std::size_t events);
   Event& push(Event::Kind kind, const Rpc& rpc);

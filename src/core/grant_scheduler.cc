@@ -81,6 +81,11 @@ void GrantScheduler::set_silent(GrantState& state, bool silent) {
   }
 }
 
+void GrantScheduler::let_go(GrantState& state) {
+  state.held = false;
+  if (state.tracked && !state.silent && state.wants_grants()) enter(state);
+}
+
 void GrantScheduler::enter(GrantState& state) {
   by_age_.insert(by_age_.end(), state);
   wait(state);

@@ -34,6 +34,7 @@ struct GrantState {
   Rpc* rpc = nullptr;
   bool tracked = false;
   bool active = false;
+  bool held = false;    // it is to be granted nothing until let_go()
   bool silent = false;  // its sender does not respond: what it owes does not count as incoming
 
   boost::intrusive::set_member_hook<> waiting_hook;  // among its peer's messages that wait
@@ -41,7 +42,7 @@ struct GrantState {
 
   std::uint32_t remaining() const { return length - received; }
   std::uint32_t incoming() const { return silent || granted < received ? 0 : granted - received; }
-  bool wants_grants() const { return granted < length; }
+  bool wants_grants() const { return !held && granted < length; }
 };
 
 struct ByRemainingThenAge {
@@ -75,6 +76,8 @@ class GrantScheduler {
   // The sender fell silent: what it owes no longer counts, and others get its slot. Or was heard
   // again. Call before on_received().
   void set_silent(GrantState& state, bool silent);
+  // A message that was held may be granted from now on.
+  void let_go(GrantState& state);
   // The message is complete or given up.
   void remove(GrantState& state);
 

@@ -66,6 +66,21 @@ TEST_F(Grants, OneMessageGetsHalfOfMaxIncomingAtTheLowestLevel) {
   EXPECT_EQ(more[0].offset, 201'424U);
 }
 
+TEST_F(Grants, AMessageThatIsHeldCountsAsIncomingAndIsGrantedNothingUntilItIsLetGo) {
+  GrantState& held = states_.emplace_back();
+  held.length = 500'000;
+  held.granted = 40'000;
+  held.peer = &peers_[0];
+  held.held = true;
+  scheduler_->add(held);
+  EXPECT_EQ(scheduler_->incoming(), 40'000U);
+  receive(held, 10'000);
+  EXPECT_TRUE(grants().empty());
+  EXPECT_EQ(scheduler_->incoming(), 30'000U);
+  scheduler_->let_go(held);
+  ASSERT_EQ(grants().size(), 1U);
+}
+
 TEST_F(Grants, FewestBytesToReceiveGetTheHighestScheduledLevel) {
   GrantState& large = announce(peers_[0], 900'000);
   GrantState& medium = announce(peers_[1], 500'000);

@@ -49,6 +49,10 @@ void Lifetimes::stop_accepting(Port port) {
   if (LocalPort* open = state_.admission.find(port)) open->draining = true;
 }
 
+void Lifetimes::announce_above(Port port, std::uint32_t bytes) {
+  if (LocalPort* open = state_.admission.find(port)) open->announced_above = bytes;
+}
+
 void Lifetimes::close_port(Time now, Port port) {
   LocalPort* found = state_.admission.find(port);
   if (found == nullptr) return;
@@ -101,6 +105,7 @@ Result<RpcId, ErrorCode> Lifetimes::start(Time now, const Request& request) {
   Peer* peer = state_.peers.at(request.server);
   if (peer == nullptr) peer = new_peer(now, kNoIdentity, request.server);
   if (peer == nullptr) return Unexpected(ErrorCode::kNoMemory);
+  if (request.length > peer->longest_message()) return Unexpected(ErrorCode::kTooLong);
   state_.peers.touch(now, *peer);
   Rpc* rpc =
       state_.events.reserve_for(state_.rpcs.size() + 1) ? state_.rpcs.add_client(*peer) : nullptr;
@@ -139,10 +144,16 @@ Result<void, ErrorCode> Lifetimes::reply(Time now, RpcId id, std::uint32_t lengt
     return Unexpected(ErrorCode::kInvalidArgument);
   }
   if (length > state_.config.message_bytes_max) return Unexpected(ErrorCode::kTooLong);
+  const auto refuse = [&](ErrorCode told, ErrorCode why) {
+    strangers_.tell_end(now, *rpc, told);
+    fail(now, *rpc, why, true);
+    return Unexpected(why);
+  };
+  if (length > rpc->peer->longest_message()) {
+    return refuse(ErrorCode::kTooLong, ErrorCode::kTooLong);
+  }
   if (!may_send(*rpc->port->account, length)) {
-    strangers_.tell_end(now, *rpc, ErrorCode::kOverloaded);
-    fail(now, *rpc, ErrorCode::kNoMemory, true);
-    return Unexpected(ErrorCode::kNoMemory);
+    return refuse(ErrorCode::kOverloaded, ErrorCode::kNoMemory);
   }
   rpc->state = Rpc::State::kReplying;
   rpc->silence.restart(now);
@@ -198,7 +209,9 @@ void Lifetimes::end(Time now, Rpc& rpc) {
     const bool ran = rpc.state != Rpc::State::kReceiving;
     state_.admission.request_ended(*rpc.port, *rpc.peer, rpc.client_id, rpc.of_stranger, ran);
     if (rpc.of_stranger) strangers_.forget(rpc);
+    if (!ran && rpc.head.announced()) state_.events.failed(rpc, ErrorCode::kCancelled);
   }
+  if (rpc.head.shown()) account.pool.hand_over(rpc.buffer);
   account.pool.drop(rpc.buffer);
   state_.rpcs.remove(rpc);
   serve_if_waited(now, account.pool);
@@ -225,11 +238,23 @@ void Lifetimes::serve_waiting(Time now, BufferPool& pool) {
   while (const MessageBuffer* served = pool.serve_waiting()) {
     Rpc& rpc = *served->rpc;
     rpc.silence.restart(now);
-    rpc.progress.begin(now, rpc.peer->repairs.arrived_ever());
-    state_.grants.add(rpc.grant);
     state_.controls.resend(now, rpc, {0, rpc.grant.granted});
-    state_.arm(now, rpc);
+    has_buffer(now, rpc);
   }
+}
+
+void Lifetimes::has_buffer(Time now, Rpc& rpc) {
+  rpc.progress.begin(now, rpc.peer->repairs.arrived_ever());
+  state_.grants.add(rpc.grant);
+  state_.arm(now, rpc);
+}
+
+// It had nothing to do but to wait for the application, so silence counts from now on.
+void Lifetimes::grant_rest(Time now, Rpc& rpc) {
+  rpc.silence.restart(now);
+  rpc.progress.begin(now, rpc.peer->repairs.arrived_ever());
+  state_.grants.let_go(rpc.grant);
+  state_.arm(now, rpc);
 }
 
 void Lifetimes::give_memory(Time now, AccountId id, std::uint64_t receive_bytes) {

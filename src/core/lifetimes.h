@@ -27,6 +27,7 @@ class Lifetimes {
   void close_account(Time now, AccountId id);
   Result<Port, ErrorCode> open_port(Port port, AccountId id);
   void stop_accepting(Port port);
+  void announce_above(Port port, std::uint32_t bytes);
   void close_port(Time now, Port port);
   // Ends RPCs of closed ports, a bounded number. Call while Admission::closing().
   void close_step(Time now);
@@ -54,6 +55,10 @@ class Lifetimes {
   void end_closed(Time now, Rpc& rpc);
   // There is room in the pool: messages that wait for it begin. Work for each that does.
   void serve_waiting(Time now, BufferPool& pool);
+  // There is room for the message: it begins to arrive.
+  void has_buffer(Time now, Rpc& rpc);
+  // Its sender may send on from now on, as far as it is granted.
+  void grant_rest(Time now, Rpc& rpc);
   // There was no room for the message.
   void waits_for_memory(Time now, Rpc& rpc);
   // All accounts of which messages wait get a chance, a bounded number at a time. Call again while

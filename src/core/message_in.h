@@ -29,6 +29,7 @@ class MessageIn {
   std::uint32_t length() const { return length_; }
   std::uint32_t received() const { return received_; }  // bytes here, wherever they are
   std::uint32_t end() const { return end_; }            // past the last byte here
+  std::uint32_t prefix() const { return gaps_.empty() ? end_ : gaps_.front().begin; }
   bool complete() const { return started() && received_ == length_; }
   // Missing ranges below end(), in order.
   std::span<const ByteRange> gaps() const { return {gaps_.data(), gaps_.size()}; }

@@ -93,6 +93,7 @@ struct Request {
 struct Event {
   enum class Kind : std::uint8_t {
     kRequest,       // a whole request arrived: length bytes at `buffer`, until release()
+    kHead,          // `received` bytes of a request of `length` are at `buffer`: decide()
     kResponse,      // a whole response arrived; the RPC is over, its buffer stays until release()
     kFailed,        // an RPC of ours ended without response, or (served) before it was answered
     kTransmitDone,  // transmit_token's bytes are needed no more; no other field counts
@@ -105,6 +106,7 @@ struct Event {
   Port peer_port{};
   Address peer;
   std::uint32_t length = 0;
+  std::uint32_t received = 0;  // kHead
   RpcId rpc{};
   BufferOffset buffer{};
   Cookie cookie{};

@@ -38,6 +38,9 @@ namespace homa::core {
 
 struct Uplink;
 
+// A kernel drops longer messages without a word.
+inline constexpr std::uint32_t kKernelMessageBytesMax = 1'000'000;
+
 // The ids towards a peer begin at the sum of two random numbers, the host's and the peer's. Both
 // are in the lower part of what there is, so that ids never wrap (docs/protocol.md#at-most-once).
 inline constexpr std::uint64_t kFirstIdMask = (1ULL << 41) - 1;
@@ -73,9 +76,16 @@ struct PeerFacts {
   PathMtu mtu;
   Uplink* link = nullptr;        // that its packets leave by; nullptr: the usual one
   std::uint32_t path_asked = 0;  // in which generation of paths its own was asked for; 0: never
-  WireId finished_below{};       // requests up to this id may have run (FinishedIds)
+  std::uint32_t message_bytes_max = 0;  // that it takes, as it said; 0: it did not
+  WireId finished_below{};              // requests up to this id may have run (FinishedIds)
 
   Way way() const { return {address, path, self}; }
+  // The longest message that it takes, as far as is known: of a kernel it is known once it was
+  // heard.
+  std::uint32_t longest_message() const {
+    if (message_bytes_max != 0) return message_bytes_max;
+    return identity == kNoIdentity && heard() ? kKernelMessageBytesMax : ~std::uint32_t{0};
+  }
   bool heard() const { return liveness.last_heard() != Time{}; }
 };
 

@@ -123,6 +123,7 @@ void RpcTable::remove(Rpc& rpc) {
   rpc.peer->rpcs.leave(rpc.peer_place);
   rpc.state = Rpc::State::kFree;
   rpc.in.reset();
+  rpc.head = Head{};
   rpc.out.reset();
   free_.push_back(rpc.slot);
   --live_;

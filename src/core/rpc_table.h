@@ -14,6 +14,7 @@
 #include "base/types.h"
 #include "core/accounts.h"
 #include "core/grant_scheduler.h"
+#include "core/head.h"
 #include "core/message_in.h"
 #include "core/message_out.h"
 #include "core/packets.h"
@@ -38,6 +39,7 @@ struct Rpc {
   bool short_call = false;                  // ours, with a request shorter than defer_bytes_min
   bool heard = false;                       // the peer showed that it knows this RPC
   bool of_stranger = false;                 // served: admitted before its client proved its address
+  Head head;                                // of `in`
   Executed peer_says = Executed::kPerhaps;  // ours: of the request, when the peer ends the RPC
   Port local_port{};
   Port peer_port{};

@@ -26,8 +26,8 @@ bool Strangers::may_send_to(Peer& peer, std::size_t bytes) {
 }
 
 void Strangers::tell_end(Time now, Rpc& rpc, ErrorCode code) {
-  if (rpc.is_client || may_send_to(*rpc.peer, wire::kErrorBytes))
-    state_.controls.error(now, rpc, code);
+  const std::size_t bytes = ControlQueue::error_bytes(code);
+  if (rpc.is_client || may_send_to(*rpc.peer, bytes)) state_.controls.error(now, rpc, code);
 }
 
 void Strangers::say_busy(Time now, Rpc& rpc, const Way& to) {

@@ -67,6 +67,8 @@ void Attachment::take(Time now, const Submission& submission) {
     case SubmissionKind::kClose: return ask_for_close();
     case SubmissionKind::kStatus: return begin_status(submission);
     case SubmissionKind::kSupply: return supply(now, submission);
+    case SubmissionKind::kAnnounce: return announce(submission);
+    case SubmissionKind::kDecide: return decide(now, submission);
     case SubmissionKind::kDrain:
       if (!port_) return answer_open(submission.tag, Unexpected(ErrorCode::kClosed));
       context_.endpoint.stop_accepting(*port_);
@@ -178,6 +180,7 @@ void Attachment::abort(Time now, const Submission& submission) {
   const auto code = static_cast<ErrorCode>(submission.code);
   const bool report = submission.report != 0;
   if (channel::is_request_handle(submission.handle)) {
+    if (end_head(now, submission.handle, code)) return;
     const RpcId rpc{submission.handle};
     if (!serves(rpc)) return;
     // kNoSuchRpc: it ended by itself, and its end is on its way to the application.
@@ -196,6 +199,43 @@ void Attachment::release(Time now, const Submission& submission) {
   if (!length) return refuse();
   context_.endpoint.release(now, context_.program.account, core::BufferOffset{submission.memory},
                             *length);
+}
+
+void Attachment::announce(const Submission& submission) {
+  if (!port_) return answer_open(submission.tag, Unexpected(ErrorCode::kClosed));
+  context_.endpoint.announce_above(*port_, submission.length);
+  answer_open(submission.tag, *port_);
+}
+
+bool Attachment::on_head(const core::Event& event) try {
+  heads_.emplace(raw(event.rpc), ReceiveRegion::Buffer{raw(event.buffer), event.length});
+  Completion& completion = channel_.place(true);
+  completion = Completion{};
+  completion.kind = CompletionKind::kHead;
+  completion.handle = raw(event.rpc);
+  completion.memory = raw(event.buffer);
+  completion.length = event.length;
+  completion.tag = event.received;
+  completion.peer = PeerRecord::of({event.peer, raw(event.peer_port)});
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+void Attachment::decide(Time now, const Submission& submission) {
+  if (!end_head(now, submission.handle, static_cast<ErrorCode>(submission.code))) refuse();
+}
+
+bool Attachment::end_head(Time now, std::uint64_t handle, ErrorCode refusal) {
+  const auto found = heads_.find(handle);
+  if (found == heads_.end()) return false;
+  const ReceiveRegion::Buffer buffer = found->second;
+  heads_.erase(found);
+  if (!context_.endpoint.decide(now, RpcId{handle}, refusal)) {
+    context_.endpoint.release(now, context_.program.account, core::BufferOffset{buffer.offset},
+                              buffer.length);
+  }
+  return true;
 }
 
 Result<Port, ErrorCode> Attachment::open_port(Port port) {
@@ -387,6 +427,10 @@ std::size_t Attachment::leave(Time now, std::size_t at_most) {
   const std::size_t taken = take_some(now, std::min(last_submissions_, at_most));
   last_submissions_ -= taken;
   if (taken > 0) return taken;
+  for (std::size_t i = 0; !heads_.empty(); ++i) {
+    if (i == at_most) return at_most;
+    end_head(now, heads_.begin()->first, ErrorCode::kCancelled);
+  }
   close(now);
   for (std::size_t i = 0; i < at_most; ++i) {
     const auto buffer = context_.program.receive.take_any(index_, buffers_);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "base/time.h"
@@ -55,6 +56,8 @@ class Attachment {
   bool has_work();
 
   void on_request(const core::Event& event);
+  // False: there is no memory to remember it.
+  bool on_head(const core::Event& event);
   void on_response(const core::Event& event);
   void on_failed(const core::Event& event);
   void on_transmit_done(std::uint64_t offset);
@@ -106,6 +109,10 @@ class Attachment {
   void supply(Time now, const channel::Submission& submission);
   void abort(Time now, const channel::Submission& submission);
   void release(Time now, const channel::Submission& submission);
+  void announce(const channel::Submission& submission);
+  void decide(Time now, const channel::Submission& submission);
+  // The application has done with a head. False: it was shown none of this request.
+  bool end_head(Time now, std::uint64_t handle, ErrorCode refusal);
   void ask_for_port(const channel::Submission& submission);
   void ask_for_close();
   void begin_status(const channel::Submission& submission);
@@ -141,6 +148,8 @@ class Attachment {
   std::optional<Status> status_;
   std::size_t transmits_ = 0;           // blocks that the endpoint refers to
   ReceiveRegion::HeldBuffers buffers_;  // that the application holds
+  // Where the requests lie whose heads the application was shown, by handle, until it decides.
+  std::unordered_map<std::uint64_t, ReceiveRegion::Buffer> heads_;
 };
 
 }  // namespace homa::engine

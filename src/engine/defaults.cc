@@ -1,6 +1,7 @@
 #include "engine/defaults.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "core/incoming_budget.h"
 #include "wire/header.h"
@@ -85,6 +86,11 @@ core::CoreConfig defaults_for(const io::IoCapabilities& capabilities) {
     }
   }
   return config;
+}
+
+std::uint32_t longest_message_for(std::uint64_t receive_bytes) {
+  constexpr std::uint64_t kEvery = 1'000'000, kMost = 64 << 20;
+  return static_cast<std::uint32_t>(std::clamp(std::bit_floor(receive_bytes / 16), kEvery, kMost));
 }
 
 Duration coalesce_for(const core::CoreConfig& config) {

@@ -24,6 +24,11 @@ namespace homa::engine {
 // which data arrives (core/incoming_budget.h).
 core::CoreConfig defaults_for(const io::IoCapabilities& capabilities);
 
+// The longest message of a host with so much receive memory: a sixteenth of that, as a power of
+// two, so that sixteen of them have room; 1,000,000 at least, which every host takes, and 64 MiB at
+// most.
+std::uint32_t longest_message_for(std::uint64_t receive_bytes);
+
 // How long an engine that sleeps may look away while its link is busy: below 10 Gbit/s the time of
 // two and a half packets, at most 150 us; else not at all.
 Duration coalesce_for(const core::CoreConfig& config);

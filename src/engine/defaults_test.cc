@@ -43,5 +43,13 @@ TEST(Defaults, FollowTheLink) {
   EXPECT_EQ(defaults_for(capabilities).max_incoming_most, 1'600'000U);
 }
 
+TEST(Defaults, TheLongestMessageFollowsReceiveMemory) {
+  EXPECT_EQ(longest_message_for(1 << 20), 1'000'000U);
+  EXPECT_EQ(longest_message_for(16 << 20), 1'048'576U);
+  EXPECT_EQ(longest_message_for((64 << 20) - 1), 2U << 20);
+  EXPECT_EQ(longest_message_for(64 << 20), 4U << 20);
+  EXPECT_EQ(longest_message_for(std::uint64_t{1} << 40), 64U << 20);
+}
+
 }  // namespace
 }  // namespace homa::engine

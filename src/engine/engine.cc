@@ -293,6 +293,14 @@ void Engine::dispatch(Time now, const core::Event& event) {
       if (attached != nullptr) return attached->on_request(event);
       endpoint_.release(now, event.account, event.buffer, event.length);
       return;
+    case core::Event::Kind::kHead:
+      if (attached == nullptr || !attached->on_head(event)) {
+        // Nobody is there, or there is no memory to remember it: it comes whole, or ends.
+        if (!endpoint_.decide(now, event.rpc, ErrorCode::kOk)) {
+          endpoint_.release(now, event.account, event.buffer, event.length);
+        }
+      }
+      return;
     case core::Event::Kind::kResponse:
       if (attached != nullptr) return attached->on_response(event);
       endpoint_.release(now, event.account, event.buffer, event.length);

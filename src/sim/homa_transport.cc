@@ -189,6 +189,7 @@ void HomaTransport::drain_events(SimTime now, HostId id, PacketId cause) {
         if (!is_served(event->rpc))
           sim_.ledger.fail(now, static_cast<MessageId>(raw(event->cookie)));
         break;
+      case core::Event::Kind::kHead:  // no port asks for them
       case core::Event::Kind::kTransmitDone: break;
     }
   }

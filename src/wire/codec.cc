@@ -103,8 +103,10 @@ Result<AckHeader, ParseError> parse_ack(std::span<const std::byte> bytes) {
 
 Result<ErrorHeader, ParseError> parse_error(std::span<const std::byte> bytes) {
   if (bytes.size() < kErrorBytes) return failure(ParseError::kTooShort);
+  const bool has_limit = bytes.size() >= kErrorWithLimitBytes;
   return ErrorHeader{read_common(bytes.data()), static_cast<std::uint8_t>(bytes[28]),
-                     static_cast<std::uint8_t>(bytes[29])};
+                     static_cast<std::uint8_t>(bytes[29]),
+                     has_limit ? load_big_endian<std::uint32_t>(bytes.data() + 30) : 0};
 }
 
 Result<QueryHeader, ParseError> parse_query(std::span<const std::byte> bytes) {
@@ -196,7 +198,9 @@ std::size_t encode(const ErrorHeader& h, HeaderBuffer& out) {
   write_common(h.common, PacketType::kError, out.data());
   out[28] = std::byte{h.code};
   out[29] = std::byte{h.executed};
-  return kErrorBytes;
+  if (h.limit == 0) return kErrorBytes;
+  store_big_endian(out.data() + 30, h.limit);
+  return kErrorWithLimitBytes;
 }
 
 std::size_t encode(const QueryHeader& h, HeaderBuffer& out) {

@@ -54,6 +54,7 @@ inline constexpr std::size_t kResendBytes = 37;
 inline constexpr std::size_t kCutoffsBytes = 62;
 inline constexpr std::size_t kAckBytes = 80;
 inline constexpr std::size_t kErrorBytes = 30;
+inline constexpr std::size_t kErrorWithLimitBytes = 34;
 inline constexpr std::size_t kQueryBytes = 80;
 inline constexpr std::size_t kStatusBytes = 80;
 inline constexpr std::size_t kChallengeBytes = 36;
@@ -222,6 +223,8 @@ struct ErrorHeader {
   CommonHeader common;
   std::uint8_t code = 0;      // homa::ErrorCode; an unknown value is "cancelled"
   std::uint8_t executed = 0;  // homa::Executed, as far as the sender knows; unknown is "perhaps"
+  // The longest message that the sender takes; 0: it does not say, and the packet is shorter.
+  std::uint32_t limit = 0;
 };
 
 using Header = std::variant<DataHeader, GrantHeader, ResendHeader, UnknownHeader, BusyHeader,

@@ -51,12 +51,48 @@ TEST_P(Calls, ReturnTheResponse) {
 TEST_P(Calls, CarryEveryLength) {
   EchoServer server(server_host_, 4000);
   for (const std::size_t length : {1UL, 2UL, 1'400UL, 1'424UL, 1'425UL, 39'999UL, 40'000UL,
-                                   65'536UL, 100'001UL, 999'999UL, 1'000'000UL}) {
+                                   65'536UL, 100'001UL, 999'999UL, 1'000'000UL, 4UL << 20}) {
     const auto request = pattern(length, length);
     const auto response = client_.call(server.address(), request, 10s);
     ASSERT_TRUE(response) << length << ": " << response.error().text;
     ASSERT_TRUE(std::ranges::equal(response->bytes(), request)) << length;
   }
+}
+
+// Neither side knows at first how long a message the other one takes.
+TEST_P(Calls, LearnHowLongAMessageThePeerTakes) {
+  HostConfig config = loopback_config(GetParam());
+  config.parameters["message_bytes_max"] = "1500000";
+  Host small = open_host(config);
+  EchoServer server(small, 4000);
+  const auto request = pattern(2'000'000, 1);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const std::uint64_t packets = testing::counter(client_host_, "packets_sent");
+    const auto refused = client_.call(server.address(), request, 10s);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kTooLong) << refused.error().text;
+    EXPECT_EQ(refused.error().executed, Executed::kNo);
+    if (attempt == 1) {
+      EXPECT_EQ(testing::counter(client_host_, "packets_sent"), packets);
+    }
+  }
+  EXPECT_TRUE(client_.call(server.address(), std::span(request).first(1'500'000), 10s));
+
+  Socket big = server_host_.serve(4001).value();
+  std::thread answering([&] {
+    while (const auto question = big.receive()) {
+      EXPECT_TRUE(big.reply(question->rpc(), request));
+    }
+  });
+  Socket asking = small.client().value();
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto too_long = asking.call({server_host_.address(), 4001}, bytes_of("x"), 10s);
+    ASSERT_FALSE(too_long);
+    EXPECT_EQ(too_long.error().code, ErrorCode::kTooLong) << too_long.error().text;
+    EXPECT_EQ(too_long.error().executed, Executed::kYes);
+  }
+  big.shutdown();
+  answering.join();
 }
 
 TEST_P(Calls, SendAndReceiveWithCookies) {
@@ -200,7 +236,7 @@ TEST_P(Calls, RefuseWhatCannotBeSent) {
   const SocketAddress address{server_host_.address(), 4000};
   EXPECT_EQ(client_.send(address, std::span<const std::byte>()).error().code,
             ErrorCode::kInvalidArgument);
-  EXPECT_EQ(client_.send(address, pattern(1'000'001, 1)).error().code, ErrorCode::kTooLong);
+  EXPECT_EQ(client_.send(address, pattern((4U << 20) + 1, 1)).error().code, ErrorCode::kTooLong);
   EXPECT_EQ(client_.send({server_host_.address(), 40'000}, bytes_of("x")).error().code,
             ErrorCode::kInvalidArgument);
   EXPECT_EQ(client_.reply(12'345, bytes_of("x")).error().code, ErrorCode::kNoSuchRpc);

@@ -36,10 +36,10 @@ INSTANTIATE_TEST_SUITE_P(Engines, Outgoing, ::testing::Values(RunBy::kLibrary, R
 
 TEST_P(Outgoing, MessagesInPlaceArriveWhole) {
   Socket server = server_host_.serve(4000).value();
-  for (const std::size_t length : {1UL, 1'400UL, 65'536UL, 300'001UL, 1'000'000UL}) {
+  for (const std::size_t length : {1UL, 1'400UL, 65'536UL, 300'001UL, std::size_t{4} << 20}) {
     const auto bytes = pattern(length, length);
     auto request = client_.prepare(length + 1);
-    if (length == 1'000'000UL) {
+    if (length == std::size_t{4} << 20) {
       EXPECT_EQ(request.error().code, ErrorCode::kTooLong);
       request = client_.prepare(length);
     }
@@ -76,7 +76,7 @@ TEST_P(Outgoing, MessagesInPiecesArriveAsOne) {
     ASSERT_TRUE(server.reply(request->rpc(), Pieces(pieces)));
     EXPECT_EQ(client_.receive_response(rpc, 10s)->size(), 48 + body);
   }
-  EXPECT_EQ(client_.send(to(4000), Pieces{}).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(client_.send(to(4000), Pieces(nullptr, 0)).error().code, ErrorCode::kInvalidArgument);
 }
 
 TEST_P(Outgoing, ADrainingServerAnswersWhatItHasAndRefusesTheRest) {

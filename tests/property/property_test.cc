@@ -27,6 +27,7 @@ struct Experiment {
   NetworkConfig network;
   std::vector<PlannedRpc> plan;
   bool aborts = false;
+  std::uint32_t announced_above = core::Head::kNever;
 };
 
 struct Outcome {
@@ -40,6 +41,7 @@ Outcome run(const Experiment& experiment) {
   RpcWorkload workload;
   GrantChecker checker(!experiment.aborts);
   VirtualNetwork network(experiment.network, workload, &checker);
+  workload.announce_above(experiment.announced_above);
   workload.begin(network, experiment.plan);
   network.run(at(seconds(20)));
   workload.check_end(network);
@@ -107,6 +109,8 @@ Experiment draw(std::uint64_t seed) {
   }
   network.reorder_delay_max = microseconds(random.between(10, 8'000));
   experiment.aborts = random.chance(0.25);
+  // By a draw of its own, so that it changes nothing else of what the seed draws.
+  if (Random(~seed).chance(0.3)) experiment.announced_above = 20'000;
 
   const auto rpcs = random.between(1, 25);
   for (std::uint64_t i = 0; i < rpcs; ++i) {

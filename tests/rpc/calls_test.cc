@@ -79,7 +79,7 @@ TEST_F(Calls, CarryMessagesOfEverySize) {
   }
   ClientContext context;
   Receipt receipt;
-  const Status status = stub.Place(context, order_of(1, std::string(1'000'000, 'n')), &receipt);
+  const Status status = stub.Place(context, order_of(1, std::string(4U << 20, 'n')), &receipt);
   EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << "longer than a message may be";
   EXPECT_EQ(status.executed(), Executed::kNo);
 }

@@ -183,6 +183,7 @@ void compare_fields(const Line& line, const PacketFields&, const wire::AnswerHea
 void compare_fields(const Line& line, const PacketFields&, const wire::ErrorHeader& is,
                     Differences& differ) {
   if (line.has("error")) differ.number("error", is.code, error_code(line.word("error")));
+  if (line.has("limit")) differ.field(line, "limit", is.limit);
   if (line.has("executed")) {
     differ.number("executed", is.executed,
                   static_cast<std::uint8_t>(executed_of(line.word("executed"))));
@@ -225,7 +226,7 @@ std::string fields_text(const wire::ChallengeHeader& h) {
 std::string fields_text(const wire::AnswerHeader& h) { return " nonce=" + std::to_string(h.nonce); }
 std::string fields_text(const wire::ErrorHeader& h) {
   return " error=" + std::string(to_string(static_cast<ErrorCode>(h.code))) +
-         " executed=" + std::to_string(h.executed);
+         " executed=" + std::to_string(h.executed) + " limit=" + std::to_string(h.limit);
 }
 template <typename Bare>
 std::string fields_text(const Bare&) {
@@ -270,7 +271,8 @@ std::vector<std::byte> encode_packet(const Line& line, const PacketFields& field
     return bytes_of(wire::ErrorHeader{
         common, error_code(line.word("error")),
         line.has("executed") ? static_cast<std::uint8_t>(executed_of(line.word("executed")))
-                             : std::uint8_t{1}});
+                             : std::uint8_t{1},
+        static_cast<std::uint32_t>(line.number_or("limit", 0))});
   throw std::invalid_argument("no packet is called " + line.what);
 }
 

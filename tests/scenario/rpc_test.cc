@@ -460,5 +460,49 @@ TEST(ScenarioRpc, ARequestFromBeforeAServersFirstAnswerMayHaveRunInItsFirstLife)
   )");
 }
 
+// What a peer says of its limit holds for later messages to it.
+TEST(ScenarioRpc, TheLimitOfAPeerIsLearntFromItsRefusal) {
+  ScenarioOptions options;
+  options.config.message_bytes_max = 4'000'000;
+  run_scenario(R"(
+    0    app    start a length=2000000
+    0    out    DATA a length=2000000 bytes=0-40000
+    1    in     ERROR a error=message-too-long executed=no limit=1500000
+    1    event  failed a error=message-too-long executed=no
+    1    event  done a
+    2    app    start b length=1500001 as=message-too-long
+    3    app    start c length=1500000
+    3    out    DATA c length=1500000 bytes=0-40000
+    4    in     ERROR c error=cancelled executed=no
+    4    event  failed c
+    4    event  done c
+    5    in     DATA d length=10 bytes=0-10
+    5    event  request d
+    6    app    reply d length=1500001 as=message-too-long
+    6    out    ERROR d error=message-too-long limit=4000000
+    6    event  failed d
+    900  end
+  )",
+               options);
+}
+
+// A kernel drops messages of more than 1,000,000 bytes without a word.
+TEST(ScenarioRpc, TheLimitOfAKernelIsKnown) {
+  ScenarioOptions options;
+  options.config.message_bytes_max = 4'000'000;
+  options.known_peers = 0;
+  run_scenario(R"(
+    0    app    start a length=1000001
+    0    out    DATA a length=1000001 bytes=0-40000
+    5    out    RESEND a
+    5.2  in     UNKNOWN a life=0
+    5.2  event  failed a error=message-too-long executed=no
+    5.2  event  done a
+    6    app    start b length=1000001 as=message-too-long
+    900  end
+  )",
+               options);
+}
+
 }  // namespace
 }  // namespace homa::test

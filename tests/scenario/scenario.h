@@ -31,6 +31,7 @@
 //          CHALLENGE RPC nonce=N                     ANSWER RPC [nonce=N]
 //          (nonce: that of the last CHALLENGE, unless the line says another)
 //          CUTOFFS version=N values=A,B,..(8)        ERROR RPC error=WORD [executed=WORD]
+//                                                    [limit=N]
 //          any of them with peer=N; life=N: the sender's identity (0: a kernel's);
 //          drop=REASON: the endpoint must drop it and say so
 //   out    the same; prio=N is the packet's network priority, to=N the peer that it goes to;

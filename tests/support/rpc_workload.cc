@@ -52,6 +52,7 @@ void RpcWorkload::open_ports(VirtualNetwork& network, HostIndex host) {
     return;
   }
   client_ports_[host] = *client;
+  network.endpoint(host).announce_above(kServerPort, announced_above_);
 }
 
 void RpcWorkload::note_restart(VirtualNetwork& network, HostIndex host) {
@@ -106,6 +107,7 @@ void RpcWorkload::on_event(VirtualNetwork& network, HostIndex host, const core::
     case core::Event::Kind::kFailed:
       if (!is_served(event.rpc)) finish(network, host, event, bytes);
       break;
+    case core::Event::Kind::kHead: decide(network, host, event, bytes); break;
     case core::Event::Kind::kTransmitDone: break;  // the network keeps those books
   }
 }
@@ -192,6 +194,25 @@ void RpcWorkload::hold(VirtualNetwork& network, HostIndex host, const core::Even
   const auto generation = generation_[host];
   network.at(network.now() + time, [this, &network, host, event, generation] {
     if (generation == generation_[host]) network.release(host, event);
+  });
+}
+
+// The bytes of a head stay as they are until the application decides, even if its RPC ends.
+void RpcWorkload::decide(VirtualNetwork& network, HostIndex host, const core::Event& event,
+                         std::span<const std::byte> bytes) {
+  if (event.received == 0 || event.received >= event.length) {
+    network.violation("a head of " + std::to_string(event.received) + " bytes");
+  }
+  const std::vector<std::byte> before(bytes.begin(), bytes.end());
+  const auto generation = generation_[host];
+  const Duration time(static_cast<std::int64_t>(event.length) * 10);
+  network.at(network.now() + time, [this, &network, host, event, generation, bytes, before] {
+    if (generation != generation_[host]) return;
+    if (!std::equal(before.begin(), before.end(), bytes.begin())) {
+      network.violation("the bytes of a head changed while the application looked at them");
+    }
+    const auto decided = network.endpoint(host).decide(network.now(), event.rpc, ErrorCode::kOk);
+    if (!decided) network.release(host, event);
   });
 }
 

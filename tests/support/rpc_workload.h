@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/head.h"
 #include "support/virtual_network.h"
 
 namespace homa::test {
@@ -30,6 +31,8 @@ class RpcWorkload : public Application {
  public:
   static constexpr Port kServerPort{4000};
 
+  // Before begin(): servers see the heads of longer requests first, and take a while to decide.
+  void announce_above(std::uint32_t bytes) { announced_above_ = bytes; }
   // The network's hosts must be idle. Schedules all of `plan`.
   void begin(VirtualNetwork& network, std::vector<PlannedRpc> plan);
   void on_event(VirtualNetwork& network, HostIndex host, const core::Event& event,
@@ -61,9 +64,12 @@ class RpcWorkload : public Application {
              std::span<const std::byte> bytes);
   void finish(VirtualNetwork& network, HostIndex host, const core::Event& event,
               std::span<const std::byte> bytes);
+  void decide(VirtualNetwork& network, HostIndex host, const core::Event& event,
+              std::span<const std::byte> bytes);
   void hold(VirtualNetwork& network, HostIndex host, const core::Event& event, Duration time);
   void open_ports(VirtualNetwork& network, HostIndex host);
 
+  std::uint32_t announced_above_ = core::Head::kNever;
   std::vector<Rpc> rpcs_;
   std::vector<Port> client_ports_;
   std::vector<std::uint64_t> generation_;  // of each host: restarts so far

@@ -175,14 +175,16 @@ bool VirtualNetwork::drain_events(HostIndex host) {
       }
       continue;
     }
-    const bool has_bytes =
-        event->kind == core::Event::Kind::kRequest || event->kind == core::Event::Kind::kResponse;
+    const bool is_head = event->kind == core::Event::Kind::kHead;
+    const bool has_bytes = is_head || event->kind == core::Event::Kind::kRequest ||
+                           event->kind == core::Event::Kind::kResponse;
     if (has_bytes && raw(event->buffer) + event->length > config_.core.receive_region_bytes) {
       violation("a message outside of the receive region");
       continue;
     }
     application_.on_event(*this, host, *event,
-                          has_bytes ? std::span(h.region.get() + raw(event->buffer), event->length)
+                          has_bytes ? std::span(h.region.get() + raw(event->buffer),
+                                                is_head ? event->received : event->length)
                                     : std::span<const std::byte>());
   }
   return any;

@@ -111,6 +111,7 @@ struct PutFields {
     out["code"] = error.code;
     out["meaning"] = to_string(static_cast<ErrorCode>(error.code));
     out["executed"] = to_string(static_cast<Executed>(error.executed));
+    if (error.limit != 0) out["longest_message"] = error.limit;
   }
   void operator()(const wire::UnknownHeader&) const {}
   void operator()(const wire::BusyHeader&) const {}
