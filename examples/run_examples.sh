@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs the examples against each other over loopback: run_examples.sh FOLDER_OF_THE_PROGRAMS
+#   [PYTHON ORDER_CLIENT.PY FOLDER_OF_THE_MODULE LIBHOMA]
 set -euo pipefail
 cd "$1"
 address=127.0.81.1  # other tests use other addresses of the loopback network
@@ -67,6 +68,11 @@ if [[ -x order_server ]]; then
   done
   expect "order 1: 75 cents" ./order_client $orders:4000 place apple 3
   expect "3 apple" ./order_client $orders:4000 find 1
+  if [[ -n ${2:-} ]]; then  # the same client in Python, with the Python that has what it needs
+    protoc --proto_path="$(dirname "$3")" --descriptor_set_out="$log.descriptors" order.proto
+    expect "3 apple" env PYTHONPATH="$4" HOMA_LIBRARY="$5" "$2" "$3" $orders:4000 \
+      "$log.descriptors" find 1
+  fi
   if ./order_client $orders:4000 place apple 0 2>"$log.refused"; then exit 1; fi
   grep -q "INVALID_ARGUMENT: an order of nothing" "$log.refused"
   kill -TERM "${services[0]}"
