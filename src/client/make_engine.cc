@@ -36,8 +36,8 @@ Result<core::CoreConfig, Error> make_core_config(const HostConfig& config,
   core::CoreConfig core = engine::defaults_for(capabilities);
   core.receive_region_bytes = config.receive_bytes;
   core.wait_for_memory = config.wait_for_memory;
-  // Programs have memory of their own, which may be small. Those for the kernel's Homa, which wait for
-  // memory, have its limit.
+  // Programs have memory of their own, which may be small. Those for the kernel's Homa, which wait
+  // for memory, have its limit.
   if (!has_programs && !config.wait_for_memory) {
     core.message_bytes_max = engine::longest_message_for(config.receive_bytes);
   }
