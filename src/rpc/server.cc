@@ -144,14 +144,14 @@ void ServerCore::take(Message request) {
   if (found == by_id_.end()) {
     return refuse(rpc, StatusCode::kUnimplemented, "the server has no such method");
   }
+  Entry& entry = *methods_[found->second];
+  if (!entry.handler.run) {
+    return refuse(rpc, StatusCode::kUnimplemented, "the method is one with streams");
+  }
   if (in_progress_.fetch_add(1, std::memory_order_relaxed) >= options_.calls_max) {
     in_progress_.fetch_sub(1, std::memory_order_relaxed);
     return refuse(rpc, StatusCode::kResourceExhausted,
                   "the server has as many calls in progress as it takes (calls_max)");
-  }
-  Entry& entry = *methods_[found->second];
-  if (!entry.handler.run) {
-    return refuse(rpc, StatusCode::kUnimplemented, "the method is one with streams");
   }
   entry.in_progress.fetch_add(1, std::memory_order_relaxed);
   ServerCall call(shared_from_this(), found->second, std::move(request), header->metadata,

@@ -122,6 +122,21 @@ TEST_F(Servers, ThatAreNotThereAreLeftOut) {
   EXPECT_EQ(shop.orders, 60U);
 }
 
+// A caller that takes a method with streams for one without uses nothing up.
+TEST_F(Servers, RefuseAMethodOfAnotherKindAsOftenAsItIsCalled) {
+  Shop shop;
+  Server server = serve(4001, shop, {.calls_max = 1});
+  Channel channel = this->channel({4001});
+  Receipt receipt;
+  for (int i = 0; i < 3; ++i) {
+    ClientContext context;
+    EXPECT_EQ(channel.call(Orders::kUnpack, context, order_of(1), &receipt).code(),
+              StatusCode::kUnimplemented);
+  }
+  ClientContext context;
+  EXPECT_TRUE(Orders::Stub(channel).Place(context, order_of(1), &receipt).ok());
+}
+
 TEST_F(Servers, TargetsAndOptionsThatAreWrong) {
   EXPECT_EQ(Channel::open(host_, "nonsense").error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(Channel::open(host_, "10.0.0.1:4000", {.attempts_max = 0}).error().code,
