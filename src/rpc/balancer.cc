@@ -52,6 +52,11 @@ void Balancer::finished(std::size_t server, bool worked, Clock::time_point now) 
       now + std::min<std::chrono::milliseconds>(kEjectionFirst * (1 << doublings), kEjectionMost);
 }
 
+void Balancer::abandoned(std::size_t server) {
+  const std::lock_guard lock(mutex_);
+  --servers_[server].outstanding;
+}
+
 bool Balancer::may_retry() {
   const std::lock_guard lock(mutex_);
   if (budget_ < 10) return false;

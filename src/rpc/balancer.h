@@ -36,6 +36,8 @@ class Balancer {
   std::optional<std::size_t> pick(const std::vector<bool>& asked, Clock::time_point now);
   // How a call ended: `worked` false if the server could not be reached, or refused.
   void finished(std::size_t server, bool worked, Clock::time_point now);
+  // A call was given up for another one: that says nothing about the server.
+  void abandoned(std::size_t server);
   // One more server may be asked for a call that failed. Uses the budget up.
   bool may_retry();
 

@@ -19,6 +19,7 @@ namespace {
 using google::protobuf::MessageLite;
 
 constexpr unsigned kAttemptsMost = 16;
+constexpr std::chrono::microseconds kHedgeSoonest{100};
 
 }  // namespace
 
@@ -143,8 +144,9 @@ Status ChannelCore::call(const Method& method, ClientContext& context, const Mes
   attempts.last = begin(method, context);
   if (attempts.last.ok()) {
     while (next_server(attempts, context)) {
-      Status status =
-          attempt(balancer_.address(attempts.server), method, context, request, response);
+      Status status = hedges(method) ? attempt_hedged(attempts, method, context, request, response)
+                                     : attempt(balancer_.address(attempts.server), method, context,
+                                               request, response);
       if (!try_again(attempts, method, context, std::move(status))) break;
     }
   }
@@ -229,6 +231,9 @@ Result<Channel, Error> Channel::open(Host& host, std::string_view target,
   if (options.attempts_max < 1 || options.attempts_max > kAttemptsMost) {
     return failure(ErrorCode::kInvalidArgument, "ChannelOptions::attempts_max is 1 to 16, not " +
                                                     std::to_string(options.attempts_max));
+  }
+  if (options.hedge_after && *options.hedge_after < kHedgeSoonest) {
+    return failure(ErrorCode::kInvalidArgument, "ChannelOptions::hedge_after is 100 us or more");
   }
   auto servers = resolve_target(target);
   if (!servers) return Unexpected(servers.error());

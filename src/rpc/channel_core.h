@@ -54,6 +54,15 @@ class ChannelCore {
                  google::protobuf::MessageLite* response);
   Result<Message, Error> call_stoppable(const SocketAddress& server, PreparedMessage request,
                                         const ClientContext& context);
+  // --- hedge.cc ---
+  bool hedges(const Method& method) const {
+    return options_.hedge_after && method.idempotent && balancer_.servers() > 1;
+  }
+  // Asks `attempts.server`, and a second one if the first takes long. attempts.server is then the
+  // one whose status it is.
+  Status attempt_hedged(Attempts& attempts, const Method& method, ClientContext& context,
+                        const google::protobuf::MessageLite& request,
+                        google::protobuf::MessageLite* response);
   static Status read(const Result<Message, Error>& answer, ClientContext& context,
                      google::protobuf::MessageLite* response);
 

@@ -1,5 +1,9 @@
 #include "homa/rpc/server.h"
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -185,11 +189,16 @@ void ServerCore::take_of_stream(const RequestHeader& header, Message request) {
     }
     return status;
   };
-  streams_.take(header, std::move(request), &handle,
-                [entry](const Status& status) { count(*entry, status); });
+  streams_.take(
+      header, std::move(request), &handle,
+      [entry, began = Clock::now()](const Status& status) { count(*entry, status, began); });
 }
 
-void ServerCore::count(Entry& entry, const Status& status) {
+void ServerCore::count(Entry& entry, const Status& status, Clock::time_point began) {
+  using std::chrono::microseconds;
+  const auto took = std::chrono::duration_cast<microseconds>(Clock::now() - began).count();
+  const auto bucket = static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(took)));
+  entry.took[std::min(bucket, entry.took.size() - 1)].fetch_add(1, std::memory_order_relaxed);
   entry.in_progress.fetch_sub(1, std::memory_order_relaxed);
   entry.calls.fetch_add(1, std::memory_order_relaxed);
   if (!status.ok()) entry.failed.fetch_add(1, std::memory_order_relaxed);
@@ -203,7 +212,7 @@ void ServerCore::finish(std::size_t method, ServerContext& context, RpcHandle rp
   for (ServerInterceptor* interceptor : options_.interceptors) {
     interceptor->after(entry.handler.method, context, final);
   }
-  count(entry, final);
+  count(entry, final, context.began_);
   in_progress_.fetch_sub(1, std::memory_order_relaxed);
   answer(rpc, final, context.response_metadata(), response);
 }
@@ -227,13 +236,28 @@ void ServerCore::answer(RpcHandle rpc, const Status& status, const Metadata& met
   static_cast<void>(socket_.reply(rpc, std::move(message).value()).has_value());
 }
 
+std::uint64_t MethodStatistics::quantile(double share) const {
+  const std::uint64_t all = std::accumulate(took.begin(), took.end(), std::uint64_t{0});
+  const auto wanted = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(all)));
+  std::uint64_t so_far = 0;
+  for (std::size_t i = 0; i < took.size(); ++i) {
+    so_far += took[i];
+    if (so_far > 0 && so_far >= wanted) return std::uint64_t{1} << i;
+  }
+  return 0;
+}
+
 std::vector<MethodStatistics> ServerCore::statistics() const {
   std::vector<MethodStatistics> all;
   for (const auto& entry : methods_) {
     all.push_back({std::string(entry->handler.method.name),
                    entry->calls.load(std::memory_order_relaxed),
                    entry->failed.load(std::memory_order_relaxed),
-                   entry->in_progress.load(std::memory_order_relaxed)});
+                   entry->in_progress.load(std::memory_order_relaxed),
+                   {}});
+    for (std::size_t i = 0; i < entry->took.size(); ++i) {
+      all.back().took[i] = entry->took[i].load(std::memory_order_relaxed);
+    }
   }
   return all;
 }

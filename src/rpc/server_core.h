@@ -1,6 +1,7 @@
 // A server's insides: its socket, its methods, its threads.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -43,12 +44,13 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
     Handler handler;
     std::atomic<std::uint64_t> calls{0}, failed{0};
     std::atomic<std::uint32_t> in_progress{0};
+    std::array<std::atomic<std::uint64_t>, kLatencyBuckets> took{};
   };
 
   void run();
   void take(Message request);
   void take_of_stream(const RequestHeader& header, Message request);
-  static void count(Entry& entry, const Status& status);
+  static void count(Entry& entry, const Status& status, Clock::time_point began);
   // Answers a request whose handler does not run.
   void refuse(RpcHandle rpc, StatusCode code, std::string message);
   void answer(RpcHandle rpc, const Status& status, const Metadata& metadata,

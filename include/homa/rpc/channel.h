@@ -42,6 +42,10 @@ struct ChannelOptions {
   // Servers that one call asks at most. A further one is asked if the request was certainly not
   // executed, or if the method is idempotent and the server did not answer. 1 to 16.
   unsigned attempts_max = 3;
+  // Hedging, of synchronous calls of idempotent methods: when the server has not answered in this
+  // time, a second one is asked as well. The first response counts, and the other call is aborted.
+  // Each uses up the budget of one retry. Not set: never. At least 100 us.
+  Timeout hedge_after{};
   std::vector<ClientInterceptor*> interceptors{};
 };
 

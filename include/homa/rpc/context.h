@@ -76,6 +76,7 @@ class ServerContext {
   SocketAddress peer_;
   std::span<const std::byte> encoded_metadata_;
   std::optional<Clock::time_point> deadline_;
+  Clock::time_point began_ = Clock::now();
   Metadata response_metadata_;
 };
 

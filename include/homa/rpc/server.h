@@ -3,6 +3,7 @@
 
 #include <google/protobuf/message_lite.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -86,11 +87,18 @@ struct ServerOptions {
   std::vector<ServerInterceptor*> interceptors{};
 };
 
+inline constexpr std::size_t kLatencyBuckets = 40;
+
 struct MethodStatistics {
   std::string method{};
   std::uint64_t calls = 0;   // that were answered
   std::uint64_t failed = 0;  // among them, with a status other than kOk
   std::uint32_t in_progress = 0;
+  // took[i]: calls that took less than 2^i microseconds, and not less than half of that, from the
+  // request's arrival at a thread to its answer. The last one has all that were longer.
+  std::array<std::uint64_t, kLatencyBuckets> took{};
+  // The time in microseconds that so much of the calls (0 to 1) did not exceed; 0: there were none.
+  std::uint64_t quantile(double share) const;
 };
 
 class Server {
