@@ -133,7 +133,7 @@ TEST_P(Stress, MessagesAbortedWhileTheyAreCopiedHurtNoOthers) {
   std::vector<std::thread> threads;
   for (std::uint64_t i = 0; i < 3; ++i) {
     threads.emplace_back([&, i] {
-      for (std::uint64_t n = 0; n < scaled(60); ++n) {
+      for (std::uint64_t n = 0; n < scaled(60) || whole == 0; ++n) {
         const auto request = pattern(400'000, i << 32 | n);
         const auto response = client.call(server.address(), request, 60s);
         if (!response) continue;
@@ -144,13 +144,12 @@ TEST_P(Stress, MessagesAbortedWhileTheyAreCopiedHurtNoOthers) {
     });
   }
   std::minstd_rand random(1);
-  // The pauses grow, so that some messages arrive however slow a sanitizer makes everything.
+  // The pauses grow, so that some messages arrive however slow everything is.
   for (std::uint64_t aborts = 0; calling > 0; ++aborts) {
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 6'000 * (1 + aborts / 20)));
     ASSERT_TRUE(client.abort_all(ErrorCode::kCancelled));
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_GT(whole, 0U);
   const auto last = pattern(1'000'000, 9);
   auto response = client.call(server.address(), last, 60s);
   for (int tries = 0; !response && tries < 1'000; ++tries) {  // the last abort's memory comes back

@@ -74,6 +74,7 @@ class Fork : public ::testing::TestWithParam<RunBy> {
         }
       });
     }
+    while (calls_ == 0) std::this_thread::sleep_for(1ms);  // a call ends after 20 s at the latest
   }
   void TearDown() override {
     stop_ = true;

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import struct
+import time
 import unittest
 
 from google.protobuf import descriptor_pb2
@@ -59,6 +60,7 @@ class Shop:
         while not context.is_cancelled():
             pass
         self.cancelled = True
+        time.sleep(0.5)  # its client has given up by then, however late its thread gets its turn
         return Receipt()
 
 
