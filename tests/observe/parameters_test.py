@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""parameters_test.py HOMA HOMAD: `homa get` and `homa set` with homad and with programs that have
-an engine of their own; who may, what is refused, and what the log says."""
+"""parameters_test.py HOMA HOMAD [HOMAD_OPTION...]: `homa get` and `homa set` with homad and with
+programs that have an engine of their own; who may, what is refused, and what the log says."""
 import json
 import os
 import pathlib
@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-HOMA, HOMAD = sys.argv[1:3]
+HOMA, HOMAD, *HOMAD_OPTIONS = sys.argv[1:]
 
 
 class ParametersTest(unittest.TestCase):
@@ -51,7 +51,8 @@ class ParametersTest(unittest.TestCase):
 
     def test_homad_changes_a_parameter_and_logs_who_asked(self):
         homad = self.start(HOMAD, "--socket", str(self.folder / "homad.sock"), "--io", "udp",
-                           "--address", "127.0.0.1", "--udp-port", "0", "--log-json")
+                           "--address", "127.0.0.1", "--udp-port", "0", "--log-json",
+                           *HOMAD_OPTIONS)
         self.assertEqual(json.loads(homad.stderr.readline())["event"], "ready")
         said = self.homa("set", "unscheduled_bytes=20k", "resend_ticks=9", "--engine", "homad")
         self.assertIn("unscheduled_bytes=20k was ", said)

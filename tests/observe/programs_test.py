@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""programs_test.py HOMA HOMAD: what homad shows of the programs that it serves, in `homa stat` and
-in `homa exporter`."""
+"""programs_test.py HOMA HOMAD [HOMAD_OPTION...]: what homad shows of the programs that it serves,
+in `homa stat` and in `homa exporter`."""
 import json
 import os
 import pathlib
@@ -12,7 +12,7 @@ import time
 import unittest
 import urllib.request
 
-HOMA, HOMAD = sys.argv[1:3]
+HOMA, HOMAD, *HOMAD_OPTIONS = sys.argv[1:]
 
 
 class ProgramsTest(unittest.TestCase):
@@ -23,7 +23,7 @@ class ProgramsTest(unittest.TestCase):
         self.environment = {**os.environ, "HOMA_STATE": folder.name,
                             "HOMA_DAEMON": str(path / "homad.sock")}
         homad = self.start(HOMAD, "--socket", self.environment["HOMA_DAEMON"], "--address",
-                           "127.0.0.1", "--udp-port", "0")
+                           "127.0.0.1", "--udp-port", "0", *HOMAD_OPTIONS)
         self.assertIn("ready", homad.stderr.readline())
         self.server = self.start(HOMA, "serve", "--engine", "daemon", "--json")
         self.server.stdout.readline()
