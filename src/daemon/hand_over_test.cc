@@ -1,6 +1,7 @@
 #include "daemon/hand_over.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,6 +66,10 @@ TEST_F(HandOver, PassesTheSocketsOn) {
         connection =
             base::Descriptor(::accept4(listener.socket.get(), nullptr, nullptr, SOCK_CLOEXEC));
       }
+      // One that is closed with the request unread would lose the answer.
+      pollfd asked{connection.get(), POLLIN, 0};
+      EXPECT_EQ(::poll(&asked, 1, 10'000), 1);
+      EXPECT_TRUE(channel::receive_control(connection.get()));
       EXPECT_TRUE(hand_over(connection.get(), listener, with));
     });
     const auto left = take_over(path());
