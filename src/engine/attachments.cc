@@ -21,6 +21,11 @@ constexpr std::size_t kBellsPerStep = 64;
 // Submissions and buffers of channels that end.
 constexpr std::size_t kTakenBackInAll = 512;
 
+// It goes, and no channel of it is left.
+bool has_left(const Program* program) {
+  return program != nullptr && program->leaving && program->channels == 0;
+}
+
 trace::ProgramEntry entry_of(const Program& program, const core::MemoryUse& use) {
   trace::ProgramEntry entry;
   entry.pid = program.owner->pid;
@@ -223,9 +228,11 @@ void Attachments::remove_program(Program& program) {
 }
 
 // Those of which no channel is left.
-void Attachments::close_left_programs(Time now) {
+std::size_t Attachments::close_left_programs(Time now) {
+  std::size_t count = 0;
   for (auto& program : programs_) {
-    if (!program || !program->leaving || program->channels > 0) continue;
+    if (!has_left(program.get())) continue;
+    ++count;
     endpoint_.close_account(now, program->account);
     for (const auto& group : program->bells) {
       std::erase_if(groups_, [&](const Heard& heard) { return heard.group == group.get(); });
@@ -234,6 +241,7 @@ void Attachments::close_left_programs(Time now) {
     --programs_size_;
     --programs_leaving_;
   }
+  return count;
 }
 
 // Becoming active and being forgotten need no memory later.
@@ -270,8 +278,8 @@ void Attachments::hear() {
 
 Attachments::Taken Attachments::take_submissions(Time now) {
   hear();
-  if (programs_leaving_ > 0) close_left_programs(now);
   Taken taken;
+  if (programs_leaving_ > 0) taken.count += close_left_programs(now);
   const std::size_t channels = active_.size();
   if (channels == 0) return taken;
   budget_.begin(programs_size_ == 1, endpoint_.short_messages_waiting());
@@ -373,7 +381,8 @@ void Attachments::transmit_done(core::TransmitToken token) {
 }
 
 bool Attachments::announce_sleep(bool release_wanted) {
-  bool work = false;
+  bool work = programs_leaving_ > 0 &&
+              std::ranges::any_of(programs_, [](const auto& one) { return has_left(one.get()); });
   std::size_t kept = 0;
   for (const std::uint16_t index : active_) {
     if (rest(index)) {

@@ -140,7 +140,8 @@ class Attachments {
   // Its place in programs_, which becomes its account's.
   void add_program(std::shared_ptr<Program> program);
   void forget(Place& place, std::uint16_t index);
-  void close_left_programs(Time now);
+  // How many.
+  std::size_t close_left_programs(Time now);
   void reserve(std::size_t places);
   void activate(std::uint16_t index);
   void hear();

@@ -107,6 +107,7 @@ Result<Program*, Error> Engine::add_program(ReceiveRegion receive,
                                             std::shared_ptr<channel::Doorbell> doorbell,
                                             const ProgramLimits& limits) {
   if (auto good = serves(); !good) return Unexpected(good.error());
+  note_change();
   return attachments_.add_program(std::move(receive), std::move(doorbell), limits);
 }
 
@@ -114,6 +115,7 @@ Result<std::uint32_t, Error> Engine::attach(Program& program,
                                             std::shared_ptr<channel::Region> region,
                                             std::uint16_t port) {
   if (auto good = serves(); !good) return Unexpected(good.error());
+  note_change();
   return attachments_.attach(program, std::move(region), port);
 }
 
@@ -121,6 +123,7 @@ Result<Attachments::Opened, Error> Engine::attach_and_open(Program& program,
                                                            std::shared_ptr<channel::Region> region,
                                                            std::uint16_t port) {
   if (auto good = serves(); !good) return Unexpected(good.error());
+  note_change();
   auto opened = attachments_.attach_and_open(program, std::move(region), port);
   begin_start(forward(clock_now()));
   return opened;

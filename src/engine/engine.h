@@ -155,6 +155,8 @@ class Engine {
     published_->measured().set_clock(now);
     return time_.forward(now, [this] { return next_deadline(); });
   }
+  // Programs or their channels changed outside a step: tools are to see it, too.
+  void note_change() { sampler_.note_work(published_->measured().clock()); }
   std::size_t work(Time now, std::size_t done);
   bool looks(Time now) const { return !load_.busy() || rhythm_.due(now); }
   std::size_t receive(Time now);

@@ -38,8 +38,11 @@ class NeighboursTest : public ::testing::Test {
     io->knows_itself = true;
     core::CoreConfig config = defaults_for(io->capabilities());
     config.receive_region_bytes = kReceiveBytes;
-    engine_ =
-        Engine::create(config, std::move(io), 1, wake_.get(), Duration::zero(), state_).value();
+    auto published = Published::in_private_memory().value();
+    gauges_ = &published->gauges();
+    engine_ = Engine::create(config, std::move(io), 1, wake_.get(), Duration::zero(), state_,
+                             std::move(published))
+                  .value();
     engine_->set_memory_total(std::uint64_t{1} << 30);
   }
 
@@ -149,6 +152,7 @@ class NeighboursTest : public ::testing::Test {
   FakeNetwork network_;
   base::Descriptor wake_{channel::create_descriptor().value()};
   std::shared_ptr<channel::EngineState> state_ = std::make_shared<channel::EngineState>();
+  trace::Gauges* gauges_ = nullptr;  // the engine's
   std::unique_ptr<Engine> engine_;
   Time now_ = clock_now();  // attach_and_open() reads the clock
   std::vector<std::unique_ptr<OneProgram>> programs_;
@@ -204,6 +208,19 @@ TEST_F(NeighboursTest, OfManyThatAreIdleTheOneThatEndsASleepIsHeardAtOnce) {
     Completion completion;
     EXPECT_LE(steps_until(from, CompletionKind::kFailure, completion), 2);
   }
+}
+
+// Of an engine that has nothing to do.
+TEST_F(NeighboursTest, ToolsSeeThatAProgramCameOrLeft) {
+  const auto shown = [this] {
+    for (int i = 0; i < 4; ++i) engine_->step(now_ += Sampler::kInterval);
+    return gauges_->programs_attached.load();
+  };
+  const std::uint64_t before = shown();
+  OneProgram& program = add(0, 0);
+  EXPECT_EQ(shown(), before + 1);
+  engine_->remove_program(*program.program);
+  EXPECT_EQ(shown(), before);
 }
 
 }  // namespace
