@@ -3,14 +3,13 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/failure.h"
+#include "base/local_socket.h"
 
 namespace homa::channel {
 namespace {
@@ -18,36 +17,26 @@ namespace {
 constexpr std::size_t kAncillaryBytes = CMSG_SPACE(sizeof(int) * kControlDescriptorsMax);
 
 // Takes ownership of every descriptor that came, before anything else can go wrong.
-std::vector<base::Descriptor> take_descriptors(const msghdr& message) {
+std::vector<base::Descriptor> descriptors_of(const msghdr& message) {
   std::vector<base::Descriptor> taken;
   taken.reserve(kControlDescriptorsMax);
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
-       part = CMSG_NXTHDR(const_cast<msghdr*>(&message), part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
-      taken.emplace_back(fd);
-    }
-  }
+  base::take_descriptors(message, [&](base::Descriptor one) { taken.push_back(std::move(one)); });
   return taken;
 }
 
 }  // namespace
 
 Result<base::Descriptor, Error> connect_control(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
+  const auto address = base::local_address(path);
+  if (!address) {
     return failure(ErrorCode::kInvalidArgument, "the path of homad's socket is too long: " + path);
   }
-  std::memcpy(address.sun_path, path.data(), path.size());
   base::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return system_failure("cannot create a socket", errno);
   const timeval at_most{kConnectAtMost.count(), 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &at_most, sizeof(at_most));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) ==
+      0) {
     return socket;
   }
   switch (errno) {
@@ -68,15 +57,7 @@ Result<void, Error> send_control(int socket, const ControlHead& head, std::strin
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
   alignas(cmsghdr) std::array<char, kAncillaryBytes> ancillary{};
-  if (!descriptors.empty()) {
-    message.msg_control = ancillary.data();
-    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size_bytes());
-  }
+  if (!descriptors.empty()) base::attach_descriptors(message, ancillary, descriptors);
   if (::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
   switch (errno) {
     case EAGAIN: return failure(ErrorCode::kWouldBlock, "the other side does not read");
@@ -104,7 +85,7 @@ Result<std::optional<ControlMessage>, Error> receive_control(int socket) {
   }
   if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return std::optional<ControlMessage>();
   if (bytes <= 0) return failure(ErrorCode::kClosed, "the other side is gone");
-  received.descriptors = take_descriptors(message);
+  received.descriptors = descriptors_of(message);
   const auto length = static_cast<std::size_t>(bytes);
   if (length < sizeof(ControlHead) || received.head.magic != kControlMagic) {
     return failure(ErrorCode::kInvalidArgument, "this is not the protocol of homad");

@@ -8,6 +8,8 @@
 
 #include <array>
 
+#include "base/local_socket.h"
+
 namespace homa::channel {
 namespace {
 
@@ -98,13 +100,7 @@ TEST_F(ControlTest, TooManyDescriptorsAreClosed) {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(many))> ancillary{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  message.msg_control = ancillary.data();
-  message.msg_controllen = ancillary.size();
-  cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(many));
-  std::memcpy(CMSG_DATA(rights), many.data(), sizeof(many));
+  base::attach_descriptors(message, ancillary, many);
   ASSERT_GT(::sendmsg(a_.get(), &message, 0), 0);
   EXPECT_EQ(error_of_next(), ErrorCode::kInvalidArgument);
   const int after = ::dup(0);

@@ -1,5 +1,7 @@
 #include "core/config_fields.h"
 
+#include <algorithm>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <type_traits>
@@ -182,26 +184,30 @@ constexpr ConfigField kFields[] = {
 
 std::span<const ConfigField> config_fields() { return kFields; }
 
+const ConfigField* find_field(std::string_view name) {
+  const auto* const found = std::ranges::find(kFields, name, &ConfigField::name);
+  return found == std::end(kFields) ? nullptr : found;
+}
+
 Result<void, Error> set_field(CoreConfig& config, std::string_view name, std::string_view value) {
-  for (const ConfigField& field : kFields) {
-    if (field.name != name) continue;
-    if (auto set = field.set(config, value); !set) {
-      return Unexpected(Error{ErrorCode::kInvalidArgument, "parameter " + std::string(name) +
-                                                               ": \"" + std::string(value) +
-                                                               "\" is not " + set.error().text});
-    }
-    return {};
+  const ConfigField* const field = find_field(name);
+  if (field == nullptr) {
+    return Unexpected(
+        Error{ErrorCode::kInvalidArgument, "there is no parameter named " + std::string(name)});
   }
-  return Unexpected(
-      Error{ErrorCode::kInvalidArgument, "there is no parameter named " + std::string(name)});
+  if (auto set = field->set(config, value); !set) {
+    return Unexpected(Error{ErrorCode::kInvalidArgument, "parameter " + std::string(name) + ": \"" +
+                                                             std::string(value) + "\" is not " +
+                                                             set.error().text});
+  }
+  return {};
 }
 
 Result<void, Error> change_field(CoreConfig& config, std::string_view name,
                                  std::string_view value) {
   CoreConfig changed = config;
   if (auto set = set_field(changed, name, value); !set) return set;
-  for (const ConfigField& field : kFields) {
-    if (field.name != name || field.settable == Settable::kAnyTime) continue;
+  if (find_field(name)->settable == Settable::kAtStart) {
     return Unexpected(Error{
         ErrorCode::kInvalidArgument,
         "parameter " + std::string(name) +

@@ -29,6 +29,8 @@ struct ConfigField {
 
 // In the order of CoreConfig.
 std::span<const ConfigField> config_fields();
+// nullptr: there is none of that name.
+const ConfigField* find_field(std::string_view name);
 
 // kInvalidArgument names the field and what was expected. Ranges are CoreConfig::validate()'s.
 Result<void, Error> set_field(CoreConfig& config, std::string_view name, std::string_view value);

@@ -29,8 +29,8 @@ class EventQueue {
   std::optional<Event> next();
 
  private:
-  static constexpr std::size_t kPerRpc =
-      4;  // a head, a delivery, a failure, the end of what it sends
+  // A head, a delivery, a failure, the end of what it sends.
+  static constexpr std::size_t kPerRpc = 4;
 
   bool grow(std::size_t events);
   Event& push(Event::Kind kind, const Rpc& rpc);

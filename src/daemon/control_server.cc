@@ -6,17 +6,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <new>
 #include <utility>
 
 #include "base/failure.h"
+#include "base/local_socket.h"
 #include "engine/engine.h"
 
 namespace homa::daemon {
@@ -54,12 +53,10 @@ base::Descriptor open_process(pid_t pid) {
 }  // namespace
 
 Result<Listener, Error> listen_at(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+  const auto address = base::local_address(path);
+  if (path.empty() || !address) {
     return failure(ErrorCode::kInvalidArgument, "no path for a socket: \"" + path + "\"");
   }
-  std::memcpy(address.sun_path, path.data(), path.size());
   std::error_code ignored;  // the next line says what is wrong
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   Listener listener;
@@ -73,7 +70,8 @@ Result<Listener, Error> listen_at(const std::string& path) {
       base::Descriptor(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listener.socket.valid()) return system_failure("cannot create a socket", errno);
   ::unlink(path.c_str());  // of one that was killed
-  if (::bind(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
+  if (::bind(listener.socket.get(), reinterpret_cast<const sockaddr*>(&*address),
+             sizeof(*address)) != 0 ||
       ::chmod(path.c_str(), 0666) != 0 || ::listen(listener.socket.get(), kBacklog) != 0) {
     return system_failure("cannot listen at " + path, errno);
   }

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "base/failure.h"
+#include "base/local_socket.h"
 #include "core/config_fields.h"
 #include "trace/parameter_request.h"
 
@@ -30,21 +30,14 @@ struct Received {
   ucred sender{};
 };
 
-// Takes every descriptor out of the message, so that none is left open.
 void take_ancillary(const msghdr& message, Received& received) {
+  base::take_descriptors(message,
+                         [&](base::Descriptor one) { received.answer_to = std::move(one); });
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(const_cast<msghdr*>(&message), part)) {
-    if (part->cmsg_level != SOL_SOCKET) continue;
-    if (part->cmsg_type == SCM_CREDENTIALS && part->cmsg_len >= CMSG_LEN(sizeof(ucred))) {
-      std::memcpy(&received.sender, CMSG_DATA(part), sizeof(ucred));
-    } else if (part->cmsg_type == SCM_RIGHTS) {
-      const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-      for (std::size_t i = 0; i < count; ++i) {
-        int descriptor = -1;
-        std::memcpy(&descriptor, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
-        received.answer_to = base::Descriptor(descriptor);
-      }
-    }
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
+    if (part->cmsg_len < CMSG_LEN(sizeof(ucred))) continue;
+    std::memcpy(&received.sender, CMSG_DATA(part), sizeof(ucred));
   }
 }
 
@@ -70,20 +63,12 @@ Taken take(int socket, Received& received) {
 
 std::string line_of(const core::ConfigField& field, const core::CoreConfig& config) {
   const char* const when = field.settable == core::Settable::kAnyTime ? "any time" : "at start";
-  std::string line;
-  for (const std::string_view part :
-       {field.name, std::string_view(), field.unit, std::string_view(when), field.meaning}) {
-    line += (line.empty() ? "" : "\t") + std::string(part);
-    if (part.data() == nullptr) line += field.get(config);
+  std::string line(field.name);
+  for (const std::string& part : {field.get(config), std::string(field.unit), std::string(when),
+                                  std::string(field.meaning)}) {
+    line += "\t" + part;
   }
   return line + "\n";
-}
-
-const core::ConfigField* find(std::string_view name) {
-  for (const core::ConfigField& field : core::config_fields()) {
-    if (field.name == name) return &field;
-  }
-  return nullptr;
 }
 
 std::string answer_to(const Received& received, core::Endpoint& endpoint,
@@ -97,7 +82,7 @@ std::string answer_to(const Received& received, core::Endpoint& endpoint,
     return answer;
   }
   const std::string_view name = trace::text_of(request.name);
-  const core::ConfigField* const field = find(name);
+  const core::ConfigField* const field = core::find_field(name);
   if (field != nullptr) answer += line_of(*field, endpoint.config());
   ParameterChange change{name, field == nullptr ? "" : field->get(endpoint.config()), "",
                          received.sender.pid, received.sender.uid};
@@ -113,12 +98,10 @@ std::string answer_to(const Received& received, core::Endpoint& endpoint,
 
 Result<ParameterRequests, Error> ParameterRequests::open(const std::string& state_file) {
   std::string path = trace::parameter_socket(state_file);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
+  const auto address = base::local_address(path);
+  if (!address) {
     return failure(ErrorCode::kSystem, "the path " + path + " is too long for a socket");
   }
-  path.copy(address.sun_path, path.size());
   base::Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return system_failure("cannot create a socket", errno);
   const int on = 1;
@@ -127,7 +110,7 @@ Result<ParameterRequests, Error> ParameterRequests::open(const std::string& stat
       ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
     return system_failure("cannot set up a socket", errno);
   }
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
     return system_failure("cannot create the socket " + path, errno);
   }
   return ParameterRequests(std::move(socket), std::move(path));

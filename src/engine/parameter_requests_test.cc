@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/local_socket.h"
 #include "trace/parameter_request.h"
 
 namespace homa::engine {
@@ -49,9 +49,7 @@ class ParameterRequestsTest : public ::testing::Test {
   // Sends bytes with a descriptor each time; -1: without.
   void send(const void* bytes, std::size_t length, int descriptor) const {
     const base::Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path().copy(address.sun_path, path().size());
+    auto address = base::local_address(path()).value();
     iovec data{const_cast<void*>(bytes), length};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary{};
     msghdr message{};
@@ -60,13 +58,7 @@ class ParameterRequestsTest : public ::testing::Test {
     message.msg_iov = &data;
     message.msg_iovlen = 1;
     if (descriptor >= 0) {
-      message.msg_control = ancillary.data();
-      message.msg_controllen = ancillary.size();
-      cmsghdr* const part = CMSG_FIRSTHDR(&message);
-      part->cmsg_level = SOL_SOCKET;
-      part->cmsg_type = SCM_RIGHTS;
-      part->cmsg_len = CMSG_LEN(sizeof(int));
-      std::memcpy(CMSG_DATA(part), &descriptor, sizeof(int));
+      base::attach_descriptors(message, ancillary, std::span(&descriptor, 1));
     }
     EXPECT_EQ(::sendmsg(socket.get(), &message, MSG_DONTWAIT), static_cast<ssize_t>(length));
   }

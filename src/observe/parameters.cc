@@ -2,18 +2,18 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/descriptor.h"
 #include "base/failure.h"
+#include "base/local_socket.h"
 #include "observe/state_bytes.h"
 #include "trace/parameter_request.h"
 
@@ -39,31 +39,23 @@ std::string_view next_part(std::string_view& text, char end) {
 Result<void, Error> send(const EngineState& engine, const ParameterRequest& request,
                          int answer_to) {
   const std::string path = trace::parameter_socket(engine.path);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
+  auto address = base::local_address(path);
+  if (!address) {
     return failure(ErrorCode::kSystem, "the path " + path +
                                            " is too long for a socket; publish in "
                                            "a folder with a shorter name (HOMA_STATE)");
   }
-  path.copy(address.sun_path, path.size());
   const base::Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return system_failure("cannot create a socket", errno);
   ParameterRequest bytes = request;
   iovec data{&bytes, sizeof(bytes)};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary{};
   msghdr message{};
-  message.msg_name = &address;
-  message.msg_namelen = sizeof(address);
+  message.msg_name = &*address;
+  message.msg_namelen = sizeof(*address);
   message.msg_iov = &data;
   message.msg_iovlen = 1;
-  message.msg_control = ancillary.data();
-  message.msg_controllen = ancillary.size();
-  cmsghdr* const part = CMSG_FIRSTHDR(&message);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(part), &answer_to, sizeof(int));
+  base::attach_descriptors(message, ancillary, std::span(&answer_to, 1));
   if (::sendmsg(socket.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return {};
   switch (errno) {
     case EACCES:

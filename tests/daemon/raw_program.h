@@ -4,7 +4,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <array>
 #include <memory>
@@ -12,6 +11,7 @@
 #include <span>
 #include <string>
 
+#include "base/local_socket.h"
 #include "base/mapping.h"
 #include "channel/control.h"
 #include "channel/doorbell.h"
@@ -25,11 +25,10 @@ class RawProgram {
 
   // A connection anew; the one before ends.
   bool reconnect() {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    const auto address = base::local_address(path_).value();
     socket_ = base::Descriptor(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    return ::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+    return ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) ==
+           0;
   }
   // What homad answers; nullopt: it closed the connection, or said nothing for 20 s.
   std::optional<channel::ControlMessage> ask(channel::ControlKind kind,
