@@ -1,6 +1,7 @@
 // Errors that can be acted upon: what happened, what to do, and whether the request was executed.
 #include <chrono>
 
+#include "c_hosts.h"
 #include "homa/homa.h"
 #include "hosts.h"
 
@@ -10,6 +11,7 @@ namespace {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using testing::bytes_of;
+using testing::CHosts;
 using testing::loopback_config;
 using testing::open_host;
 using testing::pattern;
@@ -98,19 +100,10 @@ TEST_F(SmallMemory, StatusAnswersWhenTransmitMemoryIsFull) {
 }
 
 TEST(CInterface, AReleasedRequestCanBeAnswered) {
-  homa_host_config config{};
-  config.size = sizeof config;
-  config.address = "127.0.0.1";
-  config.udp_port = -1;
-  config.parameters = "timeout_ticks=5000";
-  homa_host* const host = homa_host_open(&config, nullptr);
-  ASSERT_NE(host, nullptr) << homa_last_error();
-  homa_socket_t* const server = homa_socket(host, 4000, nullptr);
-  homa_socket_t* const client = homa_socket(host, 0, nullptr);
-  char text[80];
-  ASSERT_GT(homa_host_address(host, text, sizeof text), 0);
-  homa_address to{};
-  ASSERT_EQ(homa_parse_address((std::string(text) + ":4000").c_str(), &to), 0);
+  CHosts hosts;
+  ASSERT_FALSE(HasFailure());
+  homa_socket_t *const server = hosts.server, *const client = hosts.client;
+  homa_address to = hosts.to;
   std::uint64_t rpc = 0;
   ASSERT_EQ(homa_send(client, "x", 1, &to, &rpc, 0, 0), 0) << homa_last_error();
   homa_message request{};
@@ -128,9 +121,6 @@ TEST(CInterface, AReleasedRequestCanBeAnswered) {
   to.port = 4001;
   EXPECT_EQ(homa_invoke(client, "x", 1, &to, 5'000'000, &response), -HOMA_ENOSOCKET);
   EXPECT_EQ(homa_last_executed(), HOMA_NOT_EXECUTED);
-  homa_close(client);
-  homa_close(server);
-  homa_host_close(host);
 }
 
 TEST(ResultDeathTest, SaysWhichErrorItHolds) {

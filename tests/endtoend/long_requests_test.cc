@@ -4,6 +4,7 @@
 #include <numeric>
 #include <thread>
 
+#include "c_hosts.h"
 #include "homa/homa.h"
 #include "hosts.h"
 
@@ -13,6 +14,7 @@ namespace {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using testing::bytes_of;
+using testing::CHosts;
 using testing::loopback_config;
 using testing::open_host;
 using testing::pattern;
@@ -218,24 +220,16 @@ TEST_P(LongRequests, ASocketThatClosesWithHeadsLeavesNothingBehind) {
 }
 
 TEST(LongRequestsInC, AreAcceptedAndRefused) {
-  homa_host_config config{};
-  config.size = sizeof config;
-  config.address = "127.0.0.1";
-  config.udp_port = -1;
-  config.parameters = "timeout_ticks=5000 unscheduled_bytes=20000";
-  homa_host* const host = homa_host_open(&config, nullptr);
-  ASSERT_NE(host, nullptr) << homa_last_error();
-  homa_socket_t* const server = homa_socket(host, 4000, nullptr);
-  homa_socket_t* const client = homa_socket(host, 0, nullptr);
-  char text[80];
-  ASSERT_GT(homa_host_address(host, text, sizeof text), 0);
+  CHosts hosts("unscheduled_bytes=20000");
+  ASSERT_FALSE(HasFailure());
+  homa_socket_t *const server = hosts.server, *const client = hosts.client;
   homa_outgoing requests[2] = {};
   const std::vector<std::byte> bytes = pattern(200'000, 3);
   for (homa_outgoing& one : requests) {
     one.data = bytes.data();
     one.length = bytes.size();
     one.flags = HOMA_PRIVATE;
-    ASSERT_EQ(homa_parse_address((std::string(text) + ":4000").c_str(), &one.server), 0);
+    one.server = hosts.to;
   }
   ASSERT_EQ(homa_announce(server, 50'000), 0);
   ASSERT_EQ(homa_send_many(client, requests, 2), 2) << homa_last_error();
@@ -272,9 +266,6 @@ TEST(LongRequestsInC, AreAcceptedAndRefused) {
     homa_release(&response);
   }
   EXPECT_EQ(failures, 1);
-  homa_close(client);
-  homa_close(server);
-  homa_host_close(host);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "c_hosts.h"
 #include "homa/homa.h"
 #include "hosts.h"
 
@@ -13,6 +14,7 @@ namespace {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using testing::bytes_of;
+using testing::CHosts;
 using testing::EchoServer;
 using testing::loopback_config;
 using testing::open_host;
@@ -179,19 +181,10 @@ TEST_P(Outgoing, AHandlerSeesThatItsClientIsGone) {
 }
 
 TEST(OutgoingInC, PiecesAndMessagesInPlace) {
-  homa_host_config config{};
-  config.size = sizeof config;
-  config.address = "127.0.0.1";
-  config.udp_port = -1;
-  config.parameters = "timeout_ticks=5000";
-  homa_host* const host = homa_host_open(&config, nullptr);
-  ASSERT_NE(host, nullptr) << homa_last_error();
-  homa_socket_t* const server = homa_socket(host, 4000, nullptr);
-  homa_socket_t* const client = homa_socket(host, 0, nullptr);
-  char text[80];
-  ASSERT_GT(homa_host_address(host, text, sizeof text), 0);
-  homa_address to{};
-  ASSERT_EQ(homa_parse_address((std::string(text) + ":4000").c_str(), &to), 0);
+  CHosts hosts;
+  ASSERT_FALSE(HasFailure());
+  homa_socket_t *const server = hosts.server, *const client = hosts.client;
+  const homa_address to = hosts.to;
 
   char head[] = "head ", body[] = "body";
   const iovec pieces[] = {{head, 5}, {body, 4}};
@@ -226,9 +219,7 @@ TEST(OutgoingInC, PiecesAndMessagesInPlace) {
   EXPECT_EQ(homa_drain(server, 5'000'000), 0) << homa_last_error();
   homa_release(&request);
   ASSERT_EQ(homa_prepare(client, 10, &message), 0);
-  homa_close(client);
-  homa_close(server);
-  homa_host_close(host);
+  hosts.close();
   homa_discard(&message);
   homa_discard(&message);
 }

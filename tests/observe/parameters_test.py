@@ -3,36 +3,24 @@
 programs that have an engine of their own; who may, what is refused, and what the log says."""
 import json
 import os
-import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
+
+from started_programs import StartedPrograms
 
 HOMA, HOMAD, *HOMAD_OPTIONS = sys.argv[1:]
 
 
-class ParametersTest(unittest.TestCase):
+class ParametersTest(StartedPrograms):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        super().setUp()
         state = self.folder / "state"
         state.mkdir()
         for each in (self.folder, state):
             each.chmod(0o755)
         self.environment = {**os.environ, "HOMA_STATE": str(state), "HOMA_DAEMON": "off"}
-
-    def start(self, *command):
-        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True)
-
-        def end():
-            process.terminate()
-            process.communicate()
-        self.addCleanup(end)
-        return process
 
     def serve(self):
         server = self.start(HOMA, "serve", "--address", "127.0.0.1", "--udp-port", "0", "--json")

@@ -3,40 +3,28 @@
 in `homa stat` and in `homa exporter`."""
 import json
 import os
-import pathlib
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import urllib.request
 
+from started_programs import StartedPrograms
+
 HOMA, HOMAD, *HOMAD_OPTIONS = sys.argv[1:]
 
 
-class ProgramsTest(unittest.TestCase):
+class ProgramsTest(StartedPrograms):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        path = pathlib.Path(folder.name)
-        self.environment = {**os.environ, "HOMA_STATE": folder.name,
-                            "HOMA_DAEMON": str(path / "homad.sock")}
+        super().setUp()
+        self.environment = {**os.environ, "HOMA_STATE": str(self.folder),
+                            "HOMA_DAEMON": str(self.folder / "homad.sock")}
         homad = self.start(HOMAD, "--socket", self.environment["HOMA_DAEMON"], "--address",
                            "127.0.0.1", "--udp-port", "0", *HOMAD_OPTIONS)
         self.assertIn("ready", homad.stderr.readline())
         self.server = self.start(HOMA, "serve", "--engine", "daemon", "--json")
         self.server.stdout.readline()
-
-    def start(self, *command):
-        process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True)
-
-        def end():
-            process.terminate()
-            process.communicate()
-        self.addCleanup(end)
-        return process
 
     def programs(self):
         done = subprocess.run([HOMA, "stat", "homad", "--json"], env=self.environment, check=True,

@@ -6,7 +6,6 @@ Any thread may use a socket; calls that wait let other threads run.
 from __future__ import annotations
 
 import enum
-from types import TracebackType
 from typing import Any, Iterable, NamedTuple, Optional, Sequence, Union
 
 from homa._library import ffi, lib
@@ -66,12 +65,7 @@ class Message:
     def __enter__(self) -> "Message":
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
     def __del__(self) -> None:
@@ -149,12 +143,7 @@ class Socket:
     def __enter__(self) -> "Socket":
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __del__(self) -> None:
@@ -327,12 +316,7 @@ class Host:
     def __enter__(self) -> "Host":
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __del__(self) -> None:
